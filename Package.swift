@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target: Swift 6 mode and the upcoming features that make imports, existentials and
+// isolation explicit. `OFFERSD_WARNINGS_AS_ERRORS` is set by .ci/run.
+var settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+if Context.environment["OFFERSD_WARNINGS_AS_ERRORS"] != nil {
+    settings.append(.treatAllWarnings(as: .error))
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "offersd",
+    products: [
+        .executable(name: "offersd", targets: ["offersd"]),
+        .executable(name: "offers-demo", targets: ["offers-demo"]),
+        .executable(name: "offersctl", targets: ["offersctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        // libpq, as a module.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+
+        // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
+        .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase"], swiftSettings: settings),
+
+        // JSON-RPC 2.0 over lines. Knows no method by name.
+        .target(
+            name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
+            swiftSettings: settings),
+        .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", logging, nioCore], swiftSettings: settings),
+
+        // The contract in Swift, and the typed client. Knows no SQL.
+        .target(name: "Offers", dependencies: ["JSONRPC", nioCore], swiftSettings: settings),
+        .testTarget(name: "OffersTests", dependencies: ["Offers", "JSONRPC", nioCore], swiftSettings: settings),
+
+        // The methods: SQL, handlers, access, lifecycle.
+        .target(
+            name: "OffersServer",
+            dependencies: ["Offers", "JSONRPC", "Postgres", histogram, lifecycle, logging, nioCore, nioPosix],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OffersServerTests",
+            dependencies: [
+                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", logging, nioCore,
+                subprocess, system,
+            ],
+            swiftSettings: settings),
+
+        // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
+        .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
+        .testTarget(name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres"], swiftSettings: settings),
+
+        // One cluster per test run, one database per suite, the generations of the schema.
+        .target(
+            name: "TestDatabase", dependencies: ["EmbeddedPostgres", "OffersServer", "Postgres"],
+            path: "Tests/TestDatabase", swiftSettings: settings),
+
+        // The programs.
+        .executableTarget(
+            name: "offersd",
+            dependencies: ["OffersServer", "Offers", "JSONRPC", "Postgres", argumentParser, lifecycle, logging, nioCore, signals],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "offersctl", dependencies: ["Offers", "JSONRPC", argumentParser, nioCore], swiftSettings: settings),
+        .executableTarget(
+            name: "offers-demo",
+            dependencies: ["OffersServer", "Offers", "JSONRPC", "EmbeddedPostgres", argumentParser, logging],
+            swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,69 @@
+extension EmbeddedPostgres {
+    /// How a cluster is made and with which settings its server runs.
+    package struct Options: Sendable {
+        /// One line of `postgresql.conf`. The value is quoted as needed.
+        package typealias Setting = (name: String, value: String)
+
+        /// Settings of the server; a later one beats an earlier one and all defaults.
+        package var settings: [Setting]
+
+        /// Whether commits survive a crash of the machine. Without it (the default) `fsync`, `full_page_writes` and
+        /// `synchronous_commit` are off, and even an immediate stop of the server may lose the last commits; set
+        /// `synchronous_commit` to `on` in ``settings`` if only that matters.
+        package var durable: Bool
+
+        /// The locale of the cluster; nil is `C`.
+        package var locale: String?
+
+        /// The encoding of the cluster's databases, as in `CREATE DATABASE … ENCODING`.
+        package var encoding: String
+
+        /// Where the cluster's folder is made. It must be short, for a socket's path has at most 107 bytes, and
+        /// writable for the server's user.
+        package var parentFolder: String
+
+        /// A throw-away cluster with Postgres's own settings, unless told otherwise.
+        package init(
+            settings: [Setting] = [], durable: Bool = false, locale: String? = nil, encoding: String = "UTF8",
+            parentFolder: String = "/tmp"
+        ) {
+            self.settings = settings
+            self.durable = durable
+            self.locale = locale
+            self.encoding = encoding
+            self.parentFolder = parentFolder
+        }
+
+        /// The arguments of `initdb`, without the folder.
+        var initdbArguments: [String] {
+            [
+                "--username=\(Server.superuser)", "--auth=trust", "--no-sync", "--encoding=\(encoding)",
+                locale.map { "--locale=\($0)" } ?? "--no-locale",
+            ]
+        }
+
+        /// What is appended to `postgresql.conf`; `folder` is where the socket goes.
+        func configurationText(folder: String) -> String {
+            var all: [Setting] = [
+                ("listen_addresses", ""), ("unix_socket_directories", folder), ("port", "\(Server.port)"),
+                // Times in logs and replies do not depend on the machine.
+                ("timezone", "UTC"), ("log_timezone", "UTC"),
+            ]
+            if !durable {
+                all += [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")]
+            }
+            return (all + settings).map { "\($0.name) = \(Self.quoted($0.value))\n" }.joined()
+        }
+
+        /// A value in the quotes of `postgresql.conf` and of libpq's connection strings, which agree on the escape
+        /// of a quote and of a backslash.
+        static func quoted(_ value: String) -> String {
+            var text = "'"
+            for character in value {
+                if character == "'" || character == "\\" { text.append("\\") }
+                text.append(character)
+            }
+            return text + "'"
+        }
+    }
+}

@@ -1,0 +1,257 @@
+import Glibc
+import NIOCore
+
+/// One client: its lines come in, its methods run, its replies leave in order.
+///
+/// The actor's executor is the event loop of its channel, so that reading, running and answering take no lock and, as
+/// long as a method does not suspend, no hop. Every request is a child task of `run()`: nothing outlives it.
+actor Connection {
+    nonisolated let peer: Peer
+    nonisolated let unownedExecutor: UnownedSerialExecutor
+    private let asyncChannel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    private let methods: [String: Method]
+    private let limits: Limits
+
+    private var sequencer = RequestSequencer<ByteBuffer>()
+    private var decoder: LineDecoder
+    /// Requests that were read and wait for their start.
+    private var blocked: [RequestSequencer<ByteBuffer>.EntryID: CheckedContinuation<Void, Never>] = [:]
+    /// The reader, while it waits for the read-ahead to shrink.
+    private var reader: CheckedContinuation<Void, Never>?
+    private var output: OutputProgress
+    /// While a chunk is taken in, replies gather and leave with one flush at its end.
+    private var isReading = false
+    private var flushIsScheduled = false
+    private var stallCheckIsScheduled = false
+    /// Nothing that is still unterminated will be completed: we closed, or are closing, the input.
+    private var dropsRest = false
+
+    private nonisolated var channel: any Channel { asyncChannel.channel }
+
+    init(
+        _ asyncChannel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, peer: Peer, methods: [String: Method], limits: Limits
+    ) {
+        self.asyncChannel = asyncChannel
+        self.peer = peer
+        self.methods = methods
+        self.limits = limits
+        // Unowned is sound: the channel, which we keep, keeps its loop.
+        self.unownedExecutor = asyncChannel.channel.eventLoop.executor.asUnownedSerialExecutor()
+        self.decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
+        self.output = OutputProgress(patience: limits.stalledOutput)
+    }
+
+    /// Serves the client until it has ended its output, everything is answered and it has taken the answers; or until
+    /// it is gone and its running requests have ended. Cancellation closes the connection and cancels its requests.
+    func run() async {
+        await withTaskCancellationHandler {
+            // Whatever fails here, the connection is over; requests have nobody to be reported to.
+            try? await asyncChannel.executeThenClose { inbound, outbound in
+                await withDiscardingTaskGroup { group in
+                    await receive(inbound, outbound, in: &group)
+                }
+                // All replies are written. An empty write completes when the kernel has taken them.
+                try await channel.writeAndFlush(ByteBuffer()).get()
+            }
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+    }
+
+    /// `drain()` from outside the event loop.
+    nonisolated func drainSoon() {
+        channel.eventLoop.execute { self.assumeIsolated { $0.drain() } }
+    }
+
+    /// Begins the end: what has arrived is still read and answered, then the connection closes.
+    func drain() {
+        dropsRest = true
+        // After SHUT_RD the kernel hands over what had arrived and then end of file (unix(7)), which takes the way of
+        // a client's half-close. NIO's own close(mode: .input) would discard what it has not read yet.
+        try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { socket in
+            _ = shutdown(socket, Int32(SHUT_RD))
+        }
+    }
+}
+
+// MARK: - Requests
+
+extension Connection {
+    private typealias Arrival = RequestSequencer<ByteBuffer>.Arrival
+
+    /// A request that has a method and may call it.
+    private struct Job: Sendable {
+        let method: Method
+        let call: Call
+    }
+
+    private func receive(
+        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+        in group: inout DiscardingTaskGroup
+    ) async {
+        do {
+            for try await chunk in inbound {
+                decoder.append(chunk)
+                isReading = true
+                while let frame = decoder.next() {
+                    accept(frame, in: &group)
+                    try await waitForRoom(outbound)
+                }
+                isReading = false
+                flush()
+            }
+            while !dropsRest, let frame = decoder.finish() {
+                accept(frame, in: &group)
+            }
+        } catch {
+            // The client is gone. What was read runs to its end; the replies have nowhere to go.
+        }
+        isReading = false
+        flush()
+    }
+
+    /// Back-pressure: returns when the client may have more requests. Until then its socket is not read.
+    private func waitForRoom(_ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
+        guard sequencer.outstanding >= limits.readAhead || !channel.isWritable else { return }
+        isReading = false
+        flush()
+        while sequencer.outstanding >= limits.readAhead {
+            await withCheckedContinuation { reader = $0 }
+        }
+        // Suspends while more than the high watermark is unsent; throws when the channel is closed.
+        if !channel.isWritable { try await outbound.write(ByteBuffer()) }
+        isReading = true
+    }
+
+    private func accept(_ frame: Frame, in group: inout DiscardingTaskGroup) {
+        switch frame {
+        case .tooLong:
+            let error = RPCError.lineTooLong(limit: limits.maximumLineBytes)
+            sequencer.append(.answered(failure(.null, error)))
+            advance()
+        case .line(let bytes):
+            switch Message(line: bytes, maximumBatch: limits.maximumBatch) {
+            case .single(let entry):
+                let (arrival, job) = prepare(entry)
+                let id = sequencer.append(arrival)
+                advance()
+                if let job { start(id, job, in: &group) }
+            case .batch(let entries):
+                let prepared = entries.map(prepare)
+                let first = sequencer.append(batch: prepared.map(\.arrival))
+                advance()
+                for (offset, entry) in prepared.enumerated() {
+                    if let job = entry.job { start(first + offset, job, in: &group) }
+                }
+            }
+        }
+    }
+
+    private func prepare(_ entry: Entry) -> (arrival: Arrival, job: Job?) {
+        switch entry {
+        case .invalid(let id, let error):
+            return (.answered(failure(id, error)), nil)
+        case .request(let request):
+            guard let method = methods[request.method] else {
+                return (.answered(request.id.map { failure($0, .methodNotFound) }), nil)
+            }
+            guard method.allowed(peer) else {
+                return (.answered(request.id.map { failure($0, .forbidden) }), nil)
+            }
+            let turn = Turn()
+            let job = Job(method: method, call: Call(request: request, peer: peer, turn: turn))
+            return (.work(method.effect, turn), job)
+        }
+    }
+
+    /// Every request has its task from the moment when it is read, because only the reader may add to the group; one
+    /// that must not start yet waits in it. A task that does not suspend is done when this returns.
+    private func start(_ id: Int, _ job: Job, in group: inout DiscardingTaskGroup) {
+        group.addImmediateTask {
+            await self.perform(id, job)
+        }
+    }
+
+    private func perform(_ id: Int, _ job: Job) async {
+        if !sequencer.hasStarted(id) {
+            await withCheckedContinuation { blocked[id] = $0 }
+        }
+        let requestID = job.call.request.id
+        let reply: ByteBuffer?
+        do throws(RPCError) {
+            let result = try await job.method.run(job.call)
+            reply = requestID.map { ReplyLine.success($0, result, channel.allocator) }
+        } catch {
+            reply = requestID.map { failure($0, error) }
+        }
+        sequencer.finish(id, reply)
+        advance()
+    }
+
+    private func failure(_ id: RequestID, _ error: RPCError) -> ByteBuffer {
+        ReplyLine.failure(id, error, channel.allocator)
+    }
+
+    /// Does what the sequencer says after a change.
+    private func advance() {
+        while let id = sequencer.nextStart() {
+            blocked.removeValue(forKey: id)?.resume()
+        }
+        while let turn = sequencer.nextTurn() {
+            turn.begin(at: .now())
+        }
+        while let line = sequencer.nextLine() {
+            switch line {
+            case .single(let reply): write(reply)
+            case .batch(let replies): write(ReplyLine.batch(replies, channel.allocator))
+            }
+        }
+        if sequencer.outstanding < limits.readAhead, let reader {
+            self.reader = nil
+            reader.resume()
+        }
+    }
+}
+
+// MARK: - Output
+
+extension Connection {
+    private func write(_ line: ByteBuffer) {
+        output.wrote(line.readableBytes)
+        channel.write(line, promise: nil)
+        if !isReading, !flushIsScheduled {
+            // At the end of the loop's queue, so that replies that become ready in one turn of the loop, as those of
+            // a database pipeline do, leave with one system call.
+            flushIsScheduled = true
+            channel.eventLoop.execute { self.assumeIsolated { $0.flush() } }
+        }
+    }
+
+    private func flush() {
+        flushIsScheduled = false
+        channel.flush()
+        watchOutput()
+    }
+
+    /// Closes the connection when its client takes nothing of what waits for it for too long.
+    private func watchOutput() {
+        guard !stallCheckIsScheduled, channel.isActive,
+            let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else { return }
+        switch output.check(unsent: unsent, now: .now()) {
+        case .nothingToWatch:
+            break
+        case .checkAgain(let delay):
+            stallCheckIsScheduled = true
+            channel.eventLoop.scheduleTask(in: delay) {
+                self.assumeIsolated {
+                    $0.stallCheckIsScheduled = false
+                    $0.watchOutput()
+                }
+            }
+        case .stalled:
+            dropsRest = true
+            channel.close(promise: nil)
+        }
+    }
+}

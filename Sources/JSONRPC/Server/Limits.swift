@@ -1,0 +1,28 @@
+package import NIOCore
+
+/// The bounds of the wire. Together they bound the memory that clients can occupy.
+///
+/// The defaults are the table in `Protocol/README.md`.
+package struct Limits: Sendable {
+    /// Bytes of one line of input, without its line feed. A longer one is answered with LINE_TOO_LONG.
+    package var maximumLineBytes = 65_536
+    /// Entries of one batch.
+    package var maximumBatch = 50
+    /// Requests of one connection that were read and have not finished. At this number the socket is not read.
+    package var readAhead = 64
+    /// Open connections per socket. Further ones are told OVERLOADED and closed.
+    package var connectionsPerSocket = 1024
+    /// Bytes of output that a client has not taken. Above this number its socket is not read.
+    package var unsentBytes = 1 << 20
+    /// How long a client may take nothing of the output that waits for it before its connection is closed.
+    package var stalledOutput: TimeAmount = .seconds(30)
+    /// How long a graceful shutdown waits for connections to end before it cancels them.
+    package var drain: Duration = .seconds(5)
+    /// How long a connection beyond the limit may take for its first request.
+    package var overLimitWait: TimeAmount = .seconds(1)
+    /// Connections beyond the limit that wait for their first request, per socket. More are closed at once.
+    package var overLimitConnections = 64
+
+    /// The defaults.
+    package init() {}
+}

@@ -1,0 +1,43 @@
+import NIOCore
+
+/// The lines that a server sends: reply objects, or arrays of them for a batch, each with its line feed.
+enum ReplyLine {
+    private static let lineFeed = UInt8(ascii: "\n")
+    /// Room for a typical reply, so that its buffer is allocated once.
+    private static let expectedBytes = 512
+
+    /// The reply to a request that succeeded.
+    static func success(_ id: RequestID, _ result: any JSONEncodable, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var writer = JSONWriter(into: allocator.buffer(capacity: expectedBytes))
+        writer.reply(to: id, result: result)
+        return end(writer)
+    }
+
+    /// The reply to a request that was refused or failed.
+    static func failure(_ id: RequestID, _ error: RPCError, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var writer = JSONWriter(into: allocator.buffer(capacity: expectedBytes))
+        writer.reply(to: id, error: error)
+        return end(writer)
+    }
+
+    /// The reply to a batch, made of the replies to its entries.
+    static func batch(_ replies: [ByteBuffer], _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var line = allocator.buffer(capacity: replies.reduce(2) { $0 + $1.readableBytes })
+        var separator = UInt8(ascii: "[")
+        for reply in replies {
+            line.writeInteger(separator)
+            line.writeBytes(reply.readableBytesView.dropLast())
+            separator = UInt8(ascii: ",")
+        }
+        line.writeMultipleIntegers(UInt8(ascii: "]"), lineFeed)
+        return line
+    }
+
+    /// Consumes the writer, so that its buffer has one owner and is not copied for the line feed.
+    private static func end(_ writer: consuming JSONWriter) -> ByteBuffer {
+        var line = writer.buffer
+        _ = consume writer
+        line.writeInteger(lineFeed)
+        return line
+    }
+}

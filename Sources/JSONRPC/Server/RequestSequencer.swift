@@ -1,0 +1,157 @@
+import DequeModule
+
+/// The order of one connection: which requests may start now, and which lines of replies are complete.
+///
+/// A pure value without I/O. Lines go in as they are read, `finish` is told what ended, and the three questions
+/// `nextStart()`, `nextTurn()` and `nextLine()` are asked until they have no more to say.
+///
+/// Rules (the order promised in `Protocol/README.md`):
+/// - entries start strictly in the order in which they were read;
+/// - reads run at the same time; a write starts only when every earlier entry has finished, and nothing after it
+///   starts before it has finished;
+/// - lines leave in the order in which they were read, each when all its entries have finished;
+/// - an entry's turn begins when every earlier entry has finished. Its deadline runs from there.
+///
+/// `Reply` is what a finished entry leaves for the wire.
+struct RequestSequencer<Reply> {
+    /// The number of an entry: 0, 1, 2… in the order of the connection.
+    typealias EntryID = Int
+
+    /// One entry of a line, as it is read.
+    enum Arrival {
+        /// To be executed.
+        case work(Method.Effect, Turn)
+        /// Nothing to execute: what it answers, if anything, is known already.
+        case answered(Reply?)
+    }
+
+    /// The replies of one line of input, complete.
+    enum Line {
+        /// The reply to a line with one entry.
+        case single(Reply)
+        /// The replies to a batch, in the order of its entries, at least one.
+        case batch([Reply])
+    }
+
+    private struct Entry {
+        let effect: Method.Effect
+        /// Nil for an entry that needs no execution.
+        let turn: Turn?
+        var finished: Bool
+        var reply: Reply?
+    }
+
+    private struct Extent {
+        let count: Int
+        let isBatch: Bool
+    }
+
+    /// Entries whose line has not left, oldest first. The first one's number is `first`.
+    private var entries: Deque<Entry> = []
+    private var first: EntryID = 0
+    private var lines: Deque<Extent> = []
+
+    /// Every entry before this number has started (or needs no start).
+    private var startFrontier: EntryID = 0
+    /// Every entry before this number has finished.
+    private var finishFrontier: EntryID = 0
+    /// The turn of every entry before this number was reported or never needed to be.
+    private var turnFrontier: EntryID = 0
+
+    private var running = 0
+    private var writeIsRunning = false
+
+    /// Entries whose line has not left: what the read-ahead limit counts. Finished ones that wait for an earlier one
+    /// are among them, because their replies occupy memory.
+    var outstanding: Int { entries.count }
+
+    /// Whether an entry has started, or needs no start.
+    func hasStarted(_ id: EntryID) -> Bool { id < startFrontier }
+
+    /// Takes a line with a single entry. Returns the entry's number.
+    @discardableResult
+    mutating func append(_ arrival: Arrival) -> EntryID {
+        lines.append(Extent(count: 1, isBatch: false))
+        return admit(arrival)
+    }
+
+    /// Takes a batch, at least one entry. Returns the number of its first entry; the others follow it.
+    @discardableResult
+    mutating func append(batch arrivals: [Arrival]) -> EntryID {
+        let id = first + entries.count
+        lines.append(Extent(count: arrivals.count, isBatch: true))
+        for arrival in arrivals { admit(arrival) }
+        return id
+    }
+
+    /// Notes that a started entry has ended; `reply` is nil for a notification.
+    mutating func finish(_ id: EntryID, _ reply: Reply?) {
+        let index = id - first
+        precondition(id < startFrontier && !entries[index].finished, "an entry ends once, and not before it starts")
+        entries[index].finished = true
+        entries[index].reply = reply
+        running -= 1
+        if entries[index].effect == .write { writeIsRunning = false }
+        advanceFinishFrontier()
+    }
+
+    /// The next entry that may start now. It counts as started.
+    mutating func nextStart() -> EntryID? {
+        while startFrontier < first + entries.count {
+            let entry = entries[startFrontier - first]
+            guard entry.turn != nil else {
+                startFrontier += 1
+                continue
+            }
+            switch entry.effect {
+            case .read: if writeIsRunning { return nil }
+            case .write: if running > 0 { return nil }
+            }
+            defer { startFrontier += 1 }
+            running += 1
+            writeIsRunning = entry.effect == .write
+            return startFrontier
+        }
+        return nil
+    }
+
+    /// The entry whose turn began since the last question, if it is still unfinished.
+    mutating func nextTurn() -> Turn? {
+        guard turnFrontier <= finishFrontier, finishFrontier < first + entries.count else { return nil }
+        turnFrontier = finishFrontier + 1
+        return entries[finishFrontier - first].turn
+    }
+
+    /// The next line whose replies are complete and may leave. Lines without any reply are passed over.
+    mutating func nextLine() -> Line? {
+        while let line = lines.first, first + line.count <= finishFrontier {
+            lines.removeFirst()
+            first += line.count
+            guard line.isBatch else {
+                if let reply = entries.removeFirst().reply { return .single(reply) }
+                continue
+            }
+            let replies = entries.prefix(line.count).compactMap(\.reply)
+            entries.removeFirst(line.count)
+            if !replies.isEmpty { return .batch(replies) }
+        }
+        return nil
+    }
+
+    @discardableResult
+    private mutating func admit(_ arrival: Arrival) -> EntryID {
+        let id = first + entries.count
+        switch arrival {
+        case .work(let effect, let turn):
+            entries.append(Entry(effect: effect, turn: turn, finished: false, reply: nil))
+        case .answered(let reply):
+            entries.append(Entry(effect: .read, turn: nil, finished: true, reply: reply))
+            advanceFinishFrontier()
+        }
+        return id
+    }
+
+    private mutating func advanceFinishFrontier() {
+        while finishFrontier < first + entries.count, entries[finishFrontier - first].finished { finishFrontier += 1 }
+    }
+}

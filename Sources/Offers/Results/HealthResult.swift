@@ -1,0 +1,115 @@
+package import JSONRPC
+
+/// The result of `health`.
+package struct HealthResult: ContractResult {
+    /// How much of its work the service can do.
+    package enum Status: String, CaseIterable, Sendable {
+        /// Everything.
+        case ok
+        /// Lists, but not every write: the database is read-only or lacks something.
+        case degraded
+        /// Nothing: the database cannot be reached.
+        case down
+    }
+
+    /// What the service knows of its database. After `reachable: false` everything else is nil or empty.
+    package struct Database: Hashable, Sendable {
+        /// Whether it answered just now.
+        package let reachable: Bool
+        /// Whether it refuses writes: a standby, or read-only by default.
+        package let readOnly: Bool?
+        /// `server_version`, such as `15.8`.
+        package let serverVersion: String?
+        /// Which generation of the schema it is, such as `G3`; nil if unknown.
+        package let generation: String?
+        /// What it lacks, one name each, such as `order_status_history.actor_type`.
+        package let missing: [String]
+        /// Its clock.
+        package let serverTime: Timestamp?
+
+        /// What was found out.
+        package init(
+            reachable: Bool, readOnly: Bool?, serverVersion: String?, generation: String?, missing: [String],
+            serverTime: Timestamp?
+        ) {
+            self.reachable = reachable
+            self.readOnly = readOnly
+            self.serverVersion = serverVersion
+            self.generation = generation
+            self.missing = missing
+            self.serverTime = serverTime
+        }
+
+        static let schema = JSONSchema.object([
+            .init("reachable", .boolean, "Whether the database answered just now."),
+            .init("readOnly", .nullable(.boolean), "Whether it refuses writes; null if it did not answer."),
+            .init("serverVersion", .nullable(.string), "The server's version; null if it did not answer."),
+            .init("generation", .nullable(.string), "The generation of the schema; null if it is not known."),
+            .init("missing", .array(.string), "The columns, indexes and privileges that the service lacks."),
+            .init("serverTime", .nullable(.timestamp), "The database's clock; null if it did not answer."),
+        ])
+    }
+
+    /// How much of its work the service can do.
+    package let status: Status
+    /// Its database.
+    package let database: Database
+    /// Whole seconds since the process started.
+    package let uptimeSeconds: Int64
+    /// The version of the program.
+    package let version: String
+
+    /// The state of the service now.
+    package init(status: Status, database: Database, uptimeSeconds: Int64, version: String) {
+        self.status = status
+        self.database = database
+        self.uptimeSeconds = uptimeSeconds
+        self.version = version
+    }
+
+    package static let schema = JSONSchema.object([
+        .init(
+            "status", .choice(Status.allCases.map(\.rawValue)),
+            "ok: everything works; degraded: lists work, not every write does; down: the database cannot be used."),
+        .init("database", .reference("DatabaseHealth")),
+        .init("uptimeSeconds", .integer(0...Int64.max), "Whole seconds since the service started."),
+        .init("version", .string, "The version of the service."),
+    ])
+
+    package init(json: JSONValue) throws(UnexpectedResult) {
+        let object = try ResultObject(json)
+        guard let status = Status(rawValue: try object.string("status")) else {
+            throw UnexpectedResult(path: "status", expected: "ok, degraded or down")
+        }
+        self.status = status
+        let database = try object.object("database")
+        self.database = Database(
+            reachable: try database.bool("reachable"), readOnly: try database.optionalBool("readOnly"),
+            serverVersion: try database.optionalString("serverVersion"),
+            generation: try database.optionalString("generation"), missing: try database.strings("missing"),
+            serverTime: try database.optionalTimestamp("serverTime"))
+        uptimeSeconds = try object.integer("uptimeSeconds")
+        version = try object.string("version")
+    }
+
+    package func encode(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("status", status.rawValue)
+        writer.key("database")
+        writer.beginObject()
+        writer.member("reachable", database.reachable)
+        writer.key("readOnly")
+        if let readOnly = database.readOnly { writer.bool(readOnly) } else { writer.null() }
+        writer.member("serverVersion", database.serverVersion)
+        writer.member("generation", database.generation)
+        writer.key("missing")
+        writer.beginArray()
+        for name in database.missing { writer.string(name) }
+        writer.endArray()
+        writer.member("serverTime", database.serverTime)
+        writer.endObject()
+        writer.member("uptimeSeconds", uptimeSeconds)
+        writer.member("version", version)
+        writer.endObject()
+    }
+}

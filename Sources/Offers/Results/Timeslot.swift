@@ -1,0 +1,44 @@
+import JSONRPC
+
+/// When the client expects the master; one end may be open.
+package struct Timeslot: Hashable, Sendable {
+    /// `orders.timeslot_start_utc`.
+    package let start: Timestamp?
+    /// `orders.timeslot_end_utc`.
+    package let end: Timestamp?
+
+    /// The slot with these ends; nil if it has neither, which means as soon as possible.
+    package init?(start: Timestamp?, end: Timestamp?) {
+        if start == nil && end == nil { return nil }
+        self.start = start
+        self.end = end
+    }
+
+    static let schema = JSONSchema.object([
+        .init("start", .nullable(.timestamp), "The start; null if only the end is known."),
+        .init("end", .nullable(.timestamp), "The end; null if only the start is known."),
+    ])
+
+    init?(_ object: ResultObject?) throws(UnexpectedResult) {
+        guard let object else { return nil }
+        self.init(start: try object.optionalTimestamp("start"), end: try object.optionalTimestamp("end"))
+    }
+}
+
+extension JSONWriter {
+    /// A member with a time; `null` for none and for one without a text.
+    mutating func member(_ name: String, _ moment: Timestamp?) {
+        key(name)
+        if let moment { moment.encode(to: &self) } else { null() }
+    }
+
+    /// A member with a slot; `null` for none.
+    mutating func member(_ name: String, _ timeslot: Timeslot?) {
+        guard let timeslot else { return member(name, String?.none) }
+        key(name)
+        beginObject()
+        member("start", timeslot.start)
+        member("end", timeslot.end)
+        endObject()
+    }
+}

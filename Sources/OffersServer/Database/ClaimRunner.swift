@@ -1,0 +1,117 @@
+import JSONRPC
+import Logging
+import Offers
+import Postgres
+
+/// Runs an accept or a decline until its end is known, or its time is over.
+///
+/// A claim can be repeated without harm, so whatever did not reach COMMIT is simply run again, and so is a claim whose
+/// COMMIT was sent and not answered: what it finds then is the answer. A success found like that is certain. A refusal
+/// is not, as long as the first backend may still commit: it is given only when that backend is gone (DESIGN.md G5).
+struct ClaimRunner: Sendable {
+    let pool: PostgresPool
+    let logger: Logger
+
+    /// How often a claim is run when the database keeps refusing it for the sake of other transactions.
+    private static let maximumConflicts = 10
+
+    /// What is known of one claim across its attempts.
+    private struct Progress {
+        /// The backends that were sent a COMMIT and did not say how it ended.
+        var unsettled: [Backend] = []
+        /// Whether such a backend cannot be named, so that nobody can find out whether it is gone.
+        var hasUnnamed = false
+        var attempts = 0
+
+        var mayHaveCommitted = false
+        var isSettled: Bool { unsettled.isEmpty && !hasUnnamed }
+    }
+
+    /// The verdict, and whether an earlier attempt of this very claim may be what brought it about.
+    func run<Success: Sendable>(
+        _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], deadline: any Deadline
+    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, repeated: Bool) {
+        var progress = Progress()
+        while true {
+            if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
+            progress.attempts += 1
+            do throws(PostgresError) {
+                let verdict = try await pool.transaction(transaction, keys: keys, deadline: deadline)
+                if verdict.isSuccess || progress.isSettled { return (verdict, progress.mayHaveCommitted) }
+            } catch {
+                try note(error, in: &progress, of: transaction.name, deadline: deadline)
+                await Backoff.pause(attempt: min(progress.attempts, 5))
+                continue
+            }
+            // A refusal, which an earlier attempt may still belie.
+            if progress.hasUnnamed || deadline.hasPassed(at: .now()) { throw .offers(.outcomeUnknown) }
+            await Backoff.pause(attempt: min(progress.attempts, 5))
+        }
+    }
+
+    /// Returns if the claim is to be run again.
+    private func note(
+        _ error: PostgresError, in progress: inout Progress, of name: String, deadline: any Deadline
+    ) throws(OffersFailure) {
+        let isOverdue = deadline.hasPassed(at: .now())
+        switch error {
+        case .unknownOutcome(let backend):
+            logger.warning("claim of unknown outcome", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
+            progress.mayHaveCommitted = true
+            if let backend { progress.unsettled.append(backend) } else { progress.hasUnnamed = true }
+            if !isOverdue { return }
+        case .connectionLost:
+            if !isOverdue { return }
+        case .unavailable where progress.mayHaveCommitted:
+            if !isOverdue { return }
+        case .refused(let message) where message.sqlState.isWorthAnotherClaim:
+            if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
+        case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unconfirmed,
+            .unexpectedResult:
+            break
+        }
+        throw progress.mayHaveCommitted ? .offers(.outcomeUnknown) : OffersFailure(claim: error)
+    }
+
+    /// Ends the backends that may still commit, and forgets those that are gone.
+    private func settle(_ progress: inout Progress, deadline: any Deadline) async {
+        var remaining: [Backend] = []
+        for backend in progress.unsettled where await !isGone(backend, deadline: deadline) { remaining.append(backend) }
+        progress.unsettled = remaining
+    }
+
+    private func isGone(_ backend: Backend, deadline: any Deadline) async -> Bool {
+        for attempt in 1...20 where !deadline.hasPassed(at: .now()) {
+            let parameters: [Parameter] = [
+                .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
+            ]
+            let bound = BoundStatement(ClaimRunner.terminate, parameters)
+            let gone = try? await pool.read(bound, deadline: deadline) { rows throws(ResultMismatch) in
+                try rows.bool(row: 0, column: 0) == true
+            }
+            // Nil: the database could not be asked, and the claim will not be run either.
+            guard let gone else { return false }
+            if gone { return true }
+            await Backoff.pause(attempt: min(attempt, 3))
+        }
+        return false
+    }
+
+    /// True when the backend is gone: its server has been started anew, or has no such process any more. A role may
+    /// end its own backends. Named by start time too, because process ids are used again.
+    private static let terminate = Statement(
+        "offersd_terminate", parameters: [.int8, .timestamptz, .timestamptz],
+        sql: """
+            SELECT pg_postmaster_start_time() <> $3 OR NOT coalesce(bool_or(a.found), false)
+            FROM (SELECT pg_terminate_backend(pid) IS NOT NULL AS found FROM pg_stat_activity
+                WHERE pid = $1 AND backend_start = $2 AND pg_postmaster_start_time() = $3) AS a
+            """)
+}
+
+extension SQLState {
+    /// The claim was rolled back because of what others did meanwhile: a conflict, our own guard against it
+    /// (`1 / 0` in the deciding statement), or a plan that must be prepared anew.
+    fileprivate var isWorthAnotherClaim: Bool {
+        isConflict || isStalePreparation || self == .divisionByZero
+    }
+}

@@ -1,0 +1,122 @@
+import Logging
+import Postgres
+import Synchronization
+
+/// Writes the optional `distribution_metrics` row of an accept: after its COMMIT, in a transaction of its own, while
+/// the reply is already on its way. Whatever happens here changes no reply and no other row; it is counted (DESIGN.md G8).
+///
+/// What is written: behaviour-facts.md section 5, second part. Rows that a shutdown or a long outage does not let
+/// through are lost, as with the program before it, but counted.
+final class DistributionMetrics: Sendable {
+    /// How many rows may wait. More are dropped, and counted as failures.
+    private static let maximumWaiting = 1024
+
+    private struct Row: Sendable {
+        let order: Int64
+        let master: Int64
+        /// Microseconds since 2000-01-01 UTC.
+        let acceptedAt: Int64
+        /// Nil: taken from the history, as the accept was found out about rather than seen.
+        let statusBefore: String?
+    }
+
+    private let pool: PostgresPool
+    private let logger: Logger
+    private let statement = Mutex<Statement?>(nil)
+    private let rows: AsyncStream<Row>
+    private let append: AsyncStream<Row>.Continuation
+    private let failureCount = Atomic<Int>(0)
+    private let writtenCount = Atomic<Int>(0)
+
+    init(pool: PostgresPool, logger: Logger) {
+        self.pool = pool
+        self.logger = logger
+        (rows, append) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(DistributionMetrics.maximumWaiting))
+    }
+
+    /// Rows that could not be written.
+    var failures: Int { failureCount.load(ordering: .relaxed) }
+
+    /// Rows that were written.
+    var written: Int { writtenCount.load(ordering: .relaxed) }
+
+    /// The table's shape is known now: nil, there is none.
+    func use(_ shape: MetricsTable?) {
+        let insert = shape.map { Statement($0.statementName, parameters: Self.parameters, sql: $0.insert) }
+        statement.withLock { $0 = insert }
+    }
+
+    /// Has a row written soon. Returns at once.
+    func record(order: Int64, master: Int64, at acceptedAt: Int64, statusBefore: String?) {
+        let row = Row(order: order, master: master, acceptedAt: acceptedAt, statusBefore: statusBefore)
+        if case .enqueued = append.yield(row) { return }
+        failureCount.add(1, ordering: .relaxed)
+    }
+
+    /// No more rows will come: `run` returns when those that wait are written.
+    func finish() {
+        append.finish()
+    }
+
+    /// Writes rows one after the other until `finish` or cancellation.
+    func run() async {
+        for await row in rows { await write(row) }
+    }
+
+    private func write(_ row: Row) async {
+        guard let statement = statement.withLock({ $0 }) else { return }
+        let bound = BoundStatement(
+            statement,
+            [.int8(row.order), .int8(row.master), .timestamptz(row.acceptedAt), .text(row.statusBefore)])
+        do {
+            _ = try await pool.transaction(
+                Transaction(name: "distributionMetrics", steps: { _ in [bound] }, decode: { $0.rowCount }),
+                deadline: FixedDeadline(milliseconds: 1000))
+            writtenCount.add(1, ordering: .relaxed)
+        } catch {
+            failureCount.add(1, ordering: .relaxed)
+            logger.warning(
+                "distribution_metrics row not written",
+                metadata: ["order": "\(row.order)", "error": "\(error)"])
+        }
+    }
+
+    private static let parameters: [ParameterType] = [.int8, .int8, .timestamptz, .text]
+}
+
+/// The shape of `distribution_metrics`; four exist, one of which is that there is no such table
+/// (schema-facts.md section 3.4).
+struct MetricsTable: Sendable, Equatable {
+    /// `category`, or `category_name` where the columns were renamed.
+    let categoryColumn: String
+    /// The name of that column's type, as `format_type` gives it: an identifier that is safe to put into SQL.
+    let categoryType: String
+    /// `order_type` or `type_name`.
+    let orderTypeColumn: String
+    /// The name of that column's type.
+    let orderTypeType: String
+
+    /// The two casts differ from shape to shape, and with them the text that is prepared.
+    var statementName: String { "offersd_metrics_\(categoryColumn)_\(categoryType)_\(orderTypeType)" }
+
+    var insert: String {
+        """
+        INSERT INTO distribution_metrics (order_id, master_id, assigned_at, round_number, candidates_count,
+            time_to_assign_seconds, preferred_master_used, was_escalated_to_logist, was_escalated_to_admin,
+            city_id, district_id, \(categoryColumn), \(orderTypeColumn), metadata_json)
+        SELECT o.id, $2, $3, coalesce(f.last_round, 1), least(greatest(f.candidates, 1), 32767),
+            least(floor(extract(epoch FROM $3 - o.created_at)), 2147483647)::integer,
+            coalesce(o.preferred_master_id = $2, false), o.dist_escalated_logist_at IS NOT NULL,
+            o.dist_escalated_admin_at IS NOT NULL, o.city_id, o.district_id,
+            o.category::text::\(categoryType), o.type::text::\(orderTypeType),
+            jsonb_build_object('accepted_via', 'orders_service', 'from_status', coalesce($4, (
+                SELECT h.from_status::text FROM order_status_history h
+                WHERE h.order_id = o.id AND h.reason = 'accepted_by_master' ORDER BY h.id DESC LIMIT 1)))
+        FROM orders o, LATERAL (
+            SELECT max(f.round_number) AS last_round, count(DISTINCT f.master_id) AS candidates
+            FROM offers f WHERE f.order_id = o.id) f
+        WHERE o.id = $1
+        RETURNING id
+        """
+    }
+}

@@ -1,0 +1,188 @@
+import Offers
+import Postgres
+
+/// What a database has and lacks of what the service needs; schema-facts.md section 3.
+struct Inspection: Sendable, Equatable {
+    /// The generation of the schema, from `G0` to `G4`; nil when it is none of these.
+    let generation: String?
+    /// What is missing, by name.
+    let shortcomings: [Shortcoming]
+    /// The shape of `distribution_metrics`; nil when there is no such table, or none that can be written.
+    let metricsTable: MetricsTable?
+    /// What an operator should know although everything works.
+    let remarks: [String]
+
+    /// What is missing for this purpose.
+    func missing(for purpose: Requirement.Purpose) -> [String] {
+        shortcomings.filter { $0.purposes.contains(purpose) }.map(\.name)
+    }
+
+    /// Whether lists, and whether everything else, can be served.
+    var status: HealthResult.Status {
+        if !missing(for: .list).isEmpty { return .down }
+        return missing(for: .accept).isEmpty && missing(for: .decline).isEmpty ? .ok : .degraded
+    }
+
+    /// What follows, in sentences for an operator.
+    var consequences: [String] {
+        var sentences: [String] = []
+        if !missing(for: .list).isEmpty { sentences.append("Nothing can be served: listOffers and getOffer fail.") }
+        if !missing(for: .accept).isEmpty {
+            sentences.append("acceptOffer answers DATABASE_UNAVAILABLE and changes nothing.")
+        }
+        if !missing(for: .decline).isEmpty {
+            sentences.append("declineOffer answers DATABASE_UNAVAILABLE and changes nothing.")
+        }
+        if metricsTable == nil { sentences.append("No distribution_metrics rows are written; nothing else changes.") }
+        return sentences
+    }
+
+    /// Looks at the database. Two statements, which read only the catalog.
+    static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
+        let shortcomings = try await pool.read(BoundStatement(requirements), deadline: deadline) { rows in
+            decodeShortcomings(rows)
+        }
+        return try await pool.read(BoundStatement(features), deadline: deadline) { rows throws(ResultMismatch) in
+            try decode(rows, shortcomings: shortcomings)
+        }
+    }
+
+    // MARK: What is missing
+
+    /// One row per requirement that is not met: its number, and what is wrong: no table, no column, no privilege.
+    private static let requirements = Statement(
+        "offersd_requirements",
+        sql: """
+            SELECT r.number, CASE WHEN t.oid IS NULL THEN 'table'
+                    WHEN r.attribute IS NOT NULL AND a.attnum IS NULL THEN 'column' ELSE 'privilege' END
+            FROM (VALUES \(Requirement.all.enumerated().map { row($0.offset, $0.element) }.joined(separator: ",\n    "))
+                ) AS r (number, relation, attribute, privilege)
+            LEFT JOIN pg_class t ON t.oid = to_regclass(r.relation)
+            LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = r.attribute AND NOT a.attisdropped
+            WHERE NOT coalesce(CASE
+                WHEN t.oid IS NULL THEN false
+                WHEN r.attribute IS NOT NULL THEN has_column_privilege(t.oid, a.attnum, r.privilege)
+                WHEN r.privilege = 'UPDATE' THEN has_any_column_privilege(t.oid, 'UPDATE')
+                ELSE has_sequence_privilege(pg_get_serial_sequence(r.relation, 'id'), 'USAGE') END, false)
+            ORDER BY r.number
+            """)
+
+    private static func row(_ number: Int, _ requirement: Requirement) -> String {
+        switch requirement.subject {
+        case .column(let name, let privilege):
+            "(\(number), '\(requirement.table)', '\(name)'::text, '\(privilege.rawValue)')"
+        case .rowLocks: "(\(number), '\(requirement.table)', NULL, 'UPDATE')"
+        case .sequence: "(\(number), '\(requirement.table)', NULL, 'USAGE')"
+        }
+    }
+
+    private static func decodeShortcomings(_ rows: borrowing QueryResult) -> [Shortcoming] {
+        var found: [Shortcoming] = []
+        for row in 0..<rows.rowCount {
+            guard let number = try? rows.integer(row: row, column: 0), let problem = rows.text(row: row, column: 1)
+            else { continue }
+            let requirement = Requirement.all[Int(number)]
+            let name = requirement.name(missing: problem)
+            if let known = found.firstIndex(where: { $0.name == name }) {
+                let purposes = Requirement.Purpose.allCases.filter {
+                    found[known].purposes.contains($0) || requirement.purposes.contains($0)
+                }
+                found[known] = Shortcoming(name: name, purposes: purposes)
+            } else {
+                found.append(Shortcoming(name: name, purposes: requirement.purposes))
+            }
+        }
+        return found
+    }
+
+    // MARK: Which generation, and which shape of the metrics table
+
+    private static let features = Statement(
+        "offersd_features",
+        sql: """
+            WITH columns AS (
+                SELECT c.relname AS relation, a.attname AS attribute, format_type(a.atttypid, NULL) AS type
+                FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                WHERE c.oid IN (to_regclass('order_status_history'), to_regclass('orders'),
+                    to_regclass('distribution_metrics'))),
+            indexes AS (
+                SELECT i.indisunique AS is_unique, i.indpred IS NOT NULL AS is_partial, i.indkey::text AS keys,
+                    x.relname AS name
+                FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                WHERE i.indrelid = to_regclass('offers') AND i.indisvalid),
+            pair AS (
+                SELECT string_agg(a.attnum::text, ' ' ORDER BY a.attname DESC) AS keys FROM pg_attribute a
+                WHERE a.attrelid = to_regclass('offers') AND a.attname IN ('order_id', 'master_id'))
+            SELECT
+                to_regclass('offers') IS NOT NULL AND to_regclass('orders') IS NOT NULL,
+                EXISTS (SELECT FROM columns WHERE relation = 'order_status_history' AND attribute = 'actor_type'),
+                EXISTS (SELECT FROM columns WHERE relation = 'orders' AND attribute = 'order_type'),
+                EXISTS (SELECT FROM indexes i, pair p WHERE i.is_unique AND NOT i.is_partial AND i.keys = p.keys),
+                EXISTS (SELECT FROM indexes i, pair p WHERE i.is_unique AND i.is_partial AND i.keys = p.keys),
+                EXISTS (SELECT FROM indexes WHERE name = 'idx_offers_master_active'),
+                m.attribute, m.type, n.attribute, n.type,
+                has_table_privilege(to_regclass('distribution_metrics'), 'INSERT')
+            FROM (VALUES (1)) AS one
+            LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
+            LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
+            LIMIT 1
+            """)
+
+    private static func decode(
+        _ rows: borrowing QueryResult, shortcomings: [Shortcoming]
+    ) throws(ResultMismatch) -> Inspection {
+        let isOurs = try rows.bool(row: 0, column: 0) == true
+        let hasActors = try rows.bool(row: 0, column: 1) == true
+        let hasOrderType = try rows.bool(row: 0, column: 2) == true
+        let pairIsUnique = try rows.bool(row: 0, column: 3) == true
+        let openPairIsUnique = try rows.bool(row: 0, column: 4) == true
+        let hasNewestIndexes = try rows.bool(row: 0, column: 5) == true
+        let generation: String? =
+            if !isOurs {
+                nil
+            } else if !hasActors {
+                "G0"
+            } else if !hasOrderType {
+                "G4"
+            } else if pairIsUnique {
+                "G1"
+            } else if hasNewestIndexes {
+                "G3"
+            } else {
+                openPairIsUnique ? "G2" : nil
+            }
+        var remarks: [String] = []
+        if isOurs, pairIsUnique {
+            remarks.append("offers has the old UNIQUE (order_id, master_id): no order is ever offered again.")
+        } else if isOurs, !openPairIsUnique {
+            remarks.append("offers has no unique index on open offers: duplicates can arise, and are tolerated.")
+        }
+        var table: MetricsTable?
+        if let category = rows.text(row: 0, column: 6), let categoryType = rows.text(row: 0, column: 7),
+            let orderType = rows.text(row: 0, column: 8), let orderTypeType = rows.text(row: 0, column: 9)
+        {
+            if try rows.bool(row: 0, column: 10) == true {
+                table = MetricsTable(
+                    categoryColumn: category, categoryType: categoryType, orderTypeColumn: orderType,
+                    orderTypeType: orderTypeType)
+            } else {
+                remarks.append("This role has no INSERT on distribution_metrics.")
+            }
+        }
+        return Inspection(
+            generation: generation, shortcomings: shortcomings, metricsTable: table, remarks: remarks)
+    }
+}
+
+extension Requirement {
+    /// How the missing thing is called: the table itself when there is none.
+    fileprivate func name(missing problem: String) -> String {
+        switch (problem, subject) {
+        case ("table", _): table
+        case ("column", .column(let column, _)): "\(table).\(column)"
+        case (_, .column(let column, let privilege)): "\(privilege.rawValue) on \(table).\(column)"
+        case (_, .rowLocks): "UPDATE on \(table)"
+        case (_, .sequence): "USAGE on the sequence of \(table).id"
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Offers
+import Postgres
+
+/// The statement that declines all open offers of a pair, or says why there is none; under the locks of `ClaimLocks`.
+/// It touches only SENT and VIEWED rows of the pair, and never the order (DESIGN.md G7).
+enum DeclineOfferStatement {
+    static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { isMaster in
+        """
+        WITH master AS (SELECT m.id FROM masters m WHERE \(isMaster)),
+        task AS (SELECT o.id, o.status, o.assigned_master_id FROM orders o WHERE o.id = $2),
+        offer AS (
+            SELECT f.id, f.state, f.expires_at FROM offers f JOIN master m ON m.id = f.master_id
+            WHERE f.order_id = $2 ORDER BY f.state IN ('SENT', 'VIEWED') DESC, f.id DESC LIMIT 1),
+        judged AS (
+            SELECT m.id AS master_id, t.id AS order_id, t.status, f.id AS offer_id, f.expires_at,
+                CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
+                    WHEN t.assigned_master_id = m.id THEN 'ALREADY_YOURS'
+                    WHEN f.id IS NULL THEN 'OFFER_NOT_FOUND'
+                    WHEN f.state IN ('SENT', 'VIEWED') THEN 'GRANTED'
+                    WHEN f.state = 'DECLINED' THEN 'ALREADY_DECLINED'
+                    WHEN t.assigned_master_id IS NOT NULL THEN 'ORDER_TAKEN'
+                    ELSE \(Fragment.reasonOfState) END AS verdict
+            FROM \(Fragment.oneRow) LEFT JOIN offer f ON true),
+        declined AS (
+            UPDATE offers f SET state = 'DECLINED', responded_at = statement_timestamp() FROM judged j
+            WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id AND f.master_id = j.master_id
+                AND f.state IN ('SENT', 'VIEWED')
+            RETURNING f.id)
+        SELECT j.verdict, j.status, j.expires_at, j.master_id, statement_timestamp(), j.order_id,
+            coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
+        FROM judged j
+        """
+    }
+
+    /// As in `AcceptOfferStatement`: another program answered the offer in the same moment; look again.
+    private static let mustHold = """
+        1 / CASE WHEN j.verdict = 'GRANTED' AND NOT EXISTS (SELECT FROM declined) THEN 0 ELSE 1 END
+        """
+
+    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<DeclineOfferResult>> {
+        Transaction(
+            name: "declineOffer",
+            steps: { milliseconds in
+                ClaimLocks.steps(params, milliseconds: milliseconds) + [statement(params.master, .int8(params.order))]
+            },
+            decode: decode)
+    }
+
+    private static func decode(
+        _ rows: borrowing QueryResult
+    ) throws(ResultMismatch) -> ClaimVerdict<DeclineOfferResult> {
+        let verdict = try rows.requiredText(row: 0, column: 0)
+        guard verdict == "GRANTED" || verdict == "ALREADY_DECLINED" else {
+            return .refused(
+                try Refusal.error(
+                    verdict, status: rows.text(row: 0, column: 1), expiresAt: try rows.moment(row: 0, column: 2)))
+        }
+        return .done(
+            DeclineOfferResult(
+                masterId: try rows.requiredInteger(row: 0, column: 3),
+                orderId: try rows.requiredInteger(row: 0, column: 5),
+                offerId: try rows.requiredInteger(row: 0, column: 6),
+                alreadyDeclined: verdict == "ALREADY_DECLINED"),
+            statusBefore: try rows.requiredText(row: 0, column: 1),
+            asOf: try rows.requiredTimestamp(row: 0, column: 4))
+    }
+}

@@ -1,0 +1,56 @@
+internal import Offers
+import Postgres
+
+/// Pieces of SQL that several statements share, so that list, card, accept and decline have one definition each of
+/// "this master", "live" and "free" (DESIGN.md G3). Constants of this program, never text from outside.
+enum Fragment {
+    /// An offer that can still be answered. `statement_timestamp()`, so that an offer that runs out while its claim
+    /// waits for a lock is expired; NULL never expires.
+    static let isLive = """
+        (f.state IN ('SENT', 'VIEWED') AND (f.expires_at IS NULL OR f.expires_at > statement_timestamp()))
+        """
+
+    /// The statuses in which an order that is nobody's can be listed.
+    static let listedStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE')"
+
+    /// The statuses in which an order that is nobody's can be accepted.
+    static let acceptableStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE', 'DEFERRED')"
+
+    /// What the state of an offer that is not live means to its master. A leftover ACCEPTED row on an order that is
+    /// nobody's was withdrawn like a CANCELED one.
+    static let reasonOfState = """
+        CASE WHEN f.state IN ('SENT', 'VIEWED', 'EXPIRED') THEN 'OFFER_EXPIRED'
+            WHEN f.state = 'DECLINED' THEN 'OFFER_DECLINED' ELSE 'OFFER_CANCELED' END
+        """
+
+    /// CTE `offer`: the row of the pair that decides, a live one before others, then the one with the highest id.
+    static let decidingOffer = """
+        offer AS (
+            SELECT f.id, f.state, f.round_number, f.sent_at, f.expires_at, \(isLive) AS is_live
+            FROM offers f JOIN master m ON m.id = f.master_id WHERE f.order_id = $2
+            ORDER BY \(isLive) DESC, f.id DESC LIMIT 1)
+        """
+
+    /// Exactly one row even when there is no such master, order or offer.
+    static let oneRow = "(VALUES (1)) AS one LEFT JOIN master m ON true LEFT JOIN task t ON true"
+}
+
+/// A statement in its two forms: the master named by `masters.id`, or by `masters.tg_user_id`.
+struct ByMaster: Sendable {
+    private let byID: Statement
+    private let byTelegramUser: Statement
+
+    /// `sql` is given the condition that names the master `m` by `$1`.
+    init(_ name: String, parameters: [ParameterType], sql: (_ isMaster: String) -> String) {
+        byID = Statement(name, parameters: parameters, sql: sql("m.id = $1"))
+        byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: sql("m.tg_user_id = $1"))
+    }
+
+    /// The form for `master`, with the master's number and then `parameters`.
+    func callAsFunction(_ master: MasterReference, _ parameters: Parameter...) -> BoundStatement {
+        switch master {
+        case .id(let number): BoundStatement(byID, [.int8(number)] + parameters)
+        case .telegramUser(let number): BoundStatement(byTelegramUser, [.int8(number)] + parameters)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/// How the pool reaches the database and how much of it it may use.
+package struct PostgresConfiguration: Sendable {
+    /// A libpq connection string or URI; empty: the `PG*` variables, service file and password file alone decide.
+    package var connectionInfo: String
+    /// Connections for reads. Each sends what is waiting as one pipeline.
+    package var readConnections: Int
+    /// Connections for transactions. Each runs one at a time.
+    package var writeConnections: Int
+    /// The most requests that one read connection takes into one pipeline.
+    package var maximumPipeline: Int
+    /// The most requests that may be in the pool, waiting or running; one more is refused as overloaded.
+    package var maximumRequests: Int
+    /// Whether statements are prepared by name and settings made for the session. Off for a transaction pooler.
+    package var preparesStatements: Bool
+    /// The `statement_timeout` of read connections, in milliseconds: the longest that a read may run in the server.
+    package var readTimeoutMilliseconds: Int64
+    /// How long before its deadline a transaction stops waiting for row locks, in milliseconds.
+    package var lockMarginMilliseconds: Int64
+
+    package init(
+        connectionInfo: String = "",
+        readConnections: Int = 2,
+        writeConnections: Int = 8,
+        maximumPipeline: Int = 64,
+        maximumRequests: Int = 4096,
+        preparesStatements: Bool = true,
+        readTimeoutMilliseconds: Int64 = 2000,
+        lockMarginMilliseconds: Int64 = 500
+    ) {
+        self.connectionInfo = connectionInfo
+        self.readConnections = readConnections
+        self.writeConnections = writeConnections
+        self.maximumPipeline = maximumPipeline
+        self.maximumRequests = maximumRequests
+        self.preparesStatements = preparesStatements
+        self.readTimeoutMilliseconds = readTimeoutMilliseconds
+        self.lockMarginMilliseconds = lockMarginMilliseconds
+    }
+}

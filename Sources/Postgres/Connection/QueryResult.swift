@@ -1,0 +1,132 @@
+internal import CLibPQ
+
+/// The rows that one statement returned, in Postgres's binary format; freed when it goes out of scope.
+///
+/// It stays on the thread of its connection: a decoder borrows it and returns values of its own.
+/// A column's value is read by its number, from 0. NULL is nil; a column that does not hold the type asked for throws.
+package struct QueryResult: ~Copyable {
+    private let pointer: OpaquePointer
+
+    /// Takes ownership of a `PGresult`.
+    init(owning pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    deinit {
+        PQclear(pointer)
+    }
+
+    /// The number of rows.
+    package var rowCount: Int { Int(PQntuples(pointer)) }
+
+    var status: ExecStatusType { PQresultStatus(pointer) }
+
+    /// What the server says it did: `COMMIT`, `ROLLBACK`, `SELECT 1`, …
+    var commandTag: String { String(cString: PQcmdStatus(pointer)) }
+
+    /// The error that this result is, and whether the server said it of a statement (severity ERROR),
+    /// rather than with its last breath or not at all.
+    func serverMessage(statement: String) -> (message: ServerMessage, isStatementError: Bool) {
+        func field(_ code: Character) -> String? {
+            PQresultErrorField(pointer, Int32(code.asciiValue ?? 0)).map { String(cString: $0) }
+        }
+        let message = ServerMessage(
+            sqlState: SQLState(rawValue: field("C") ?? ""),
+            text: field("M") ?? String(cString: PQresultErrorMessage(pointer)),
+            statement: statement)
+        return (message, field("V") == "ERROR")
+    }
+
+    /// The bytes of a value, valid during `body`; nil for NULL.
+    package func withBytes<Value>(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
+        guard PQgetisnull(pointer, Int32(row), Int32(column)) == 0 else { return nil }
+        return body(
+            UnsafeRawBufferPointer(
+                start: PQgetvalue(pointer, Int32(row), Int32(column)),
+                count: Int(PQgetlength(pointer, Int32(row), Int32(column)))))
+    }
+
+    /// An `int2`, `int4` or `int8`.
+    package func integer(row: Int, column: Int) throws(ResultMismatch) -> Int64? {
+        let value: Int64?? = withBytes(row: row, column: column) { bytes in
+            switch bytes.count {
+            case 2: Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
+            case 4: Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
+            case 8: Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+            default: nil
+            }
+        }
+        guard let value else { return nil }
+        guard let value else { throw ResultMismatch(column: column, expected: "integer") }
+        return value
+    }
+
+    /// An `int2`, `int4` or `int8` that cannot be NULL.
+    package func requiredInteger(row: Int, column: Int) throws(ResultMismatch) -> Int64 {
+        guard let value = try integer(row: row, column: column) else {
+            throw ResultMismatch(column: column, expected: "integer, not null")
+        }
+        return value
+    }
+
+    /// A `timestamptz`, in microseconds since 2000-01-01 UTC; ±infinity are `Int64.max` and `Int64.min`.
+    package func timestamp(row: Int, column: Int) throws(ResultMismatch) -> Int64? {
+        try integer(row: row, column: column)
+    }
+
+    /// A `timestamptz` that cannot be NULL.
+    package func requiredTimestamp(row: Int, column: Int) throws(ResultMismatch) -> Int64 {
+        try requiredInteger(row: row, column: column)
+    }
+
+    /// A `boolean`; NULL is nil.
+    package func bool(row: Int, column: Int) throws(ResultMismatch) -> Bool? {
+        let value: UInt8?? = withBytes(row: row, column: column) { $0.count == 1 ? $0[0] : nil }
+        guard let value else { return nil }
+        guard let value else { throw ResultMismatch(column: column, expected: "boolean") }
+        return value != 0
+    }
+
+    /// A `text`, `varchar` or enum label; bytes that are not UTF-8 are repaired to U+FFFD.
+    package func text(row: Int, column: Int) -> String? {
+        withBytes(row: row, column: column) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// A `text`, `varchar` or enum label that cannot be NULL.
+    package func requiredText(row: Int, column: Int) throws(ResultMismatch) -> String {
+        guard let value = text(row: row, column: column) else {
+            throw ResultMismatch(column: column, expected: "text, not null")
+        }
+        return value
+    }
+}
+
+/// A column did not hold what the decoder asked for: the statement and its decoder do not belong together.
+package struct ResultMismatch: Error, Sendable, Equatable {
+    /// The column's number, from 0.
+    package let column: Int
+    /// What was expected there.
+    package let expected: String
+
+    package init(column: Int, expected: String) {
+        self.column = column
+        self.expected = expected
+    }
+}
+
+extension QueryResult {
+    /// Whether this is the answer of a statement that returns rows.
+    var hasRows: Bool { status == PGRES_TUPLES_OK }
+
+    /// The error that the server gave for a statement; nil when it succeeded or was skipped after another's error.
+    /// Throws when it is the end of the connection rather than of the statement: then nothing is known of COMMIT.
+    func failure(statement: String) throws(LibPQConnection.Broken) -> ServerMessage? {
+        guard status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE else { return nil }
+        let (message, isStatementError) = serverMessage(statement: statement)
+        guard isStatementError else { throw LibPQConnection.Broken(reason: message.description) }
+        return message
+    }
+
+    /// Whether the statement was skipped because one before it in its unit failed.
+    var wasSkipped: Bool { status == PGRES_PIPELINE_ABORTED }
+}

@@ -1,0 +1,80 @@
+/// A connection that is ready for work, and what is known of the server process behind it.
+struct Session {
+    let connection: LibPQConnection
+    /// Nil behind a transaction pooler, where the process changes with every transaction.
+    let backend: Backend?
+
+    /// Connects and makes the session's settings. Behind a pooler nothing is set, as it would stick to a stranger.
+    init(_ configuration: PostgresConfiguration, statementTimeoutMilliseconds: Int64)
+        throws(LibPQConnection.Broken)
+    {
+        connection = try LibPQConnection(configuration)
+        guard configuration.preparesStatements else {
+            backend = nil
+            return
+        }
+        _ = try connection.send(
+            BoundStatement(Session.settings, [.text(String(statementTimeoutMilliseconds))]))
+        try connection.sync()
+        let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
+        try connection.flush(until: limit)
+        let unit = try UnitReader.read(connection, limit: limit)
+        switch consume unit {
+        case .rows(let rows):
+            do {
+                backend = Backend(
+                    processID: Int32(truncatingIfNeeded: try rows.requiredInteger(row: 0, column: 0)),
+                    started: try rows.requiredTimestamp(row: 0, column: 1),
+                    serverStarted: try rows.requiredTimestamp(row: 0, column: 2))
+            } catch {
+                throw LibPQConnection.Broken(reason: "the server does not tell which process it is")
+            }
+        case .failed(let message):
+            throw LibPQConnection.Broken(reason: message.description)
+        }
+    }
+
+    /// Reads must not inherit a stricter isolation or a lock timeout of the role: a list is one statement with a
+    /// snapshot of its own, and a timeout is ours to decide.
+    private static let settings = Statement(
+        "offersd_session", parameters: [.text],
+        sql: """
+            SELECT a.pid, a.backend_start, pg_postmaster_start_time(),
+                set_config('statement_timeout', $1, false),
+                set_config('lock_timeout', '0', false),
+                set_config('default_transaction_isolation', 'read committed', false)
+            FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()
+            """)
+}
+
+/// Reads the results of a single statement up to the sync behind it.
+enum UnitReader {
+    enum Unit: ~Copyable {
+        case rows(QueryResult)
+        case failed(ServerMessage)
+    }
+
+    static func read(_ connection: LibPQConnection, limit: MonotonicTime)
+        throws(LibPQConnection.Broken) -> Unit
+    {
+        var rows: QueryResult?
+        var failure: ServerMessage?
+        while true {
+            let event = try connection.next(until: limit)
+            switch consume event {
+            case .timedOut:
+                throw LibPQConnection.Broken(reason: "the server does not answer")
+            case .result(let result):
+                if let message = try result.failure(statement: "session") {
+                    failure = failure ?? message
+                } else if result.hasRows {
+                    rows = consume result
+                }
+            case .synchronized:
+                if let failure { return .failed(failure) }
+                if let rows = consume rows { return .rows(rows) }
+                throw LibPQConnection.Broken(reason: "the server gave no rows")
+            }
+        }
+    }
+}

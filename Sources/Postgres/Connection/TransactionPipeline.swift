@@ -1,0 +1,165 @@
+/// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
+///
+/// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
+/// tag ROLLBACK is a rollback, and anything else is unknown (DESIGN.md G1, G5).
+struct TransactionPipeline: ~Copyable {
+    private let session: Session
+    private let statements: [BoundStatement]
+    private var prepares: [Bool] = []
+    private var result: QueryResult?
+    private var failure: ServerMessage?
+    private var commitTag: String?
+    private var warningsBeforeCommit = 0
+
+    /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
+    private static let silenceMargin: Int64 = 150
+
+    /// Runs `job` and tells it how it ended. Returns whether the connection can be used again.
+    static func run(_ job: any TransactionJob, on session: Session, lockMarginMilliseconds: Int64) -> Bool {
+        let now = MonotonicTime.now()
+        let deadline = job.deadline.instant ?? now.advanced(byMilliseconds: Int64(Int32.max))
+        let bound = now.milliseconds(until: deadline) - lockMarginMilliseconds
+        guard bound > 0 else {
+            job.fail(.timedOut)
+            return true
+        }
+        let limit = deadline.advanced(byMilliseconds: -silenceMargin)
+        var pipeline = TransactionPipeline(
+            session: session,
+            statements: [BoundStatement(begin), BoundStatement(limits, [.text(String(bound))])]
+                + job.steps(boundMilliseconds: bound) + [BoundStatement(commit)])
+        do {
+            try pipeline.send()
+        } catch {
+            job.fail(.connectionLost)
+            return false
+        }
+        do {
+            try pipeline.receive(until: limit)
+        } catch {
+            job.fail(.unknownOutcome(session.backend))
+            return false
+        }
+        return pipeline.conclude(job, limit: deadline)
+    }
+
+    private init(session: Session, statements: [BoundStatement]) {
+        self.session = session
+        self.statements = statements
+    }
+
+    /// Nothing that is sent here can commit: COMMIT is only complete, for libpq and for the server, with the sync.
+    private mutating func send() throws(LibPQConnection.Broken) {
+        for statement in statements { prepares.append(try session.connection.send(statement)) }
+    }
+
+    private mutating func receive(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
+        try session.connection.sync()
+        try session.connection.flush(until: limit)
+        var index = 0
+        var preparing = prepares[0]
+        while true {
+            let event = try session.connection.next(until: limit)
+            switch consume event {
+            case .timedOut:
+                throw LibPQConnection.Broken(reason: "the server does not answer")
+            case .synchronized:
+                return
+            case .result(let answer):
+                guard index < statements.count else {
+                    throw LibPQConnection.Broken(reason: "more results than statements")
+                }
+                let statement = statements[index].statement
+                let message = try answer.failure(statement: statement.name)
+                if let message { failure = failure ?? message }
+                if preparing {
+                    if message != nil || answer.wasSkipped { session.connection.forget(statement) }
+                    preparing = false
+                    continue
+                }
+                accept(consume answer, of: index)
+                index += 1
+                preparing = index < statements.count && prepares[index]
+            }
+        }
+    }
+
+    private mutating func accept(_ answer: consuming QueryResult, of index: Int) {
+        switch index {
+        case statements.count - 2:
+            if answer.hasRows { result = consume answer }
+            warningsBeforeCommit = session.connection.warnings
+        case statements.count - 1:
+            commitTag = answer.commandTag
+        default:
+            break
+        }
+    }
+
+    private mutating func conclude(_ job: any TransactionJob, limit: MonotonicTime) -> Bool {
+        if let failure {
+            let isUsable = rollBack(until: limit) && !failure.sqlState.closesConnection
+            job.fail(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
+            return isUsable
+        }
+        switch commitTag {
+        case "COMMIT":
+            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same.
+            guard session.connection.warnings == warningsBeforeCommit else {
+                job.fail(.unconfirmed)
+                return true
+            }
+            if let rows = result.take() {
+                job.complete(rows)
+            } else {
+                job.fail(.unexpectedResult(statement: statements[statements.count - 2].statement.name, problem: "no rows"))
+            }
+            return true
+        case "ROLLBACK":
+            job.fail(.rolledBack)
+            return true
+        default:
+            job.fail(.unknownOutcome(session.backend))
+            return false
+        }
+    }
+
+    /// Leaves the failed transaction block, so that its locks are gone before anybody is told.
+    private func rollBack(until limit: MonotonicTime) -> Bool {
+        guard session.connection.isInTransaction else { return true }
+        do {
+            let prepares = try session.connection.send(BoundStatement(TransactionPipeline.rollback))
+            try session.connection.sync()
+            try session.connection.flush(until: limit)
+            var preparing = prepares
+            while true {
+                let event = try session.connection.next(until: limit)
+                switch consume event {
+                case .timedOut: return false
+                case .synchronized: return !session.connection.isInTransaction
+                case .result(let answer):
+                    if preparing, try answer.failure(statement: "offersd_rollback") != nil { return false }
+                    preparing = false
+                }
+            }
+        } catch {
+            return false
+        }
+    }
+
+    // READ COMMITTED whatever the default, so that every statement sees what was committed while it waited for locks.
+    // Never READ WRITE: a server that was demoted must refuse.
+    private static let begin = Statement("offersd_begin", sql: "BEGIN ISOLATION LEVEL READ COMMITTED")
+    private static let commit = Statement("offersd_commit", sql: "COMMIT")
+    private static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
+
+    // An acknowledged commit must survive a crash, even where the database's default is not to wait for the disk.
+    private static let limits = Statement(
+        "offersd_limits", parameters: [.text],
+        sql: """
+            SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', '0', true),
+                set_config('synchronous_commit',
+                    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                    ELSE current_setting('synchronous_commit') END, true)
+            """)
+}

@@ -1,0 +1,46 @@
+import Glibc
+
+/// Interrupts a thread that sleeps in `poll`; pipe(7).
+///
+/// Any thread may call `wake`; only the sleeping thread polls `readEnd` and calls `drain`.
+final class WakePipe: Sendable {
+    /// The descriptor to poll for reading.
+    let readEnd: Int32
+    private let writeEnd: Int32
+
+    /// Nil when the process has no more descriptors.
+    init?() {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return nil }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        readEnd = ends[0]
+        writeEnd = ends[1]
+    }
+
+    deinit {
+        close(readEnd)
+        close(writeEnd)
+    }
+
+    /// Ends the present or the next sleep. A full pipe already says that, so its error does not matter.
+    func wake() {
+        var byte: UInt8 = 1
+        _ = write(writeEnd, &byte, 1)
+    }
+
+    /// Sleeps until `until` or a call of `wake`.
+    func sleep(until: MonotonicTime) {
+        var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+        let milliseconds = MonotonicTime.now().milliseconds(until: until) + 1
+        if poll(&entry, 1, Int32(clamping: milliseconds)) > 0 { drain() }
+    }
+
+    /// Forgets all calls of `wake` so far.
+    func drain() {
+        var bytes: (UInt64, UInt64) = (0, 0)
+        while read(readEnd, &bytes, 16) == 16 {}
+    }
+}

@@ -1,0 +1,131 @@
+import Logging
+import Synchronization
+
+/// The connections of one kind: a thread each, which does what `LaneState` says. I/O around a pure value, no more.
+final class Lane<Job: Sendable>: Sendable {
+    /// What a lane does with its jobs.
+    struct Role: Sendable {
+        let name: String
+        /// Runs a group on a connection; false when the connection must be replaced.
+        let run: @Sendable ([Job], Session) -> Bool
+        /// Tells a job that it will not run.
+        let refuse: @Sendable (Job, PostgresError) -> Void
+    }
+
+    private let state: Mutex<LaneState<Job>>
+    private let wakes: [WakePipe]
+    private let role: Role
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private let onChange: @Sendable () -> Void
+    private let opened = Atomic<Int>(0)
+
+    /// - Parameter onChange: called on a connection's thread when a connection was opened, lost or closed.
+    init(
+        _ role: Role, connections: Int, maximumGroup: Int, configuration: PostgresConfiguration, logger: Logger,
+        onChange: @escaping @Sendable () -> Void
+    ) {
+        self.wakes = (0..<connections).compactMap { _ in WakePipe() }
+        self.state = Mutex(LaneState(connections: wakes.count, maximumGroup: maximumGroup))
+        self.role = role
+        self.configuration = configuration
+        self.logger = logger
+        self.onChange = onChange
+    }
+
+    /// Starts the threads.
+    func start() {
+        for index in wakes.indices where !BlockingThread.start({ self.run(index) }) {
+            logger.error("no thread for a database connection", metadata: ["lane": "\(role.name)"])
+        }
+    }
+
+    /// A picture of the lane now.
+    var status: PoolStatus.Lane {
+        state.withLock { state in
+            PoolStatus.Lane(
+                connections: wakes.count, connected: state.connectedCount, busy: state.busyCount,
+                waiting: state.waitingCount, opened: opened.load(ordering: .relaxed))
+        }
+    }
+
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    /// Hands a job over; on refusal the job has been told.
+    func submit(_ item: WorkItem<Job>) {
+        switch state.withLock({ $0.submit(item) }) {
+        case .queued(let index): if let index { wakes[index].wake() }
+        case .unavailable: role.refuse(item.job, .unavailable)
+        case .shuttingDown: role.refuse(item.job, .shuttingDown)
+        }
+    }
+
+    /// Gives up what has waited past its deadline. Returns whether anything still waits.
+    func expire() -> Bool {
+        let (expired, waits) = state.withLock { state in (state.expire(at: .now()), state.waitingCount > 0) }
+        for job in expired { role.refuse(job, .timedOut) }
+        return waits
+    }
+
+    /// Refuses what waits and everything new; connections close as soon as they have finished what they do.
+    func shutDown() {
+        let (refused, wake) = state.withLock { $0.shutDown() }
+        for job in refused { role.refuse(job, .shuttingDown) }
+        for index in wake { wakes[index].wake() }
+        onChange()
+    }
+
+    private func run(_ index: Int) {
+        var session: Session?
+        while true {
+            switch state.withLock({ $0.step(of: index, at: .now()) }) {
+            case .connect:
+                session = nil
+                session = connect(index)
+            case .pause(let until):
+                wakes[index].sleep(until: until)
+            case .sleep:
+                do {
+                    try session?.connection.idle(wakes[index])
+                } catch {
+                    session = nil
+                    state.withLock { $0.lost(index) }
+                    report("database connection lost while idle", error.reason)
+                }
+            case .work(let group):
+                let usable = session.map { role.run(group.map(\.item.job), $0) } ?? false
+                if !usable { session = nil }
+                let wake = state.withLock { $0.finished(index, group, usable: usable) }
+                for other in wake { wakes[other].wake() }
+            case .close:
+                session = nil
+                onChange()
+                return
+            }
+        }
+    }
+
+    private func connect(_ index: Int) -> Session? {
+        do {
+            let session = try Session(
+                configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+            opened.add(1, ordering: .relaxed)
+            state.withLock { $0.connected(index) }
+            onChange()
+            return session
+        } catch {
+            let (refused, isNews) = state.withLock { state in
+                let news = !state.isFailing
+                return (state.connectFailed(index, at: .now()), news)
+            }
+            for job in refused { role.refuse(job, .unavailable) }
+            if isNews { report("database cannot be reached", error.reason) }
+            return nil
+        }
+    }
+
+    private func report(_ message: Logger.Message, _ reason: String) {
+        logger.warning(message, metadata: ["lane": "\(role.name)", "reason": "\(reason)"])
+        onChange()
+    }
+}

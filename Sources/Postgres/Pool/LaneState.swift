@@ -1,0 +1,177 @@
+/// What a lane of connections does next: a value without I/O, driven by its connections' threads and by callers.
+///
+/// A lane is a fixed number of connections and the work that waits for them. Each connection asks `step` what to do,
+/// does it, and reports how it ended. Time is passed in, so that it can be tested with a clock of its own.
+package struct LaneState<Job: Sendable>: Sendable {
+    /// What one connection is doing.
+    private enum Connection: Sendable {
+        /// Not connected, and may try. Next: connecting.
+        case disconnected
+        /// A connection attempt is under way. Next: idle, waiting, disconnected (by shutdown: stopped).
+        case connecting
+        /// The last attempt failed; the next one not before `until`. Next: disconnected.
+        case waiting(until: MonotonicTime)
+        /// Connected and asleep. Next: woken, disconnected.
+        case idle
+        /// Connected and about to ask for a step. Next: busy, idle, disconnected.
+        case woken
+        /// Doing work. Next: woken, disconnected.
+        case busy
+        /// Told to close for good. The end.
+        case stopped
+
+        var isConnected: Bool {
+            switch self {
+            case .idle, .woken, .busy: true
+            case .disconnected, .connecting, .waiting, .stopped: false
+            }
+        }
+    }
+
+    /// What a connection is told to do.
+    package enum Step: Sendable {
+        case connect
+        case sleep
+        case pause(until: MonotonicTime)
+        case work([WorkQueue<Job>.Taken])
+        case close
+    }
+
+    /// What became of new work.
+    package enum Submission: Sendable, Equatable {
+        /// It waits; the connection with this number must be woken, if any.
+        case queued(wake: Int?)
+        /// No connection to the database can be had at present.
+        case unavailable
+        case shuttingDown
+    }
+
+    private var connections: [Connection]
+    private var queue = WorkQueue<Job>()
+    /// Whether the last attempt to connect failed.
+    package private(set) var isFailing = false
+    private var isShuttingDown = false
+    private let maximumGroup: Int
+    private let pauseMilliseconds: Int64
+
+    /// A lane of `connections` connections, each of which takes at most `maximumGroup` items at once and
+    /// waits `pauseMilliseconds` after a failed attempt to connect.
+    package init(connections: Int, maximumGroup: Int, pauseMilliseconds: Int64 = 150) {
+        self.connections = Array(repeating: .disconnected, count: connections)
+        self.maximumGroup = maximumGroup
+        self.pauseMilliseconds = pauseMilliseconds
+    }
+
+    /// The number of connections that are open.
+    package var connectedCount: Int { connections.count { $0.isConnected } }
+
+    /// The number of connections that are working.
+    package var busyCount: Int {
+        connections.count { if case .busy = $0 { true } else { false } }
+    }
+
+    /// The number of items that wait.
+    package var waitingCount: Int { queue.count }
+
+    /// Whether every connection has been told to close and has done so, or will without being waited for.
+    package var isStopped: Bool {
+        connections.allSatisfy { if case .stopped = $0 { true } else { false } }
+    }
+
+    // MARK: Callers
+
+    /// New work. It is refused at once when there is no connection and the last attempt to get one failed.
+    package mutating func submit(_ item: WorkItem<Job>) -> Submission {
+        if isShuttingDown { return .shuttingDown }
+        if isFailing, connectedCount == 0 { return .unavailable }
+        queue.append(item)
+        guard queue.readyCount > 0 else { return .queued(wake: nil) }
+        return .queued(wake: wakeIdle())
+    }
+
+    /// Work that waited past its deadline; it must be told so.
+    package mutating func expire(at now: MonotonicTime) -> [Job] {
+        queue.removeExpired(at: now).map(\.job)
+    }
+
+    /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
+    package mutating func shutDown() -> (refused: [Job], wake: [Int]) {
+        isShuttingDown = true
+        for index in connections.indices {
+            // A thread that is inside a connection attempt cannot be woken: it will find out, nobody waits for it.
+            if case .connecting = connections[index] { connections[index] = .stopped }
+        }
+        return (queue.removeAll().map(\.job), Array(connections.indices))
+    }
+
+    // MARK: Connections
+
+    /// What connection `index` is to do now.
+    package mutating func step(of index: Int, at now: MonotonicTime) -> Step {
+        if isShuttingDown {
+            connections[index] = .stopped
+            return .close
+        }
+        switch connections[index] {
+        case .stopped:
+            return .close
+        case .waiting(let until) where until > now:
+            return .pause(until: until)
+        case .disconnected, .waiting, .connecting:
+            connections[index] = .connecting
+            return .connect
+        case .idle, .woken, .busy:
+            let group = takeGroup()
+            connections[index] = group.isEmpty ? .idle : .busy
+            return group.isEmpty ? .sleep : .work(group)
+        }
+    }
+
+    /// Connection `index` is open.
+    package mutating func connected(_ index: Int) {
+        isFailing = false
+        if case .stopped = connections[index] { return }
+        connections[index] = .woken
+    }
+
+    /// The attempt of connection `index` failed. Returns the work that nobody can do now; it must be told so.
+    package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [Job] {
+        if case .stopped = connections[index] { return [] }
+        connections[index] = .waiting(until: now.advanced(byMilliseconds: pauseMilliseconds))
+        isFailing = true
+        return connectedCount == 0 ? queue.removeAll().map(\.job) : []
+    }
+
+    /// Connection `index` has done its work. `usable` is false when it must be closed and opened anew.
+    /// Returns the connections to wake because work became ready by it.
+    package mutating func finished(_ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool) -> [Int] {
+        for taken in group { queue.finished(taken) }
+        connections[index] = usable ? .woken : .disconnected
+        // This connection takes one item or group itself; others may be ready besides.
+        var wake: [Int] = []
+        while queue.readyCount > wake.count + (usable ? 1 : 0), let other = wakeIdle() { wake.append(other) }
+        return wake
+    }
+
+    /// The idle connection `index` broke.
+    package mutating func lost(_ index: Int) {
+        if case .stopped = connections[index] { return }
+        connections[index] = .disconnected
+    }
+
+    private mutating func takeGroup() -> [WorkQueue<Job>.Taken] {
+        var group: [WorkQueue<Job>.Taken] = []
+        while group.count < maximumGroup, let taken = queue.next() { group.append(taken) }
+        return group
+    }
+
+    private mutating func wakeIdle() -> Int? {
+        for index in connections.indices {
+            if case .idle = connections[index] {
+                connections[index] = .woken
+                return index
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,173 @@
+package import Logging
+import Synchronization
+
+/// Connections to one database: some for reads, which they send in groups as pipelines, and others for transactions,
+/// one at a time each, so that a transaction that waits for a lock never holds up a read.
+///
+/// It connects, reconnects and gives up by itself while `run` runs. It knows SQL as text and nothing of its meaning.
+/// A caller that is cancelled still gets the result: what was handed over is finished or given up at its deadline.
+package final class PostgresPool: Sendable {
+    private let reads: Lane<any ReadJob>
+    private let writes: Lane<any TransactionJob>
+    private let requests = Atomic<Int>(0)
+    private let maximumRequests: Int
+    private let isTimerArmed = Atomic<Bool>(false)
+    private let signals: AsyncStream<Void>
+    private let signal: AsyncStream<Void>.Continuation
+
+    /// Has an element soon after a connection was opened or lost; several such events may give one. For one consumer.
+    package let connectionChanges: AsyncStream<Void>
+
+    package init(_ configuration: PostgresConfiguration, logger: Logger) {
+        let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.signals = signals
+        self.signal = signal
+        maximumRequests = configuration.maximumRequests
+        let (changes, change) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        connectionChanges = changes
+        let notify: @Sendable () -> Void = {
+            signal.yield()
+            change.yield()
+        }
+        reads = Lane(
+            Lane.Role(name: "reads", run: ReadPipeline.run, refuse: { $0.fail($1) }),
+            connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
+            configuration: configuration, logger: logger, onChange: notify)
+        let margin = configuration.lockMarginMilliseconds
+        writes = Lane(
+            Lane.Role(
+                name: "writes",
+                run: { jobs, session in
+                    jobs.allSatisfy { TransactionPipeline.run($0, on: session, lockMarginMilliseconds: margin) }
+                },
+                refuse: { $0.fail($1) }),
+            connections: configuration.writeConnections, maximumGroup: 1,
+            configuration: configuration, logger: logger, onChange: notify)
+    }
+
+    /// Opens the connections and keeps them until `shutDown`, then returns when all are closed.
+    /// Being cancelled is being shut down. It can run once.
+    package func run() async {
+        reads.start()
+        writes.start()
+        await withTaskCancellationHandler {
+            for await _ in signals {
+                if reads.isStopped && writes.isStopped { return }
+                if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
+            }
+        } onCancel: {
+            shutDown()
+        }
+    }
+
+    /// Refuses what waits and everything new; what is running is finished. `run` then returns.
+    package func shutDown() {
+        reads.shutDown()
+        writes.shutDown()
+    }
+
+    /// What the pool is doing now.
+    package var status: PoolStatus {
+        PoolStatus(reads: reads.status, writes: writes.status, requests: requests.load(ordering: .relaxed))
+    }
+
+    /// Runs a statement that writes nothing and returns what `decode` makes of its rows.
+    ///
+    /// A lost connection, a conflict and a statement that must be prepared anew are tried again, twice at the most.
+    package func read<Value: Sendable>(
+        _ bound: BoundStatement, deadline: any Deadline, decode: @escaping Decoder<Value>
+    ) async throws(PostgresError) -> Value {
+        var attempt = 1
+        while true {
+            do throws(PostgresError) {
+                return try await submit { continuation in
+                    let awaited = Awaited(name: bound.statement.name, decode: decode, continuation: continuation)
+                    let job = Read(bound: bound, deadline: deadline, awaited: awaited)
+                    reads.submit(WorkItem(deadline: deadline, job: job))
+                }
+            } catch {
+                guard error.allowsAnotherRead, attempt < 3, !deadline.hasPassed(at: .now()) else { throw error }
+                attempt += 1
+                await Backoff.pause(attempt: attempt)
+            }
+        }
+    }
+
+    /// Runs a transaction once and returns what `decode` makes of its last step's rows, after the server has confirmed
+    /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
+    package func transaction<Value: Sendable>(
+        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], deadline: any Deadline
+    ) async throws(PostgresError) -> Value {
+        try await submit { continuation in
+            let awaited = Awaited(name: transaction.name, decode: transaction.decode, continuation: continuation)
+            let job = Write(transaction: transaction, deadline: deadline, awaited: awaited)
+            writes.submit(WorkItem(keys: keys, deadline: deadline, job: job))
+        }
+    }
+
+    private func submit<Value: Sendable>(
+        _ body: (CheckedContinuation<Result<Value, PostgresError>, Never>) -> Void
+    ) async throws(PostgresError) -> Value {
+        let count = requests.add(1, ordering: .relaxed).newValue
+        defer { requests.subtract(1, ordering: .relaxed) }
+        guard count <= maximumRequests else { throw .overloaded }
+        return try await withCheckedContinuation { continuation in
+            body(continuation)
+            // After the request has been queued: the timer disarms itself before it looks at the queues.
+            if !isTimerArmed.exchange(true, ordering: .relaxed) { signal.yield() }
+        }.get()
+    }
+
+    /// Looks at the waiting requests until there are none.
+    private func giveUpOverdueRequests() async {
+        var someWait = true
+        while someWait && !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(50))
+            isTimerArmed.store(false, ordering: .relaxed)
+            let readsWait = reads.expire()
+            someWait = writes.expire() || readsWait
+        }
+    }
+}
+
+/// A picture of a pool.
+package struct PoolStatus: Sendable, Equatable {
+    /// A picture of the connections of one kind.
+    package struct Lane: Sendable, Equatable {
+        /// How many there may be.
+        package let connections: Int
+        /// How many are open.
+        package let connected: Int
+        /// How many are working.
+        package let busy: Int
+        /// How many requests wait for one.
+        package let waiting: Int
+        /// How many have been opened since the start.
+        package let opened: Int
+    }
+
+    package let reads: Lane
+    package let writes: Lane
+    /// The requests that wait or run.
+    package let requests: Int
+}
+
+/// The pause before something is tried again.
+package enum Backoff {
+    /// Waits between a half and one and a half times `attempt` × 10 ms; returns early when cancelled.
+    package static func pause(attempt: Int) async {
+        let milliseconds = Double(attempt) * 10 * Double.random(in: 0.5...1.5)
+        try? await Task.sleep(for: .milliseconds(milliseconds))
+    }
+}
+
+extension PostgresError {
+    /// Whether a read that failed like this may succeed on another connection or a moment later.
+    var allowsAnotherRead: Bool {
+        switch self {
+        case .connectionLost: true
+        case .refused(let message): message.sqlState.isConflict || message.sqlState.isStalePreparation
+        default: false
+        }
+    }
+}

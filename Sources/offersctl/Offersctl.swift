@@ -1,0 +1,98 @@
+import ArgumentParser
+import Glibc
+import JSONRPC
+import NIOCore
+import Offers
+
+/// Calls one method of a running offersd from a script.
+struct Offersctl: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offersctl",
+        abstract: "Call one method of a running offersd.",
+        discussion: """
+            Examples:
+              offersctl listOffers masterId=7 limit=5
+              offersctl acceptOffer masterId=7 orderId=1042
+
+            The result is printed on standard output, as one line of JSON; a refusal on standard error.
+
+            Exit codes:
+              0  done
+              1  refused; the reason is the first word on standard error
+              2  wrong usage, or params that the service does not take
+              3  the service or its database is not there; nothing was done
+              4  timed out, or it is not known what became of it; repeat it, that is safe
+              5  the answer is not that of this protocol, or the service failed in itself
+            """)
+
+    @Option(help: "The service's socket. Default: \(SocketPath.rule)")
+    var socket: String?
+
+    @Option(help: "How many seconds to wait for the reply.")
+    var deadline = 6.0
+
+    @Flag(help: "Print a refusal as a line of JSON on standard output, too.")
+    var json = false
+
+    @Argument(help: "The method, such as listOffers.")
+    var method: String
+
+    @Argument(help: "The params, each as name=value. A value that is an integer is sent as one, others as strings.")
+    var params: [String] = []
+
+    func validate() throws {
+        guard deadline > 0, deadline <= 3600 else {
+            throw ValidationError("The deadline must be more than 0 and at most 3600 seconds.")
+        }
+        _ = try members()
+        _ = try path()
+    }
+
+    func run() async throws {
+        do {
+            let result = try await Client.withConnection(to: path()) { [method, deadline] client in
+                try await client.call(method, named: members(), deadline: .seconds(deadline))
+            }
+            print(line(result))
+        } catch {
+            if json, let error = error as? RPCError { print(line(error)) }
+            let outcome = Outcome(error)
+            StandardError.print(outcome.message)
+            throw outcome.exitCode
+        }
+    }
+
+    private func path() throws -> String {
+        guard let path = socket ?? SocketPath.standard(environment: environment) else {
+            throw ValidationError("Where is the service? Give --socket, or set OFFERSD_SOCKET.")
+        }
+        return path
+    }
+
+    private func environment(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+
+    private func members() throws -> [JSONMember] {
+        try params.map { param in
+            guard let separator = param.firstIndex(of: "="), separator != param.startIndex else {
+                throw ValidationError("A param is name=value, not \(param).")
+            }
+            return JSONMember(name: String(param[..<separator]), value: value(param[param.index(after: separator)...]))
+        }
+    }
+
+    /// An integer beyond 64 bits goes as it is, too: whether it makes sense is the service's business.
+    private func value(_ text: Substring) -> JSONValue {
+        let digits = text.hasPrefix("-") ? text.dropFirst() : text
+        let isInteger = !digits.isEmpty && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        if isInteger, let number = try? JSONValue(parsing: ByteBuffer(substring: text)) { return number }
+        return .string(String(text))
+    }
+
+    private func line(_ value: some JSONEncodable) -> String {
+        var writer = JSONWriter(into: ByteBuffer())
+        value.encode(to: &writer)
+        return String(buffer: writer.buffer)
+    }
+}

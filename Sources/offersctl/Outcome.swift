@@ -1,0 +1,50 @@
+import ArgumentParser
+import JSONRPC
+import Offers
+
+/// What a script gets to know of a call that brought no result.
+struct Outcome {
+    let exitCode: ExitCode
+    let message: String
+
+    private static let refused = ExitCode(1)
+    private static let usage = ExitCode(2)
+    private static let unavailable = ExitCode(3)
+    private static let unknown = ExitCode(4)
+    private static let violation = ExitCode(5)
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as RPCError:
+            exitCode = Self.exitCode(of: error.knownReason)
+            message = "\(error.reason): \(error.message)"
+        case let error as ClientError:
+            exitCode = Self.exitCode(of: error)
+            message = "offersctl: \(error)"
+        default:
+            // A result that is no JSON-RPC, and whatever else cannot be told apart from it.
+            exitCode = Self.violation
+            message = "offersctl: \(error)"
+        }
+    }
+
+    private static func exitCode(of reason: Reason?) -> ExitCode {
+        switch reason {
+        case .masterNotFound, .masterBlocked, .masterNotActive, .limitReached, .offerNotFound, .offerExpired,
+            .offerDeclined, .offerCanceled, .orderTaken, .orderNotAvailable, .alreadyYours, .forbidden:
+            refused
+        case .methodNotFound, .invalidParams: usage
+        case .databaseUnavailable, .overloaded, .shuttingDown: unavailable
+        case .timedOut, .outcomeUnknown: unknown
+        case .lineTooLong, .parseError, .invalidRequest, .batchTooLong, .internalError, nil: violation
+        }
+    }
+
+    private static func exitCode(of error: ClientError) -> ExitCode {
+        switch error {
+        case .cannotConnect: unavailable
+        case .connectionLost, .deadlineExceeded: unknown
+        case .protocolViolation: violation
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Logging
+import OffersServer
+
+/// `offersd check`: does this database have what the service needs?
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what a database lacks, by name, and what follows from it.",
+        discussion: "Exit status: 0 nothing is missing, 1 something is, 3 the database cannot be reached.")
+
+    @OptionGroup var database: DatabaseOptions
+
+    func validate() throws {
+        _ = try database.connectionInfo()
+    }
+
+    func run() async throws {
+        let report = await DatabaseCheck.run(connectionInfo: try database.connectionInfo())
+        for line in report.lines { print(line) }
+        switch report.verdict {
+        case .complete: break
+        case .lacking: throw ExitCode(1)
+        case .unreachable: throw ExitCode(3)
+        }
+    }
+}
+
+/// `offersd schema`: the SQL of a new database.
+struct PrintSchema: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema", abstract: "Print the SQL of a new, complete database of the newest generation.")
+
+    func run() {
+        print(Schema.sql)
+    }
+}
+
+/// An error that ends the program with a message on stderr and a code.
+struct Failure: Error, CustomStringConvertible {
+    let message: String
+    let code: Int32
+
+    var description: String { message }
+}

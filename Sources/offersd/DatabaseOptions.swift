@@ -1,0 +1,20 @@
+import ArgumentParser
+import Postgres
+
+/// Which database.
+struct DatabaseOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "libpq connection string or URI; without it the PG* variables, service and password file apply. [OFFERSD_DATABASE]",
+            valueName: "conninfo"))
+    var database: String?
+
+    /// - Throws: `ValidationError` when libpq cannot parse the connection string.
+    func connectionInfo() throws -> String {
+        let text = Environment.text(database, "OFFERSD_DATABASE") ?? ""
+        if let problem = PostgresConfiguration(connectionInfo: text).connectionInfoProblem {
+            throw ValidationError("the connection string cannot be used: \(problem)")
+        }
+        return text
+    }
+}

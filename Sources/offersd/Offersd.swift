@@ -1,0 +1,13 @@
+import ArgumentParser
+import Offers
+
+/// The service that lists and accepts offers.
+@main
+struct Offersd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offersd",
+        abstract: "Lists and accepts offers straight from Postgres, over JSON-RPC 2.0 on a Unix socket.",
+        version: Contract.version,
+        subcommands: [Serve.self, Check.self, PrintSchema.self],
+        defaultSubcommand: Serve.self)
+}

@@ -1,0 +1,33 @@
+import NIOCore
+import Testing
+
+@testable import JSONRPC
+
+/// When a client counts as stalled.
+@Suite struct OutputProgressTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000)
+
+    @Test func `nothing unsent is nothing to watch`() {
+        var progress = OutputProgress(patience: .seconds(40))
+        progress.wrote(100)
+        #expect(progress.check(unsent: 0, now: start) == .nothingToWatch)
+    }
+
+    @Test func `a client that takes nothing is stalled when the patience is over`() {
+        var progress = OutputProgress(patience: .seconds(40))
+        progress.wrote(100)
+        #expect(progress.check(unsent: 100, now: start) == .checkAgain(.seconds(10)))
+        #expect(progress.check(unsent: 100, now: start + .seconds(39)) == .checkAgain(.seconds(10)))
+        #expect(progress.check(unsent: 100, now: start + .seconds(40)) == .stalled)
+    }
+
+    @Test func `a byte taken is progress, more output is not`() {
+        var progress = OutputProgress(patience: .seconds(40))
+        progress.wrote(100)
+        #expect(progress.check(unsent: 100, now: start) == .checkAgain(.seconds(10)))
+        #expect(progress.check(unsent: 99, now: start + .seconds(39)) == .checkAgain(.seconds(10)))
+        progress.wrote(50)
+        #expect(progress.check(unsent: 149, now: start + .seconds(50)) == .checkAgain(.seconds(10)))
+        #expect(progress.check(unsent: 149, now: start + .seconds(79)) == .stalled)
+    }
+}

@@ -1,0 +1,213 @@
+import Testing
+
+@testable import JSONRPC
+
+/// The order of replies and effects, without any I/O.
+@Suite struct RequestSequencerTests {
+    private typealias Sequencer = RequestSequencer<String>
+
+    @Test func `reads run together and answer in order`() {
+        var sequencer = Sequencer()
+        sequencer.append(.work(.read, Turn()))
+        sequencer.append(.work(.read, Turn()))
+        #expect(sequencer.starts() == [0, 1])
+        sequencer.finish(1, "second")
+        #expect(sequencer.lines() == [])
+        sequencer.finish(0, "first")
+        #expect(sequencer.lines() == ["first", "second"])
+        #expect(sequencer.outstanding == 0)
+    }
+
+    @Test func `a write waits for everything before it and holds up everything behind it`() {
+        var sequencer = Sequencer()
+        for effect in [Method.Effect.read, .write, .read, .read] { sequencer.append(.work(effect, Turn())) }
+        #expect(sequencer.starts() == [0])
+        sequencer.finish(0, "a")
+        #expect(sequencer.starts() == [1])
+        #expect(!sequencer.hasStarted(2))
+        sequencer.finish(1, "b")
+        #expect(sequencer.starts() == [2, 3])
+    }
+
+    @Test func `a read does not overtake a write that waits`() {
+        var sequencer = Sequencer()
+        sequencer.append(.work(.read, Turn()))
+        sequencer.append(.work(.write, Turn()))
+        sequencer.append(.work(.read, Turn()))
+        #expect(sequencer.starts() == [0])
+        #expect(sequencer.nextStart() == nil)
+    }
+
+    @Test func `a batch answers in one piece, and a batch of notifications not at all`() {
+        var sequencer = Sequencer()
+        sequencer.append(batch: [.work(.read, Turn()), .answered("known"), .work(.read, Turn())])
+        sequencer.append(batch: [.work(.read, Turn()), .answered(nil)])
+        sequencer.append(.answered("last"))
+        #expect(sequencer.starts() == [0, 2, 3])
+        sequencer.finish(3, nil)
+        sequencer.finish(2, "z")
+        #expect(sequencer.lines() == [])
+        sequencer.finish(0, nil)
+        #expect(sequencer.lines() == ["[known,z]", "last"])
+    }
+
+    @Test func `a turn begins when everything before it has finished`() {
+        var sequencer = Sequencer()
+        let turns = [Turn(), Turn(), Turn()]
+        for turn in turns { sequencer.append(.work(.read, turn)) }
+        #expect(sequencer.starts() == [0, 1, 2])
+        #expect(sequencer.nextTurn() === turns[0])
+        #expect(sequencer.nextTurn() == nil)
+        sequencer.finish(1, "b")
+        #expect(sequencer.nextTurn() == nil)
+        sequencer.finish(0, "a")
+        #expect(sequencer.nextTurn() === turns[2])
+    }
+
+    @Test func `what is answered already waits in the line and counts as outstanding`() {
+        var sequencer = Sequencer()
+        sequencer.append(.work(.read, Turn()))
+        for _ in 0..<10 { sequencer.append(.answered("error")) }
+        #expect(sequencer.starts() == [0])
+        #expect(sequencer.lines() == [])
+        #expect(sequencer.outstanding == 11)
+    }
+
+    @Test(arguments: 0..<50)
+    func `it agrees with a model that looks at everything anew after each step`(seed: Int) {
+        var random = SplitMix(state: UInt64(seed))
+        var sequencer = Sequencer()
+        var model = Model()
+        var running: [Int] = []
+        for _ in 0..<80 {
+            if running.isEmpty || Bool.random(using: &random) {
+                let count = Int.random(in: 1...3, using: &random)
+                let isBatch = count > 1 || Bool.random(using: &random)
+                var arrivals: [Sequencer.Arrival] = []
+                for _ in 0..<count {
+                    let (arrival, entry) = Model.random(id: model.entries.count, &random)
+                    arrivals.append(arrival)
+                    model.entries.append(entry)
+                }
+                model.lines.append((model.entries.count - count..<model.entries.count, isBatch))
+                if isBatch { sequencer.append(batch: arrivals) } else { sequencer.append(arrivals[0]) }
+            } else {
+                let id = running.remove(at: Int.random(in: 0..<running.count, using: &random))
+                let reply = Int.random(in: 0..<4, using: &random) == 0 ? nil : "r\(id)"
+                sequencer.finish(id, reply)
+                model.entries[id].finished = true
+                model.entries[id].reply = reply
+            }
+            let starts = sequencer.starts()
+            #expect(starts == model.starts())
+            running += starts
+            #expect(sequencer.turns().map(ObjectIdentifier.init) == model.turns().map(ObjectIdentifier.init))
+            #expect(sequencer.lines() == model.newLines())
+            #expect(sequencer.outstanding == model.outstanding)
+        }
+    }
+}
+
+/// The rules, written down without any cleverness.
+private struct Model {
+    struct Entry {
+        var effect: Method.Effect
+        var turn: Turn?
+        var started = false
+        var finished = false
+        var turnBegan = false
+        var reply: String?
+    }
+
+    var entries: [Entry] = []
+    var lines: [(entries: Range<Int>, isBatch: Bool)] = []
+    var left = 0
+
+    static func random(id: Int, _ random: inout SplitMix) -> (RequestSequencer<String>.Arrival, Entry) {
+        let turn = Turn()
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
+        case 1, 2: return (.work(.write, turn), Entry(effect: .write, turn: turn))
+        default: return (.work(.read, turn), Entry(effect: .read, turn: turn))
+        }
+    }
+
+    mutating func starts() -> [Int] {
+        var result: [Int] = []
+        for id in entries.indices where !entries[id].started {
+            let earlier = entries[..<id]
+            let mayStart =
+                entries[id].effect == .write
+                ? earlier.allSatisfy(\.finished)
+                : earlier.allSatisfy { $0.started && ($0.effect == .read || $0.finished) }
+            guard mayStart else { continue }
+            entries[id].started = true
+            result.append(id)
+        }
+        return result
+    }
+
+    mutating func turns() -> [Turn] {
+        var result: [Turn] = []
+        for id in entries.indices where !entries[id].turnBegan {
+            guard entries[..<id].allSatisfy(\.finished) else { continue }
+            entries[id].turnBegan = true
+            if let turn = entries[id].turn, !entries[id].finished { result.append(turn) }
+        }
+        return result
+    }
+
+    mutating func newLines() -> [String] {
+        var result: [String] = []
+        while left < lines.count, entries[lines[left].entries].allSatisfy(\.finished) {
+            let replies = entries[lines[left].entries].compactMap(\.reply)
+            if lines[left].isBatch {
+                if !replies.isEmpty { result.append("[\(replies.joined(separator: ","))]") }
+            } else {
+                result += replies
+            }
+            left += 1
+        }
+        return result
+    }
+
+    var outstanding: Int { entries.count - (left < lines.count ? lines[left].entries.lowerBound : entries.count) }
+}
+
+/// A small generator with a seed, so that a failure can be repeated.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+extension RequestSequencer where Reply == String {
+    fileprivate mutating func starts() -> [Int] {
+        var result: [Int] = []
+        while let id = nextStart() { result.append(id) }
+        return result
+    }
+
+    fileprivate mutating func turns() -> [Turn] {
+        var result: [Turn] = []
+        while let turn = nextTurn() { result.append(turn) }
+        return result
+    }
+
+    fileprivate mutating func lines() -> [String] {
+        var result: [String] = []
+        while let line = nextLine() {
+            switch line {
+            case .single(let reply): result.append(reply)
+            case .batch(let replies): result.append("[\(replies.joined(separator: ","))]")
+            }
+        }
+        return result
+    }
+}

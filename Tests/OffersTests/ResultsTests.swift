@@ -1,0 +1,119 @@
+import JSONRPC
+import NIOCore
+import Offers
+import Testing
+
+@Suite struct ResultsTests {
+    static let moment = Timestamp(microseconds: 823_000_000_000_250)
+    static let full = OfferEntry(
+        offerId: 11, orderId: 12, round: 2, state: "VIEWED", category: "WINDOWS", city: "Тестоград", district: "Север",
+        timezone: "Asia/Omsk", timeslot: Timeslot(start: moment, end: Timestamp(microseconds: 824_000_000_000_000)),
+        sentAt: moment, expiresAt: moment)
+    static let bare = OfferEntry(
+        offerId: 11, orderId: 12, round: 1, state: "SENT", category: nil, city: "", district: nil, timezone: nil,
+        timeslot: nil, sentAt: nil, expiresAt: nil)
+    static let fullOrder = AcceptedOrder(
+        orderId: 12, category: "WINDOWS", city: "Тестоград", district: "Север", timezone: "Asia/Omsk",
+        timeslot: Timeslot(start: nil, end: moment), street: "Примерная", house: "1", description: "\"\\\n",
+        status: "WORKING",
+        apartment: "8", addressComment: "c", clientName: "Имя", clientPhone: "+00000000000", version: 3)
+    static let bareOrder = AcceptedOrder(
+        orderId: 12, category: nil, city: "", district: nil, timezone: nil, timeslot: nil, street: nil, house: nil,
+        description: nil, status: "ASSIGNED", apartment: nil, addressComment: nil, clientName: nil, clientPhone: nil,
+        version: 2)
+
+    /// The result comes back as it was, and what is written fits what the document says of it.
+    private func check<Result: ContractResult>(_ result: Result) throws {
+        let json = try written(result)
+        #expect(try Result(json: json) == result)
+        let components = try #require(try written(OpenRPCDocument())["components"]?["schemas"])
+        #expect(SchemaCheck(schemas: components).problems(json, try written(Result.schema)) == [])
+    }
+
+    @Test("A list survives the wire and fits its schema")
+    func list() throws {
+        try check(ListOffersResult(masterId: 7, total: 2, asOf: Self.moment, offers: [Self.full, Self.bare]))
+        try check(ListOffersResult(masterId: 7, total: 0, asOf: Self.moment, offers: []))
+    }
+
+    @Test("A card survives the wire and fits its schema")
+    func card() throws {
+        let full = OfferCard(entry: Self.full, street: "Примерная", house: "15к2", description: "d")
+        let bare = OfferCard(entry: Self.bare, street: nil, house: nil, description: nil)
+        try check(GetOfferResult(masterId: 7, asOf: Self.moment, offer: full))
+        try check(GetOfferResult(masterId: 7, asOf: Self.moment, offer: bare))
+    }
+
+    @Test("An accept survives the wire and fits its schema")
+    func accept() throws {
+        try check(
+            AcceptOfferResult(
+                masterId: 7, orderId: 12, offerId: 11, alreadyAccepted: false, acceptedAt: Self.moment,
+                order: Self.fullOrder))
+        try check(
+            AcceptOfferResult(
+                masterId: 7, orderId: 12, offerId: nil, alreadyAccepted: true, acceptedAt: nil, order: Self.bareOrder))
+    }
+
+    @Test("A decline survives the wire and fits its schema")
+    func decline() throws {
+        try check(DeclineOfferResult(masterId: 7, orderId: 12, offerId: 11, alreadyDeclined: true))
+    }
+
+    @Test("Health survives the wire and fits its schema", arguments: HealthResult.Status.allCases)
+    func health(status: HealthResult.Status) throws {
+        let database =
+            status == .down
+            ? HealthResult.Database(
+                reachable: false, readOnly: nil, serverVersion: nil, generation: nil, missing: [], serverTime: nil)
+            : HealthResult.Database(
+                reachable: true, readOnly: status == .degraded, serverVersion: "15.8", generation: "G0",
+                missing: ["order_status_history.actor_type"], serverTime: Self.moment)
+        try check(HealthResult(status: status, database: database, uptimeSeconds: 5, version: "0.1"))
+    }
+
+    @Test("An entry is written in the contract's order, nulls included")
+    func exactBytes() throws {
+        let list = ListOffersResult(masterId: 7, total: 1, asOf: Timestamp(microseconds: 0), offers: [Self.bare])
+        var writer = JSONWriter(into: ByteBuffer())
+        list.encode(to: &writer)
+        #expect(
+            String(buffer: writer.buffer) == #"{"masterId":7,"total":1,"asOf":"2000-01-01T00:00:00.000000Z","offers":["#
+                + #"{"offerId":11,"orderId":12,"round":1,"state":"SENT","category":null,"city":"","district":null,"#
+                + #""timezone":null,"timeslot":null,"sentAt":null,"expiresAt":null}]}"#)
+    }
+
+    @Test("A time that has no text is written as null")
+    func infinity() throws {
+        let entry = OfferEntry(
+            offerId: 1, orderId: 1, round: 1, state: "SENT", category: nil, city: "", district: nil, timezone: nil,
+            timeslot: nil, sentAt: nil, expiresAt: Timestamp(microseconds: .max))
+        let list = try written(ListOffersResult(masterId: 7, total: 1, asOf: Self.moment, offers: [entry]))
+        #expect(list["offers"]?.elements?.first?["expiresAt"] == .null)
+    }
+
+    @Test("A slot without ends is no slot")
+    func emptySlot() {
+        #expect(Timeslot(start: nil, end: nil) == nil)
+        #expect(Timeslot(start: Self.moment, end: nil) != nil)
+    }
+
+    @Test(
+        "A result of another form names the place",
+        arguments: [
+            ("[]", ""), (#"{"masterId":7}"#, "total"), (#"{"masterId":"7"}"#, "masterId"),
+            (#"{"masterId":7,"total":0,"asOf":"now"}"#, "asOf"),
+            (#"{"masterId":7,"total":0,"asOf":"2000-01-01T00:00:00.000000Z","offers":[{"offerId":1},2]}"#, "offers[1]"),
+            (#"{"masterId":7,"total":0,"asOf":"2000-01-01T00:00:00.000000Z","offers":[{}]}"#, "offers[0].offerId"),
+        ])
+    func unexpected(text: String, path: String) throws {
+        let error = try #require(throws: UnexpectedResult.self) { try ListOffersResult(json: json(text)) }
+        #expect(error.path == path)
+    }
+
+    @Test("Members of a later version are ignored")
+    func laterVersion() throws {
+        let text = #"{"new":1,"masterId":7,"orderId":12,"offerId":11,"alreadyDeclined":true}"#
+        #expect(try DeclineOfferResult(json: json(text)).orderId == 12)
+    }
+}

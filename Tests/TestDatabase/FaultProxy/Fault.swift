@@ -1,0 +1,119 @@
+import Synchronization
+
+extension FaultProxy {
+    /// One of the two ways through the proxy.
+    package enum Direction: Sendable, CaseIterable {
+        case fromClient, fromServer
+    }
+
+    /// A message to watch for. Messages are counted over all connections of the proxy.
+    package enum Trigger: Hashable, Sendable {
+        /// The first message of a session.
+        case startup
+        /// A request to cancel a statement, which comes on a connection of its own.
+        case cancelRequest
+        /// The client prepares a statement whose text contains this, or runs it as a simple query.
+        case parse(containing: String)
+        /// The client executes a statement whose Parse contained this (before any rewriting), or runs it as a simple
+        /// query.
+        case execute(containing: String)
+        /// The server reports the end of a statement with exactly this tag, such as `COMMIT` or `UPDATE 1`.
+        case commandComplete(String)
+        /// Any message of this type from the client, such as `S` for Sync.
+        case clientMessage(Character)
+        /// Any message of this type from the server, such as `Z` for ReadyForQuery.
+        case serverMessage(Character)
+    }
+
+    /// What is done about the message.
+    package enum Action: Sendable {
+        /// Nothing: it is only noticed (``Fault/occurred()``).
+        case observe
+        /// Replaces part of the SQL of a Parse or simple Query, such as `COMMIT` by `ROLLBACK`. Other messages stay.
+        case rewrite(String, to: String)
+        /// Closes both sides of the connection; the message does not pass.
+        case disconnect
+        /// Lets the message pass, and nothing after it, in either direction; then closes both sides.
+        case passThenDisconnect
+        /// Holds back whatever goes in this direction, on all connections, until ``FaultProxy/thaw(_:)``. If it is the
+        /// message's own direction, the message is the first that is held back.
+        case freeze(Direction)
+        /// Lets the message wait, and what follows it.
+        case delay(Duration)
+    }
+
+    /// A fault that was put in.
+    package final class Fault: Sendable {
+        let trigger: Trigger
+        let action: Action
+        private let first: Int
+        private let repeats: Bool
+        private let seen = Mutex(0)
+        private let hasOccurred = Gate(isOpen: false)
+
+        init(on trigger: Trigger, occurrence: Int, repeats: Bool, action: Action) {
+            self.trigger = trigger
+            self.action = action
+            self.first = occurrence
+            self.repeats = repeats
+        }
+
+        /// Returns once the fault has happened, at once if it has. Ends early when the task is cancelled.
+        package func occurred() async {
+            await hasOccurred.wait()
+        }
+
+        /// The action, if this occurrence of the trigger is one it is for.
+        func triggered() -> Action? {
+            let number = seen.withLock { seen in
+                seen += 1
+                return seen
+            }
+            return number == first || (repeats && number > first) ? action : nil
+        }
+
+        func markOccurred() {
+            hasOccurred.open()
+        }
+    }
+}
+
+/// A gate that tasks wait at while it is closed.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen: Bool
+        var waiting: [AsyncStream<Never>.Continuation] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(isOpen: Bool) {
+        state = Mutex(State(isOpen: isOpen))
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.finish() }
+    }
+
+    func close() {
+        state.withLock { $0.isOpen = false }
+    }
+
+    /// Returns when the gate is open, or the task is cancelled.
+    func wait() async {
+        while !Task.isCancelled {
+            let (opened, waiter) = AsyncStream.makeStream(of: Never.self)
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(waiter) }
+                return state.isOpen
+            }
+            if isOpen { return }
+            for await _ in opened {}
+        }
+    }
+}

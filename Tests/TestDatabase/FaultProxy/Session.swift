@@ -1,0 +1,64 @@
+import Synchronization
+
+extension FaultProxy {
+    /// What the proxy remembers of one connection.
+    final class Session: Sendable {
+        private struct State {
+            /// SQL by the name of the prepared statement.
+            var statements: [String: String] = [:]
+            /// SQL by the name of the portal.
+            var portals: [String: String] = [:]
+            var hasEnded = false
+        }
+
+        private let state = Mutex(State())
+
+        /// What a message is, in the terms of ``FaultProxy/Trigger``, with the whole SQL where that looks for a part.
+        func observe(_ message: WireMessage, _ direction: Direction) -> [Trigger] {
+            guard let type = message.type else {
+                return [message.requestCode == WireMessage.RequestCode.cancel ? .cancelRequest : .startup]
+            }
+            switch (direction, type) {
+            case (.fromServer, "C"):
+                return [.serverMessage(type)] + message.texts(1).map { .commandComplete($0) }
+            case (.fromServer, _):
+                return [.serverMessage(type)]
+            case (.fromClient, "Q"):
+                return [.clientMessage(type)]
+                    + message.texts(1).flatMap { [.parse(containing: $0), .execute(containing: $0)] }
+            case (.fromClient, "P"):
+                let texts = message.texts(2)
+                guard texts.count == 2 else { return [.clientMessage(type)] }
+                state.withLock { $0.statements[texts[0]] = texts[1] }
+                return [.clientMessage(type), .parse(containing: texts[1])]
+            case (.fromClient, "B"):
+                let texts = message.texts(2)
+                if texts.count == 2 { state.withLock { $0.portals[texts[0]] = $0.statements[texts[1]] } }
+                return [.clientMessage(type)]
+            case (.fromClient, "E"):
+                let sql = message.texts(1).first.flatMap { portal in state.withLock { $0.portals[portal] } }
+                return [.clientMessage(type), .execute(containing: sql ?? "")]
+            case (.fromClient, _):
+                return [.clientMessage(type)]
+            }
+        }
+
+        /// Whether a message may still pass; with `andEnds` it is the last one that may.
+        func mayPass(andEnds: Bool) -> Bool {
+            state.withLock { state in
+                defer { if andEnds { state.hasEnded = true } }
+                return !state.hasEnded
+            }
+        }
+    }
+}
+
+extension FaultProxy.Trigger {
+    /// Whether this, taken from a message, is what `wanted` asks for.
+    func matches(_ wanted: FaultProxy.Trigger) -> Bool {
+        switch (self, wanted) {
+        case (.parse(let sql), .parse(let part)), (.execute(let sql), .execute(let part)): sql.contains(part)
+        default: self == wanted
+        }
+    }
+}
