@@ -1,10 +1,11 @@
-@testable import EmbeddedPostgres
 import Dispatch
 import FoundationEssentials
 import Glibc
 import Subprocess
 import SystemPackage
 import Testing
+
+@testable import EmbeddedPostgres
 
 /// The supervisor without our process around it: a shell holds the pipe in our place and is killed.
 @Suite(.timeLimit(.minutes(1)))

@@ -41,7 +41,7 @@ package struct TestDatabase: Sendable {
         let outcome: Result<Value, any Error>
         do { outcome = .success(try await body(database)) } catch { outcome = .failure(error) }
         // A cancelled test cannot wait for psql; its database goes with the cluster.
-        try? await database.server.sql("DROP DATABASE \(database.name) WITH (FORCE)")
+        _ = try? await database.server.sql("DROP DATABASE \(database.name) WITH (FORCE)")
         return try outcome.get()
     }
 

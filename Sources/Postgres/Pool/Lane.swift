@@ -90,7 +90,8 @@ final class Lane<Job: Sendable>: Sendable {
                 } catch {
                     session = nil
                     state.withLock { $0.lost(index) }
-                    report("database connection lost while idle", error.reason)
+                    logger.debug("connection lost while idle", metadata: metadata(error.reason))
+                    onChange()
                 }
             case .work(let group):
                 let usable = session.map { role.run(group.map(\.item.job), $0) } ?? false
@@ -110,22 +111,28 @@ final class Lane<Job: Sendable>: Sendable {
             let session = try Session(
                 configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
             opened.add(1, ordering: .relaxed)
-            state.withLock { $0.connected(index) }
+            let isNews = state.withLock { state in
+                defer { state.connected(index) }
+                return state.isFailing
+            }
+            if isNews { logger.notice("database reached again", metadata: ["lane": "\(role.name)"]) }
             onChange()
             return session
         } catch {
             let (refused, isNews) = state.withLock { state in
-                let news = !state.isFailing
-                return (state.connectFailed(index, at: .now()), news)
+                let wasFailing = state.isFailing
+                return (state.connectFailed(index, at: .now()), !wasFailing)
             }
             for job in refused { role.refuse(job, .unavailable) }
-            if isNews { report("database cannot be reached", error.reason) }
+            // Said once, not at every attempt; said again when it has been reached meanwhile.
+            if isNews { logger.warning("database cannot be reached", metadata: metadata(error.reason)) }
+            onChange()
             return nil
         }
     }
 
-    private func report(_ message: Logger.Message, _ reason: String) {
-        logger.warning(message, metadata: ["lane": "\(role.name)", "reason": "\(reason)"])
-        onChange()
+    /// libpq's texts have several lines; a log entry has one.
+    private func metadata(_ reason: String) -> Logger.Metadata {
+        ["lane": "\(role.name)", "reason": "\(reason.split(whereSeparator: \.isNewline).joined(separator: " "))"]
     }
 }

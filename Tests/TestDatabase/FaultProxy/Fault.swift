@@ -63,13 +63,13 @@ extension FaultProxy {
             await hasOccurred.wait()
         }
 
-        /// The action, if this occurrence of the trigger is one it is for.
-        func triggered() -> Action? {
+        /// Counts an occurrence of the trigger, and says whether it is one that the action is for.
+        func isDue() -> Bool {
             let number = seen.withLock { seen in
                 seen += 1
                 return seen
             }
-            return number == first || (repeats && number > first) ? action : nil
+            return number == first || (repeats && number > first)
         }
 
         func markOccurred() {

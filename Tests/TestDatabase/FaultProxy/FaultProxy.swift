@@ -1,4 +1,4 @@
-package import EmbeddedPostgres
+import EmbeddedPostgres
 import FoundationEssentials
 import NIOCore
 import NIOPosix
@@ -153,9 +153,9 @@ package final class FaultProxy: Sendable {
         to writer: NIOAsyncChannelOutboundWriter<ByteBuffer>
     ) async throws {
         var message = original
-        var isLast = false
+        var last: Fault?
         for fault in faults(on: session.observe(message, direction)) {
-            defer { fault.markOccurred() }
+            defer { if fault !== last { fault.markOccurred() } }
             switch fault.action {
             case .observe: break
             case .rewrite(let old, let new):
@@ -163,16 +163,19 @@ package final class FaultProxy: Sendable {
                     message = message.replacingSQL { $0.replacing(old, with: new) }
                 }
             case .disconnect: throw Disconnected()
-            case .passThenDisconnect: isLast = true
+            case .passThenDisconnect: last = fault
             case .freeze(let frozen): freeze(frozen)
             case .delay(let duration): try await Task.sleep(for: duration)
             }
         }
         await gates[direction]?.wait()
         // The other direction may have sent its last message meanwhile.
-        guard session.mayPass(andEnds: isLast) else { throw Disconnected() }
+        guard session.mayPass(andEnds: last != nil) else { throw Disconnected() }
         try await writer.write(message.encoded())
-        if isLast { throw Disconnected() }
+        if let last {
+            last.markOccurred()
+            throw Disconnected()
+        }
     }
 
     /// The faults that a message sets off.
@@ -180,7 +183,7 @@ package final class FaultProxy: Sendable {
         state.withLock { state in
             state.observations.append(observation)
             return state.faults.filter { fault in
-                observation.contains { $0.matches(fault.trigger) } && fault.triggered() != nil
+                observation.contains { $0.matches(fault.trigger) } && fault.isDue()
             }
         }
     }
