@@ -68,19 +68,22 @@ let package = Package(
         .testTarget(
             name: "OffersServerTests",
             dependencies: [
-                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", logging, nioCore,
+                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", lifecycle, logging,
+                nioCore, nioPosix,
                 subprocess, system,
             ],
             swiftSettings: settings),
 
         // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
         .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
-        .testTarget(name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres"], swiftSettings: settings),
+        .testTarget(
+            name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres", subprocess, system], swiftSettings: settings),
 
         // One cluster per test run, one database per suite, the generations of the schema.
         .target(
-            name: "TestDatabase", dependencies: ["EmbeddedPostgres", "OffersServer", "Postgres"],
+            name: "TestDatabase", dependencies: ["EmbeddedPostgres", "OffersServer", nioCore, nioPosix],
             path: "Tests/TestDatabase", swiftSettings: settings),
+        .testTarget(name: "TestDatabaseTests", dependencies: ["TestDatabase", "CLibPQ"], swiftSettings: settings),
 
         // The programs.
         .executableTarget(
@@ -91,7 +94,10 @@ let package = Package(
             name: "offersctl", dependencies: ["Offers", "JSONRPC", argumentParser, nioCore], swiftSettings: settings),
         .executableTarget(
             name: "offers-demo",
-            dependencies: ["OffersServer", "Offers", "JSONRPC", "EmbeddedPostgres", argumentParser, logging],
+            dependencies: [
+                "OffersServer", "Offers", "JSONRPC", "Postgres", "EmbeddedPostgres", argumentParser, lifecycle, logging,
+                nioCore, signals, system,
+            ],
             swiftSettings: settings),
     ]
 )

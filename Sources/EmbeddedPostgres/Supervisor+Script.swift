@@ -46,11 +46,19 @@ extension EmbeddedPostgres.Supervisor {
             cat "/proc/$server/task/$server/children" 2>/dev/null
         }
 
-        # The postmaster first, so that it starts nothing new.
+        # The postmaster first, so that it starts nothing new. A signal takes effect when the process is next run, which
+        # on a busy machine is later than kill's return; a child that has just ended is no failure.
         pause() {
             is_running && kill -STOP "$server" || return 1
-            # A child that has just ended is no failure.
-            for child in $(children); do kill -STOP "$child" || true; done
+            for process in "$server" $(children); do
+                kill -STOP "$process" || continue
+                until has_stopped "$process"; do sleep 0.01; done
+            done
+        }
+
+        has_stopped() {
+            read -r status <"/proc/$1/stat" || return 0
+            case ${status##*) } in [TtZX]*) ;; *) return 1 ;; esac
         }
 
         resume() {

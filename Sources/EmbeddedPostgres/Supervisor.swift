@@ -28,24 +28,32 @@ extension EmbeddedPostgres {
         static func configuration(installation: Installation, options: Options) throws -> Configuration {
             var platform = PlatformOptions()
             platform.createSession = true
-            if let account = try ServerAccount.forServer() {
-                platform.userID = account.userID
-                platform.groupID = account.groupID
-                platform.supplementaryGroups = []
-            }
             // Used when our task is cancelled: a minute of grace for the body, marked by a signal that does nothing
             // to a running process; then the script's own orderly end; SIGKILL, which would orphan the server, is last.
             platform.teardownSequence = [
                 .send(signal: .resume, allowedDurationToNextStep: .seconds(60)),
                 .send(signal: .terminate, allowedDurationToNextStep: .seconds(60)),
             ]
+            let shell = try shell
             return Configuration(
-                executable: .path("/bin/sh"),
-                arguments: Arguments(arguments(installation: installation, options: options)),
+                executable: shell.executable,
+                arguments: Arguments(shell.arguments + arguments(installation: installation, options: options)),
                 // Nothing of PG* from outside, messages in English.
                 environment: .custom(["PATH": "/usr/bin:/bin", "LC_ALL": "C"]),
                 workingDirectory: "/",
                 platformOptions: platform)
+        }
+
+        /// A shell as the server's user: `/bin/sh`, through setpriv(1) if we are root.
+        ///
+        /// Not through `PlatformOptions.userID`: Subprocess's child comes from a bare clone3(2), in which glibc's setuid
+        /// and setgroups still expect the parent's other threads, and hang for ever if one was just starting.
+        static var shell: (executable: Executable, arguments: [String]) {
+            get throws {
+                guard let account = try ServerAccount.forServer() else { return (.path("/bin/sh"), []) }
+                let options = ["--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups"]
+                return (.name("setpriv"), options + ["/bin/sh"])
+            }
         }
 
         /// The arguments of the shell: the script and its own.

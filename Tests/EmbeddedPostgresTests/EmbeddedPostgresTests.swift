@@ -42,7 +42,8 @@ struct EmbeddedPostgresTests {
                     // Ends by cancellation alone.
                     for await _ in AsyncStream<Never>.makeStream().stream {}
                     #expect(Task.isCancelled)
-                    #expect(!processes.contains(where: Processes.hasEnded))
+                    // The postmaster; one of the others may have had little to do.
+                    #expect(!Processes.hasEnded(processes[0]))
                     return (server.folder, processes)
                 }
             }
@@ -126,7 +127,8 @@ struct EmbeddedPostgresTests {
         try await EmbeddedPostgres.withServer { server in
             try await server.pause()
             let processes = try Processes.ofCluster(in: server.folder)
-            #expect(processes.allSatisfy { Processes.state($0) == "T" })
+            // Nobody reaps a child of a frozen postmaster.
+            #expect(processes.allSatisfy { Processes.state($0) == "T" || Processes.hasEnded($0) })
             async let answer = server.sql("SELECT 'late'")
             try await server.resume()
             #expect(try await answer == ["late"])

@@ -31,7 +31,7 @@ struct SupervisorTests {
         var configuration = try EmbeddedPostgres.Supervisor.configuration(
             installation: installation, options: EmbeddedPostgres.Options())
         configuration.arguments = Arguments(
-            ["-c", Self.holder, "holder"]
+            try EmbeddedPostgres.Supervisor.shell.arguments + ["-c", Self.holder, "holder"]
                 + EmbeddedPostgres.Supervisor.arguments(
                     installation: installation, options: EmbeddedPostgres.Options()))
         // A pipe of our own: it ends when the last process that writes to it has ended, which is the supervisor.
@@ -50,7 +50,7 @@ struct SupervisorTests {
                 if line.hasPrefix("supervisor ") { supervisor = Int32(line.dropFirst(11)) ?? 0 }
             }
             processes = try Processes.ofCluster(in: folder)
-            #expect(!processes.contains(where: Processes.hasEnded))
+            #expect(!Processes.hasEnded(processes[0]))
             if end == .holderKilledWhilePaused {
                 for process in processes { #expect(kill(pid_t(process), SIGSTOP) == 0) }
             }

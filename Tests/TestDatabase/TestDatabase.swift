@@ -45,9 +45,11 @@ package struct TestDatabase: Sendable {
         return try outcome.get()
     }
 
-    /// Lends a database in a cluster of its own, which the test may stop, freeze and restart.
+    /// Lends a database in a cluster of its own, which the test may stop, freeze and restart; what was committed
+    /// survives even an immediate stop, unless `options` say otherwise.
     package static func withServer<Value: Sendable>(
-        _ generation: Generation = .g3, metrics: MetricsShape? = nil, options: EmbeddedPostgres.Options = .init(),
+        _ generation: Generation = .g3, metrics: MetricsShape? = nil,
+        options: EmbeddedPostgres.Options = .init(durable: true),
         _ body: (TestDatabase) async throws -> Value
     ) async throws -> Value {
         try await EmbeddedPostgres.withServer(options) { server in

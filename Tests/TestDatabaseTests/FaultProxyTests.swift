@@ -72,7 +72,7 @@ struct FaultProxyTests {
             #expect(try await connection.execute("SELECT 1") == "SELECT 1")
             await #expect(throws: LibPQ.Lost.self) { try await connection.execute("INSERT INTO notes VALUES ('sent')") }
             await fault.occurred()
-            // The server's process ends after the statement; its lock on the table is the sign.
+            // Asked once the server's process for the connection has ended, which it does after the statement.
             let kept = try await database.sql(
                 """
                 DO $$ BEGIN

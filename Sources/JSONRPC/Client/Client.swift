@@ -39,7 +39,7 @@ package actor Client {
     ) async throws -> Result {
         let channel = try await connect(path)
         let client = Client(channel.channel, maximumReply: maximumReply)
-        // Without executeThenClose, whose closure could return only what may be sent away.
+        // `body` is not inside executeThenClose, whose closure could only return what may be sent away.
         async let receiving: Void? = try? channel.executeThenClose { inbound, _ in await client.receive(inbound) }
         do {
             let result = try await body(client)
@@ -230,7 +230,8 @@ extension Client {
     private static func connect(_ path: String) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
         do {
             let address = try SocketAddress(unixDomainSocketPath: path)
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(to: address) { channel in
+            let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            return try await bootstrap.connect(to: address) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel(wrappingChannelSynchronously: channel)
                 }

@@ -5,12 +5,8 @@ import NIOPosix
 
 /// Accepts the connections of one listener and serves each in a child task.
 struct Acceptor: Sendable {
-    /// A connection as it is accepted.
-    struct Accepted: Sendable {
-        let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
-        /// Nil when the client was gone before the kernel could be asked.
-        let peer: Peer?
-    }
+    /// A connection as it is accepted; nil when it was closed at once.
+    typealias Accepted = Connection?
 
     let listener: Listener
     let methods: [String: Method]
@@ -21,9 +17,7 @@ struct Acceptor: Sendable {
     /// Begins to accept. What is returned must be run.
     func open(on loops: MultiThreadedEventLoopGroup) async throws -> NIOAsyncChannel<Accepted, Never> {
         try await bootstrap(loops).bind(listener.descriptor) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                Accepted(channel: try wrap(channel), peer: peer(of: channel))
-            }
+            channel.eventLoop.makeCompletedFuture { try accept(channel) }
         }
     }
 
@@ -36,7 +30,11 @@ struct Acceptor: Sendable {
                     server.channel.close(promise: nil)
                 }
                 for try await accepted in inbound {
-                    group.addTask { await serve(accepted) }
+                    guard let connection = accepted else { continue }
+                    group.addTask(executorPreference: connection.taskExecutor) {
+                        await connections.run(connection)
+                        connections.leave(listener.name, connection.role)
+                    }
                 }
             }
             guard connections.isDraining || Task.isCancelled else {
@@ -45,18 +43,19 @@ struct Acceptor: Sendable {
         }
     }
 
-    private func serve(_ accepted: Accepted) async {
-        let admission = accepted.peer == nil ? .close : connections.admit(on: listener.name)
-        defer { connections.leave(listener.name, admission) }
-        switch (admission, accepted.peer) {
-        case (.serve, let peer?):
-            await connections.run(Connection(accepted.channel, peer: peer, methods: methods, limits: limits))
-        case (.refuse, _):
-            logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
-            await Refusal(limits: limits).run(accepted.channel)
-        case (.close, _), (.serve, nil):
-            try? await accepted.channel.executeThenClose { _, _ in }
+    /// Makes a connection of a channel, on its event loop.
+    private func accept(_ channel: any Channel) throws -> Accepted {
+        // Without a peer the client is gone already.
+        guard let peer = peer(of: channel), let role = connections.admit(on: listener.name) else {
+            channel.close(promise: nil)
+            return nil
         }
+        if role == .refused {
+            logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
+        }
+        let connection = Connection(channel, peer: peer, role: role, methods: methods, limits: limits)
+        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
+        return connection
     }
 
     private func bootstrap(_ loops: MultiThreadedEventLoopGroup) -> ServerBootstrap {
@@ -67,6 +66,7 @@ struct Acceptor: Sendable {
                     try channel.pipeline.syncOperations.addHandler(acceptBackoff())
                 }
             }
+            .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(
                 .writeBufferWaterMark, value: .init(low: max(1, limits.unsentBytes / 2), high: limits.unsentBytes))
@@ -78,17 +78,11 @@ struct Acceptor: Sendable {
         return AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { [logger, listener] error in
             if !wasLogged {
                 wasLogged = true
-                logger.error("cannot accept connections", metadata: ["socket": "\(listener.name)", "error": "\(error)"])
+                logger.error(
+                    "cannot accept connections", metadata: ["socket": "\(listener.name)", "error": "\(error)"])
             }
             return .milliseconds(100)
         }
-    }
-
-    private func wrap(_ channel: any Channel) throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        // One chunk at a time: what the connection does not ask for stays in the kernel, which slows the client down.
-        try NIOAsyncChannel(
-            wrappingChannelSynchronously: channel,
-            configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1)))
     }
 
     private func peer(of channel: any Channel) -> Peer? {
@@ -114,6 +108,7 @@ func raiseDescriptorLimit(_ logger: Logger) {
     }
     limit.rlim_cur = limit.rlim_max
     if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-        logger.warning("cannot raise the limit of open files", metadata: ["error": "\(String(cString: strerror(errno)))"])
+        let problem = String(cString: strerror(errno))
+        logger.warning("cannot raise the limit of open files", metadata: ["error": "\(problem)"])
     }
 }

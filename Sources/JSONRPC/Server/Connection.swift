@@ -1,3 +1,4 @@
+import DequeModule
 import Glibc
 import NIOCore
 
@@ -5,38 +6,55 @@ import NIOCore
 ///
 /// The actor's executor is the event loop of its channel, so that reading, running and answering take no lock and, as
 /// long as a method does not suspend, no hop. Every request is a child task of `run()`: nothing outlives it.
+/// The channel's events come from `ConnectionHandler`. (NIOAsyncChannel would do, but its iterator leaves the loop and
+/// comes back for every chunk, which wakes two threads and costs more than all else that a request needs.)
 actor Connection {
-    nonisolated let peer: Peer
+    /// What a connection is for.
+    enum Role {
+        /// Its requests are carried out.
+        case served
+        /// It is one too many: its first line is answered with OVERLOADED, waited for a limited time, then it closes.
+        case refused
+    }
+
     nonisolated let unownedExecutor: UnownedSerialExecutor
-    private let asyncChannel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    /// What the task of `run()` must prefer.
+    nonisolated let taskExecutor: EventLoopTaskExecutor
+    private nonisolated let channel: any Channel
+    private let peer: Peer
+    nonisolated let role: Role
     private let methods: [String: Method]
     private let limits: Limits
 
-    private var sequencer = RequestSequencer<ByteBuffer>()
+    /// What the channel has read and the reader has not taken.
+    private var chunks: Deque<ByteBuffer> = []
+    private var inputHasEnded = false
     private var decoder: LineDecoder
+    /// What was read without its end is not completed: we ended the input, not the client.
+    private var dropsRest = false
+    /// The reader, while it waits for input or for room.
+    private var reader: CheckedContinuation<Void, Never>?
+
+    private var sequencer = RequestSequencer<ByteBuffer>()
     /// Requests that were read and wait for their start.
     private var blocked: [RequestSequencer<ByteBuffer>.EntryID: CheckedContinuation<Void, Never>] = [:]
-    /// The reader, while it waits for the read-ahead to shrink.
-    private var reader: CheckedContinuation<Void, Never>?
+
     private var output: OutputProgress
     /// While a chunk is taken in, replies gather and leave with one flush at its end.
     private var isReading = false
     private var flushIsScheduled = false
     private var stallCheckIsScheduled = false
-    /// Nothing that is still unterminated will be completed: we closed, or are closing, the input.
-    private var dropsRest = false
 
-    private nonisolated var channel: any Channel { asyncChannel.channel }
-
-    init(
-        _ asyncChannel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, peer: Peer, methods: [String: Method], limits: Limits
-    ) {
-        self.asyncChannel = asyncChannel
+    /// A connection over a channel that allows half-closure and does not read by itself.
+    init(_ channel: any Channel, peer: Peer, role: Role, methods: [String: Method], limits: Limits) {
+        self.channel = channel
         self.peer = peer
+        self.role = role
         self.methods = methods
         self.limits = limits
         // Unowned is sound: the channel, which we keep, keeps its loop.
-        self.unownedExecutor = asyncChannel.channel.eventLoop.executor.asUnownedSerialExecutor()
+        self.unownedExecutor = channel.eventLoop.executor.asUnownedSerialExecutor()
+        self.taskExecutor = EventLoopTaskExecutor(channel.eventLoop)
         self.decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
         self.output = OutputProgress(patience: limits.stalledOutput)
     }
@@ -45,16 +63,21 @@ actor Connection {
     /// it is gone and its running requests have ended. Cancellation closes the connection and cancels its requests.
     func run() async {
         await withTaskCancellationHandler {
-            // Whatever fails here, the connection is over; requests have nobody to be reported to.
-            try? await asyncChannel.executeThenClose { inbound, outbound in
-                await withDiscardingTaskGroup { group in
-                    await receive(inbound, outbound, in: &group)
-                }
-                // All replies are written. An empty write completes when the kernel has taken them.
-                try await channel.writeAndFlush(ByteBuffer()).get()
+            await withDiscardingTaskGroup { group in
+                await receive(in: &group)
             }
+            // All replies are written. An empty write completes when the kernel has taken them, or the channel closes.
+            await completion(of: channel.writeAndFlush(ByteBuffer()))
+            channel.close(promise: nil)
+            await completion(of: channel.closeFuture)
         } onCancel: {
             channel.close(promise: nil)
+        }
+    }
+
+    private func completion(of future: EventLoopFuture<Void>) async {
+        await withCheckedContinuation { continuation in
+            future.whenComplete { _ in continuation.resume() }
         }
     }
 
@@ -74,6 +97,77 @@ actor Connection {
     }
 }
 
+// MARK: - Input
+
+extension Connection {
+    /// The channel has read a chunk.
+    func received(_ chunk: ByteBuffer) { chunks.append(chunk) }
+
+    /// The channel has read what there is for now.
+    func readCompleted() {
+        // Reading on at once, while there is room, spares two system calls that leave and enter the selector.
+        if chunks.count < 2, !hasNoRoom { channel.read() }
+        wakeReader()
+    }
+
+    /// The client has ended its output, or the channel is closed.
+    func inputEnded() {
+        inputHasEnded = true
+        wakeReader()
+    }
+
+    /// Something changed that the reader may wait for.
+    func wakeReader() {
+        reader?.resume()
+        reader = nil
+    }
+
+    private func receive(in group: inout DiscardingTaskGroup) async {
+        if role == .refused {
+            channel.eventLoop.scheduleTask(in: limits.overLimitWait) { [channel] in channel.close(promise: nil) }
+        }
+        while let chunk = await nextChunk() {
+            decoder.append(chunk)
+            isReading = true
+            while let frame = decoder.next() {
+                accept(frame, in: &group)
+                if role == .refused { return }
+                await waitForRoom()
+            }
+            isReading = false
+            flush()
+        }
+        while !dropsRest, let frame = decoder.finish() {
+            accept(frame, in: &group)
+        }
+        flush()
+    }
+
+    private func nextChunk() async -> ByteBuffer? {
+        while chunks.isEmpty, !inputHasEnded {
+            channel.read()
+            await withCheckedContinuation { reader = $0 }
+        }
+        return chunks.popFirst()
+    }
+
+    /// Back-pressure: returns when the client may have more requests. Until then its socket is not read.
+    private func waitForRoom() async {
+        guard hasNoRoom else { return }
+        isReading = false
+        flush()
+        while hasNoRoom {
+            await withCheckedContinuation { reader = $0 }
+        }
+        isReading = true
+    }
+
+    /// A client that is gone has all the room: what was read of it is carried out.
+    private var hasNoRoom: Bool {
+        sequencer.outstanding >= limits.readAhead || !channel.isWritable && channel.isActive
+    }
+}
+
 // MARK: - Requests
 
 extension Connection {
@@ -83,44 +177,6 @@ extension Connection {
     private struct Job: Sendable {
         let method: Method
         let call: Call
-    }
-
-    private func receive(
-        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
-        in group: inout DiscardingTaskGroup
-    ) async {
-        do {
-            for try await chunk in inbound {
-                decoder.append(chunk)
-                isReading = true
-                while let frame = decoder.next() {
-                    accept(frame, in: &group)
-                    try await waitForRoom(outbound)
-                }
-                isReading = false
-                flush()
-            }
-            while !dropsRest, let frame = decoder.finish() {
-                accept(frame, in: &group)
-            }
-        } catch {
-            // The client is gone. What was read runs to its end; the replies have nowhere to go.
-        }
-        isReading = false
-        flush()
-    }
-
-    /// Back-pressure: returns when the client may have more requests. Until then its socket is not read.
-    private func waitForRoom(_ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
-        guard sequencer.outstanding >= limits.readAhead || !channel.isWritable else { return }
-        isReading = false
-        flush()
-        while sequencer.outstanding >= limits.readAhead {
-            await withCheckedContinuation { reader = $0 }
-        }
-        // Suspends while more than the high watermark is unsent; throws when the channel is closed.
-        if !channel.isWritable { try await outbound.write(ByteBuffer()) }
-        isReading = true
     }
 
     private func accept(_ frame: Frame, in group: inout DiscardingTaskGroup) {
@@ -152,6 +208,9 @@ extension Connection {
         case .invalid(let id, let error):
             return (.answered(failure(id, error)), nil)
         case .request(let request):
+            guard role == .served else {
+                return (.answered(request.id.map { failure($0, .overloaded(retryAfterMilliseconds: 1000)) }), nil)
+            }
             guard let method = methods[request.method] else {
                 return (.answered(request.id.map { failure($0, .methodNotFound) }), nil)
             }
@@ -206,10 +265,7 @@ extension Connection {
             case .batch(let replies): write(ReplyLine.batch(replies, channel.allocator))
             }
         }
-        if sequencer.outstanding < limits.readAhead, let reader {
-            self.reader = nil
-            reader.resume()
-        }
+        if sequencer.outstanding < limits.readAhead { wakeReader() }
     }
 }
 

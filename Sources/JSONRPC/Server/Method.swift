@@ -76,7 +76,8 @@ package struct Method: Sendable {
     package let effect: Effect
     /// Whether this peer may call it. If not, the answer is FORBIDDEN.
     package let allowed: @Sendable (Peer) -> Bool
-    /// The work. It starts on the connection's event loop and must not block there.
+    /// The work. It starts on the connection's event loop and must not block there. The loop is also what its task
+    /// prefers, so that code of no actor, even `@concurrent`, runs there too; what blocks needs an executor of its own.
     ///
     /// It is cancelled only when a shutdown runs out of time, never because the peer has gone.
     package let run: @Sendable (Call) async throws(RPCError) -> any JSONEncodable

@@ -3,19 +3,10 @@ import Synchronization
 
 /// What a running server has open, and whether it is draining. Shared by the acceptors and the shutdown.
 final class OpenConnections: Sendable {
-    /// What becomes of a connection that was accepted.
-    enum Admission: Equatable {
-        /// It is served.
-        case serve
-        /// It is told that there are too many.
-        case refuse
-        /// It is closed at once: too many are waiting to be told.
-        case close
-    }
 
     private struct Socket {
-        var serving = 0
-        var refusing = 0
+        var served = 0
+        var refused = 0
     }
 
     private struct State {
@@ -35,31 +26,31 @@ final class OpenConnections: Sendable {
 
     /// Connections served on a socket now.
     func count(on socket: String) -> Int {
-        state.withLock { $0.sockets[socket]?.serving ?? 0 }
+        state.withLock { $0.sockets[socket]?.served ?? 0 }
     }
 
-    /// Decides about a new connection. Every admission except `.close` ends with `leave`.
-    func admit(on socket: String) -> Admission {
+    /// Decides about a new connection. What is admitted ends with `leave`. Nil: it is to be closed at once, because
+    /// too many are waiting to be refused.
+    func admit(on socket: String) -> Connection.Role? {
         state.withLock { state in
             var counts = state.sockets[socket, default: Socket()]
             defer { state.sockets[socket] = counts }
-            if counts.serving < limits.connectionsPerSocket {
-                counts.serving += 1
-                return .serve
+            if counts.served < limits.connectionsPerSocket {
+                counts.served += 1
+                return .served
             }
-            guard counts.refusing < limits.overLimitConnections else { return .close }
-            counts.refusing += 1
-            return .refuse
+            guard counts.refused < limits.overLimitConnections else { return nil }
+            counts.refused += 1
+            return .refused
         }
     }
 
     /// Notes that a connection has ended.
-    func leave(_ socket: String, _ admission: Admission) {
+    func leave(_ socket: String, _ role: Connection.Role) {
         state.withLock { state in
-            switch admission {
-            case .serve: state.sockets[socket]?.serving -= 1
-            case .refuse: state.sockets[socket]?.refusing -= 1
-            case .close: break
+            switch role {
+            case .served: state.sockets[socket]?.served -= 1
+            case .refused: state.sockets[socket]?.refused -= 1
             }
         }
     }

@@ -50,7 +50,8 @@ import Testing
 
     @Test func `the longest possible path works and one byte more is refused with the limit`() async throws {
         try await withFolder { folder in
-            let longest = folder + "/" + String(repeating: "s", count: Listener.maximumPathBytes - folder.utf8.count - 1)
+            let room = Listener.maximumPathBytes - folder.utf8.count - 1
+            let longest = folder + "/" + String(repeating: "s", count: room)
             let listener = try Listener.bind(path: longest, name: "toys")
             _ = try RawClient(connectingTo: longest)
             listener.close()

@@ -23,8 +23,9 @@ import Testing
 
     @Test func `carriage returns, blank lines and a last line without an end are understood`() async throws {
         try await withToy { toy in
-            let text = "\r\n\n  \n" + request(1, "echo", "[1]").dropLast() + "\r\n\n" + request(2, "echo", "[2]").dropLast()
-            let lines = try await toy.ask(String(text))
+            let first = request(1, "echo", "[1]").dropLast()
+            let last = request(2, "echo", "[2]").dropLast()
+            let lines = try await toy.ask("\r\n\n  \n\(first)\r\n\n\(last)")
             #expect(lines == [reply(1, "1"), reply(2, "2")])
         }
     }

@@ -1,0 +1,39 @@
+import NIOCore
+
+/// Tells a connection what its channel sees. It keeps nothing itself; all of it happens on the connection's loop.
+final class ConnectionHandler: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: Connection
+
+    init(connection: Connection) {
+        self.connection = connection
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let chunk = Self.unwrapInboundIn(data)
+        connection.assumeIsolated { $0.received(chunk) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        connection.assumeIsolated { $0.readCompleted() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        connection.assumeIsolated { $0.wakeReader() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event else { return }
+        connection.assumeIsolated { $0.inputEnded() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connection.assumeIsolated { $0.inputEnded() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The client has vanished, or the kernel is out of memory; either way this connection is over.
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The service on a database of its own: for a first look, and for scripts that ask whether it works at all.
+@main
+struct OffersDemo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offers-demo",
+        abstract: "Show offersd at work, on a private Postgres with made-up data.",
+        discussion: """
+            It starts a Postgres in a temporary folder (Unix socket only), loads the schema and some orders, starts \
+            the service, and walks: list, accept, list, accept again, a rival's accept. Then it goes on serving until \
+            Ctrl-C and prints lines to try in another terminal. Nothing of it stays afterwards.
+
+            Exit status: 0 if every check of the walk was ok, or if a signal came before its end; 1 otherwise. With \
+            --once a signal before the end is 1, too.
+            """)
+
+    @Flag(help: "Exit after the walk.")
+    var once = false
+
+    func run() async throws {
+        let logger = Logger(label: "offers-demo") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            // What the service logs in normal operation would tear the walk apart.
+            handler.logLevel = .error
+            return handler
+        }
+        // Its errors are the program's, and it ends the group when it has ended.
+        let demo = ServiceGroupConfiguration.ServiceConfiguration(
+            service: Demo(once: once, logger: logger), successTerminationBehavior: .gracefullyShutdownGroup)
+        var configuration = ServiceGroupConfiguration(
+            services: [demo], gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
+        // Making a cluster cannot be hurried, but a machine on which it hangs must not keep us.
+        configuration.maximumGracefulShutdownDuration = .seconds(20)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+}

@@ -1,0 +1,88 @@
+/// Lines to paste into another terminal, one for every interesting case of the data set.
+///
+/// They are right in the order in which they are shown, after the walk. The word in capitals at the end of a caption
+/// is the reason that the reply must give; a test runs them all.
+struct Recipes {
+    /// The path of the `offers` socket.
+    let offers: String
+    /// The path of the `ops` socket.
+    let ops: String
+    /// The folder with Postgres's socket.
+    let database: String
+
+    /// Shows all of them.
+    func show() {
+        Screen.show(
+            """
+
+            Still serving. Ctrl-C ends it. Lines for another terminal:
+
+            """)
+        for (caption, command) in lines { Screen.show("# \(caption)\n\(command)\n") }
+        Screen.show("Ctrl-C ends the demo; Postgres and its folder go with it.")
+    }
+
+    private var lines: [(caption: String, command: String)] {
+        let (master, blocked, limited, inactive) = (
+            DataSet.master, DataSet.blockedMaster, DataSet.limitedMaster, DataSet.inactiveMaster
+        )
+        return [
+            ("the list of master \(master), at most 2 of it", offers(#""listOffers","params":[\#(master),2]"#)),
+            ("the card of an order", offers(#""getOffer","params":[\#(master),\#(DataSet.viewed)]"#)),
+            (
+                "decline it; the second time it says alreadyDeclined",
+                offers(#""declineOffer","params":[\#(master),\#(DataSet.viewed)]"#)
+            ),
+            (
+                "accept one that never runs out, and list, in one write: the list is without it",
+                sent(
+                    """
+                    printf '%s\\n' \\
+                      '\(request(#""acceptOffer","params":[\#(master),\#(DataSet.endless)]"#))' \\
+                      '\(request(#""listOffers","params":[\#(master)]"#, id: 2))' |
+                    """, to: offers)
+            ),
+            ("a deferred order is not listed, but can be accepted", accept(master, DataSet.deferred)),
+            ("his already, by hand of the office: a success", accept(master, DataSet.his)),
+            ("too late: OFFER_EXPIRED", accept(master, DataSet.expired)),
+            ("he had said no: OFFER_DECLINED", accept(master, DataSet.declined)),
+            ("withdrawn: OFFER_CANCELED", accept(master, DataSet.withdrawn)),
+            ("his offer was left open when another got the order: ORDER_TAKEN", accept(master, DataSet.taken)),
+            ("the client changed his mind: ORDER_NOT_AVAILABLE", accept(master, DataSet.canceled)),
+            ("not offered to him: OFFER_NOT_FOUND", accept(master, DataSet.others)),
+            ("a blocked master: MASTER_BLOCKED", accept(blocked, DataSet.others)),
+            ("a master with as many orders as he may have: LIMIT_REACHED", accept(limited, DataSet.others)),
+            ("a master who is not approved yet: MASTER_NOT_ACTIVE", accept(inactive, DataSet.others)),
+            ("nobody: MASTER_NOT_FOUND", offers(#""listOffers","params":{"masterId":4711}"#)),
+            ("a typing error is never ignored: INVALID_PARAMS", offers(#""listOffers","params":{"masterID":7}"#)),
+            ("the socket for operators: is it well?", ops(#""health""#)),
+            ("counters and latencies", ops(#""metrics""#)),
+            (
+                "operators may look, not accept: FORBIDDEN",
+                ops(#""acceptOffer","params":[\#(master),\#(DataSet.viewed)]"#)
+            ),
+            ("the database behind it", "psql -h \(database) -U postgres -c 'TABLE offers'"),
+        ]
+    }
+
+    private func accept(_ master: Int64, _ order: Int64) -> String {
+        offers(#""acceptOffer","params":[\#(master),\#(order)]"#)
+    }
+
+    private func offers(_ call: String) -> String {
+        sent("echo '\(request(call))' |", to: offers)
+    }
+
+    private func ops(_ call: String) -> String {
+        sent("echo '\(request(call))' |", to: ops)
+    }
+
+    private func request(_ call: String, id: Int = 1) -> String {
+        #"{"jsonrpc":"2.0","id":\#(id),"method":\#(call)}"#
+    }
+
+    /// Without -t10 socat would wait only half a second for a reply.
+    private func sent(_ input: String, to socket: String) -> String {
+        "\(input)\n  socat -t10 - UNIX-CONNECT:\(socket)"
+    }
+}
