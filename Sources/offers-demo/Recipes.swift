@@ -34,7 +34,7 @@ struct Recipes {
                 offers(#""declineOffer","params":[\#(master),\#(DataSet.viewed)]"#)
             ),
             (
-                "accept one that never runs out, and list, in one write: the list is without it",
+                "accept an order without an end, and list, in one write: it is not listed",
                 sent(
                     """
                     printf '%s\\n' \\
@@ -53,7 +53,7 @@ struct Recipes {
             ("a blocked master: MASTER_BLOCKED", accept(blocked, DataSet.others)),
             ("a master with as many orders as he may have: LIMIT_REACHED", accept(limited, DataSet.others)),
             ("a master who is not approved yet: MASTER_NOT_ACTIVE", accept(inactive, DataSet.others)),
-            ("nobody: MASTER_NOT_FOUND", offers(#""listOffers","params":{"masterId":4711}"#)),
+            ("nobody: MASTER_NOT_FOUND", offers(#""listOffers","params":[4711]"#)),
             ("a typing error is never ignored: INVALID_PARAMS", offers(#""listOffers","params":{"masterID":7}"#)),
             ("the socket for operators: is it well?", ops(#""health""#)),
             ("counters and latencies", ops(#""metrics""#)),

@@ -66,6 +66,11 @@ struct RunningService: Sendable {
 
     /// Sends bytes on a connection of its own, ends the sending side, and returns all that comes back until its end.
     func exchange(_ bytes: [UInt8], ops: Bool = false) async throws -> [UInt8] {
+        try await exchange([bytes], ops: ops)
+    }
+
+    /// The same, each chunk in a write of its own.
+    func exchange(_ chunks: [[UInt8]], ops: Bool = false) async throws -> [UInt8] {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .connect(unixDomainSocketPath: ops ? opsPath : path) { channel in
@@ -76,7 +81,7 @@ struct RunningService: Sendable {
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(bytes: bytes))
+            for chunk in chunks { try await outbound.write(ByteBuffer(bytes: chunk)) }
             outbound.finish()
             var received: [UInt8] = []
             for try await chunk in inbound { received += chunk.readableBytesView }

@@ -1,0 +1,43 @@
+import FoundationEssentials
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// The programs of this package, which the build put next to the tests.
+enum BuiltProgram {
+    struct Missing: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The path of the program `name`.
+    ///
+    /// - Throws: ``Missing`` if it was not built.
+    static func path(_ name: String) throws -> FilePath {
+        // Whoever runs the tests: this process is the executable with the tests in it.
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let program = FilePath(tests).removingLastComponent().appending(name)
+        guard access(program.string, X_OK) == 0 else {
+            throw Missing(description: "\(program) is not there; swift build makes it")
+        }
+        return program
+    }
+
+    /// Runs a line of a shell and returns what it printed and how it ended.
+    static func shell(_ script: String, _ arguments: String...) async throws -> (
+        output: String, status: TerminationStatus
+    ) {
+        let run = try await Subprocess.run(
+            .path("/bin/sh"), arguments: Arguments(["-c", script, "sh"] + arguments),
+            output: .string(limit: 1 << 20), error: .combinedWithOutput)
+        return (run.standardOutput, run.terminationStatus)
+    }
+}
+
+/// The root of the package.
+enum PackageRoot {
+    /// The text of a file of the sources, with its path from the root.
+    static func text(of file: String) throws -> String {
+        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+        return try String(contentsOfFile: root.appending(file).string, encoding: .utf8)
+    }
+}

@@ -1,0 +1,51 @@
+import TestDatabase
+import Testing
+
+/// The service against `Protocol/conformance/`, over its real sockets.
+@Suite(.timeLimit(.minutes(2)))
+struct ConformanceTests {
+    @Test("The service answers every case as the file says", arguments: ConformanceCase.files)
+    func cases(of file: String) async throws {
+        let cases = try ConformanceCase.all(in: file)
+        #expect(!cases.isEmpty)
+        let isDamaged = file == "damaged"
+        try await TestDatabase.withDatabase(isDamaged ? .damaged : .g3) { database in
+            try await database.sql(ConformanceCase.text(of: "fixture.sql"))
+            if isDamaged { try await database.sql(ConformanceCase.text(of: "fixture-damaged.sql")) }
+            try await RunningService.run(on: database.connectionString) { service in
+                // A health of "ok" is part of the cases, and the service has yet to look at its database.
+                try await service.waitUntilInspected()
+                for example in cases {
+                    let output = try await service.exchange(example.chunks, ops: example.usesOpsSocket)
+                    if let complaint = example.complaint(about: output) {
+                        Issue.record(Comment(rawValue: Self.report(example, of: file, output, complaint)))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("The matcher tells a reply that differs", arguments: [
+        (#"{"a":1}"#, #"{"a":1.0}"#), (#"{"a":1}"#, #"{"a":1,"b":null}"#), (#"{"a":1,"b":null}"#, #"{"a":1}"#),
+        ("[1,2]", "[1]"), (#""x""#, "null"), (#""<integer>""#, "1e2"), (#""<string>""#, #""""#),
+        (#""<timestamp>""#, #""2026-01-31T08:05:09Z""#), (#""<object>""#, "[]"), ("null", "false"),
+    ])
+    func matcher(expected: String, reply: String) throws {
+        let example = try ConformanceCase(line: #"{"name":"n","send":[],"expect":[\#(expected)]}"#)
+        #expect(example.complaint(about: Array((reply + "\n").utf8)) != nil)
+        #expect(example.complaint(about: Array(reply.utf8)) == "the last line has no end")
+        #expect(example.complaint(about: []) == "0 lines instead of 1")
+    }
+
+    private static func report(
+        _ example: ConformanceCase, of file: String, _ output: [UInt8], _ complaint: String
+    ) -> String {
+        let sent = example.chunks.map { String(decoding: $0.prefix(2000), as: UTF8.self) }
+        return """
+            \(file): \(example.name): \(complaint)
+            sent: \(sent)
+            expected: \(example.expected.map { "\($0)" })
+            got: \(String(decoding: output.prefix(4000), as: UTF8.self))
+            """
+    }
+}

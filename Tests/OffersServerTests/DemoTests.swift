@@ -1,0 +1,106 @@
+import FoundationEssentials
+import Subprocess
+import SystemPackage
+import Testing
+
+/// The demo as a process, as people and scripts start it.
+@Suite(.timeLimit(.minutes(2)))
+struct DemoTests {
+    @Test("--once shows the walk, says ok to every check, and leaves nothing behind")
+    func once() async throws {
+        let run = try await Subprocess.run(
+            .path(BuiltProgram.path("offers-demo")), arguments: ["--once"],
+            output: .string(limit: 1 << 20), error: .combinedWithOutput)
+        let lines = run.standardOutput.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(run.terminationStatus == .exited(0), "\(run.standardOutput)")
+        #expect(lines.count { $0.hasPrefix("   ok    ") } == 6)
+        #expect(!run.standardOutput.contains("WRONG"))
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        try #expect(Self.isGone(Self.folder(in: lines)))
+    }
+
+    @Test("It goes on serving, every line it suggests does what it says, and SIGTERM ends it")
+    func suggestions() async throws {
+        let program = try Configuration(executable: .path(BuiltProgram.path("offers-demo")))
+        let run = try await Subprocess.run(
+            program, input: .none, output: .sequence, error: .discarded
+        ) { (demo) async throws -> [String] in
+            var lines: [String] = []
+            for try await line in demo.standardOutput.strings() {
+                lines.append(line)
+                guard line.hasPrefix("Ctrl-C ends") else { continue }
+                for suggestion in Self.suggestions(in: lines) {
+                    let (output, status) = try await BuiltProgram.shell(suggestion.command)
+                    #expect(status == .exited(0), "\(suggestion)")
+                    // The reason is the word in capitals at the end of the caption; without one it is a success.
+                    let last = suggestion.caption.split(separator: " ").last.map(String.init) ?? ""
+                    if last.contains("_") || last == "FORBIDDEN" {
+                        #expect(output.contains(#""reason":"\#(last)""#), "\(suggestion): \(output)")
+                    } else {
+                        #expect(!output.isEmpty && !output.contains(#""error""#), "\(suggestion): \(output)")
+                    }
+                }
+                try demo.send(signal: .terminate)
+            }
+            return lines
+        }
+        let lines = run.closureResult
+        #expect(run.terminationStatus == .exited(0))
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        #expect(Self.suggestions(in: lines).count > 15)
+        try #expect(Self.isGone(Self.folder(in: lines)))
+    }
+
+    @Test(
+        "A signal at any time ends it; before the end of the walk --once has not succeeded",
+        arguments: [(["--once"], 1), ([], 0)] as [([String], Int32)], [Signal.interrupt, .terminate])
+    func signal(demo: (arguments: [String], status: Int32), signal: Signal) async throws {
+        let program = try Configuration(
+            executable: .path(BuiltProgram.path("offers-demo")), arguments: Arguments(demo.arguments))
+        let run = try await Subprocess.run(
+            program, input: .none, output: .sequence, error: .discarded
+        ) { (process) async throws -> [String] in
+            var lines: [String] = []
+            for try await line in process.standardOutput.strings() {
+                // The first line: the database is about to be made.
+                if lines.isEmpty { try process.send(signal: signal) }
+                lines.append(line)
+            }
+            return lines
+        }
+        #expect(run.terminationStatus == .exited(demo.status))
+        #expect(!run.closureResult.contains { $0.hasPrefix("Still serving") })
+    }
+
+    @Test("Without Postgres's programs it says what to install")
+    func noPostgres() async throws {
+        let run = try await Subprocess.run(
+            .path(BuiltProgram.path("offers-demo")), arguments: ["--once"],
+            environment: .inherit.updating(["OFFERSD_POSTGRES_BIN": "/nonexistent"]),
+            output: .discarded, error: .string(limit: 1 << 20))
+        #expect(run.terminationStatus == .exited(1))
+        #expect(run.standardError.contains("OFFERSD_POSTGRES_BIN is /nonexistent"))
+    }
+
+    /// The demo's folder, from the line `listening on FOLDER/offers.sock`.
+    private static func folder(in lines: [some StringProtocol]) throws -> String {
+        let line = try #require(lines.first { $0.hasPrefix("listening on ") })
+        return FilePath(String(line.dropFirst("listening on ".count))).removingLastComponent().string
+    }
+
+    /// Whether the folder is gone, and with it every process that was started for it.
+    private static func isGone(_ folder: String) throws -> Bool {
+        let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }
+        // A process that ends while we look has no command line any more.
+        let commands = processes.compactMap { try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8) }
+        return !FileManager.default.fileExists(atPath: folder) && !commands.contains { $0.contains(folder) }
+    }
+
+    /// The captions, and the commands that follow them up to the next empty line.
+    private static func suggestions(in lines: [String]) -> [(caption: String, command: String)] {
+        lines.split(separator: "").compactMap { lines in
+            guard let first = lines.first, first.hasPrefix("# ") else { return nil }
+            return (first, lines.dropFirst().joined(separator: "\n"))
+        }
+    }
+}

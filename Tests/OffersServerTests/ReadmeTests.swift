@@ -1,0 +1,92 @@
+import Subprocess
+import SystemPackage
+import TestDatabase
+import Testing
+
+/// What README.md tells people to run does run.
+@Suite(.timeLimit(.minutes(2)))
+struct ReadmeTests {
+    @Test("There are two set-up commands, each a line in a block of its own, and .ci/run runs the second")
+    func setUp() throws {
+        let readme = try PackageRoot.text(of: "README.md")
+        let blocks = Self.blocks("sh", in: readme)
+        #expect(blocks == [".ci/install && swift run offers-demo", ".ci/install && swift test --parallel"])
+        // As .ci/run finds it.
+        let lines = readme.split(separator: "\n").filter { $0.hasPrefix(".ci/install && ") }
+        #expect(lines.map(String.init) == blocks)
+        let script = try PackageRoot.text(of: ".ci/run")
+        #expect(script.contains(#"command=$(grep '^\.ci/install && ' README.md | sed -n 2p)"#))
+        #expect(script.hasSuffix("step \"tests\" readme_tests\n"))
+    }
+
+    @Test("The Python client lists and accepts; the second time the order is gone from the list")
+    func pythonClient() async throws {
+        let client = try #require(Self.blocks("python", in: PackageRoot.text(of: "README.md")).first)
+        try await TestDatabase.withDatabase { database in
+            let city = try await database.insert(CityRow(name: "Testville"))
+            try await database.sql("UPDATE masters SET id = 7 WHERE id = \(try await database.insert(MasterRow()))")
+            for order in [1042, 1043] {
+                let row = try await database.insert(OrderRow(cityID: city))
+                try await database.sql("UPDATE orders SET id = \(order) WHERE id = \(row)")
+                try await database.insert(OfferRow(orderID: order, masterID: 7))
+            }
+            try await Self.withServer(on: database.connectionString) { socket in
+                let first = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
+                #expect(first.output == "1043 Testville\n1042 Testville\naccepted: 1042\n")
+                #expect(first.status == .exited(0))
+                let second = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
+                #expect(second.output == "1043 Testville\naccepted: 1042\n")
+                try await database.sql(
+                    "UPDATE orders SET assigned_master_id = NULL; UPDATE offers SET state = 'DECLINED'")
+                let third = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
+                #expect(third.output == "OFFER_DECLINED\n")
+                #expect(third.status == .exited(1))
+            }
+        }
+    }
+
+    @Test("The table of settings has every flag and every variable of offersd serve")
+    func settings() async throws {
+        let readme = try PackageRoot.text(of: "README.md")
+        let (help, _) = try await BuiltProgram.shell("\(BuiltProgram.path("offersd")) serve --help")
+        let flags = help.split { " \n".contains($0) }.filter {
+            $0.hasPrefix("--") && $0 != "--help" && $0 != "--version"
+        }
+        let variables = help.split { " \n[]".contains($0) }.filter { $0.hasPrefix("OFFERSD_") }
+        #expect(Set(flags).count >= 20 && Set(flags).count == Set(variables).count)
+        for name in flags + variables {
+            #expect(readme.contains("| `\(name)` |"), "\(name)")
+        }
+        let environment = try PackageRoot.text(of: "systemd/offersd.env")
+        for variable in variables { #expect(environment.contains(variable), "\(variable)") }
+    }
+
+    /// The fenced blocks of a language, without their fences.
+    private static func blocks(_ language: String, in text: String) -> [String] {
+        text.split(separator: "```\(language)\n").dropFirst().map { block in
+            block.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.hasPrefix("```") }
+                .joined(separator: "\n")
+        }
+    }
+
+    /// Runs offersd as a process and lends its socket; afterwards it must have ended well.
+    private static func withServer(on database: String, _ body: (String) async throws -> Void) async throws {
+        let (folder, _) = try await BuiltProgram.shell("mktemp -d /tmp/readme.XXXXXX")
+        let socket = "\(folder.dropLast())/offers.sock"
+        let offersd = try Configuration(
+            executable: .path(BuiltProgram.path("offersd")), arguments: ["serve", "--socket", socket, "--database", database])
+        let run = try await Subprocess.run(offersd, input: .none, output: .discarded, error: .sequence) { process in
+            var isListening = false
+            for try await line in process.standardError.strings() where line == "listening on \(socket)" {
+                isListening = true
+                let outcome: Result<Void, any Error>
+                do { outcome = .success(try await body(socket)) } catch { outcome = .failure(error) }
+                try process.send(signal: .terminate)
+                try outcome.get()
+            }
+            #expect(isListening)
+        }
+        #expect(run.terminationStatus == .exited(0))
+        _ = try await BuiltProgram.shell("rmdir \(folder)")
+    }
+}

@@ -1,0 +1,35 @@
+import JSONRPC
+import Testing
+
+/// Asks again and again, for ten seconds at most, until `isSo` is true of the answer, and returns the last answer.
+/// For what the service does behind a reply, and for nothing else.
+func eventually<Answer>(
+    _ ask: () async throws -> Answer, until isSo: (Answer) -> Bool
+) async throws -> Answer {
+    let clock = ContinuousClock()
+    let end = clock.now.advanced(by: .seconds(10))
+    while true {
+        let answer = try await ask()
+        if isSo(answer) || clock.now >= end { return answer }
+        try await clock.sleep(for: .milliseconds(10))
+    }
+}
+
+extension RunningService {
+    /// The result of `health`.
+    func health() async throws -> JSONValue {
+        try #require(try await exchange(#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).first?["result"])
+    }
+
+    /// The result of `metrics`.
+    func metrics() async throws -> JSONValue {
+        try #require(try await exchange(#"{"jsonrpc":"2.0","id":1,"method":"metrics"}"#).first?["result"])
+    }
+
+    /// Returns once the service has looked at its database, which it does right after the start, and only once.
+    @discardableResult
+    func waitUntilInspected() async throws -> JSONValue {
+        _ = try await eventually({ log.texts }, until: { $0.contains { $0.hasPrefix("database is of generation") } })
+        return try await health()
+    }
+}
