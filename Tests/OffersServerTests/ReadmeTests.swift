@@ -19,10 +19,13 @@ struct ReadmeTests {
         #expect(script.hasSuffix("step \"tests\" readme_tests\n"))
     }
 
-    @Test("The Python client lists and accepts; the second time the order is gone from the list")
+    @Test("The Python client lists and accepts, with a service that has the rights of systemd/README.md and no more")
     func pythonClient() async throws {
         let client = try #require(Self.blocks("python", in: PackageRoot.text(of: "README.md")).first)
+        let role = try #require(Self.blocks("sql", in: PackageRoot.text(of: "systemd/README.md")).first)
         try await TestDatabase.withDatabase { database in
+            // Roles belong to the cluster, which other tests use, too.
+            try await database.sql(role.replacing("offersd", with: "readme_role"))
             let city = try await database.insert(CityRow(name: "Testville"))
             try await database.sql("UPDATE masters SET id = 7 WHERE id = \(try await database.insert(MasterRow()))")
             for order in [1042, 1043] {
@@ -30,18 +33,24 @@ struct ReadmeTests {
                 try await database.sql("UPDATE orders SET id = \(order) WHERE id = \(row)")
                 try await database.insert(OfferRow(orderID: order, masterID: 7))
             }
-            try await Self.withServer(on: database.connectionString) { socket in
+            let connectionString = "\(database.connectionString) user=readme_role"
+            let (report, verdict) = try await BuiltProgram.shell(
+                #"exec "$1" check --database "$2""#, BuiltProgram.path("offersd").string, connectionString)
+            #expect(verdict == .exited(0), "\(report)")
+            try await Self.withServer(on: connectionString) { socket in
                 let first = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
                 #expect(first.output == "1043 Testville\n1042 Testville\naccepted: 1042\n")
                 #expect(first.status == .exited(0))
-                let second = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
-                #expect(second.output == "1043 Testville\naccepted: 1042\n")
+                let again = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
+                #expect(again.output == "1043 Testville\naccepted: 1042\n")
                 try await database.sql(
                     "UPDATE orders SET assigned_master_id = NULL; UPDATE offers SET state = 'DECLINED'")
-                let third = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
-                #expect(third.output == "OFFER_DECLINED\n")
-                #expect(third.status == .exited(1))
+                let refused = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)
+                #expect(refused.output == "OFFER_DECLINED\n")
+                #expect(refused.status == .exited(1))
             }
+            // Written at the latest when the service ended.
+            #expect(try await database.sql("SELECT order_id FROM distribution_metrics") == ["1042"])
         }
     }
 
@@ -74,7 +83,8 @@ struct ReadmeTests {
         let (folder, _) = try await BuiltProgram.shell("mktemp -d /tmp/readme.XXXXXX")
         let socket = "\(folder.dropLast())/offers.sock"
         let offersd = try Configuration(
-            executable: .path(BuiltProgram.path("offersd")), arguments: ["serve", "--socket", socket, "--database", database])
+            executable: .path(BuiltProgram.path("offersd")),
+            arguments: ["serve", "--socket", socket, "--database", database])
         let run = try await Subprocess.run(offersd, input: .none, output: .discarded, error: .sequence) { process in
             var isListening = false
             for try await line in process.standardError.strings() where line == "listening on \(socket)" {

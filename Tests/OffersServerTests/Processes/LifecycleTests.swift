@@ -1,0 +1,195 @@
+import EmbeddedPostgres
+import Foundation
+import Subprocess
+import SystemPackage
+import TestDatabase
+import Testing
+
+/// How the program starts and stops (DESIGN.md section 2).
+@Suite("Start and stop of offersd", .timeLimit(.minutes(1)))
+struct LifecycleTests {
+    private static let nowhere = "host=/nonexistent user=nobody dbname=none"
+    private static let health =
+        #"echo '{"jsonrpc":"2.0","id":1,"method":"health"}' | socat -t10 - UNIX-CONNECT:$S"#
+
+    @Test("it starts while the database is down, says so at once, and heals within a second of its return")
+    func healsByItself() async throws {
+        try await TestDatabase.withServer(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await database.server.stop(.fast)
+            try await OffersdProcess.withFolder { (folder) async throws in
+                try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
+                    let list =
+                        #"echo '{"jsonrpc":"2.0","id":1,"method":"listOffers","params":[\#(scene.master)]}' | socat -t10 - UNIX-CONNECT:$S"#
+                    #expect(try await process.shell(list).contains("DATABASE_UNAVAILABLE"))
+                    #expect(try await process.shell(Self.health).contains(#""status":"down""#))
+                    try await database.server.start()
+                    let clock = ContinuousClock()
+                    let returned = clock.now
+                    var reply = try await process.shell(list)
+                    while reply.contains("DATABASE_UNAVAILABLE") { reply = try await process.shell(list) }
+                    #expect(reply.contains(#""orderId":\#(order)"#), "\(reply)")
+                    #expect(returned.duration(to: clock.now) < .seconds(1))
+                }
+            }
+        }
+    }
+
+    @Test("a socket that is served is not taken, one of a killed process is")
+    func socketOfAnother() async throws {
+        try await OffersdProcess.withFolder { (folder) async throws in
+            let first = try await OffersdProcess.run(in: folder, on: Self.nowhere) { (process) async throws in
+                let offersd = try BuiltProgram.path("offersd").string
+                let second = try await BuiltProgram.shell("\"$1\" serve --socket $2; echo $?", offersd, process.socket)
+                #expect(second.output.contains("already served") && second.output.hasSuffix("1\n"), "\(second.output)")
+                #expect(try await process.shell(Self.health).contains("\"down\""))
+                process.send(SIGKILL)
+            }
+            #expect(first.status == .signaled(SIGKILL))
+            #expect(FileManager.default.fileExists(atPath: folder + "/offers.sock"))
+            let next = try await OffersdProcess.run(in: folder, on: Self.nowhere) { (process) async throws in
+                #expect(try await process.shell(Self.health).contains("\"down\""))
+            }
+            #expect(next.status == .exited(0))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/offers.sock"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/ops.sock"))
+        }
+    }
+
+    @Test("SIGTERM: what has arrived is answered, a claim that waits included, and the exit status is 0")
+    func drains() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await OffersdProcess.withFolder { (folder) async throws in
+                let ending = try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
+                    async let lock = database.sql(
+                        "BEGIN; SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE; SELECT pg_sleep(1.5); ROLLBACK")
+                    let accept = #"{"jsonrpc":"2.0","id":1,"method":"acceptOffer","params":[\#(scene.master),\#(order)]}"#
+                    let list = #"{"jsonrpc":"2.0","id":2,"method":"listOffers","params":[\#(scene.master)]}"#
+                    // The client does not end its side: it is the server that closes.
+                    async let replies = process.shell(
+                        "cd \(folder) && mkfifo in && exec 3<>in && echo '\(accept)' >&3 && echo '\(list)' >&3 && "
+                            + "socat - UNIX-CONNECT:$S <in")
+                    while try await database.sql(
+                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+                        != ["1"]
+                    {}
+                    process.send(SIGTERM)
+                    let lines = try await replies.split(separator: "\n")
+                    #expect(lines.count == 2, "\(lines)")
+                    #expect(lines.first?.contains("\"alreadyAccepted\":false") == true, "\(lines)")
+                    #expect(lines.last?.contains("\"total\":0") == true, "\(lines)")
+                    _ = try await lock
+                }
+                #expect(ending.status == .exited(0))
+            }
+        }
+    }
+
+    @Test("sockets from systemd are used by name, READY=1 is sent, and they outlive the process")
+    func socketActivation() async throws {
+        try await OffersdProcess.withFolder { (folder) async throws in
+            let python = """
+                import os, socket, subprocess, sys, json
+                folder, offersd = sys.argv[1:]
+                def listen(name):
+                    s = socket.socket(socket.AF_UNIX); s.bind(folder + "/" + name); s.listen(); return s
+                ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); ready.bind(folder + "/notify"); ready.settimeout(20)
+                sockets = [listen("a.sock"), listen("b.sock")]
+                def serve():
+                    pid = os.fork()
+                    if pid == 0:
+                        low = [os.dup2(s.fileno(), 20 + i) for i, s in enumerate(sockets)]
+                        for i in range(2): os.dup2(20 + i, 3 + i, inheritable=True)
+                        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="offers:ops",
+                                          NOTIFY_SOCKET=folder + "/notify")
+                        os.execv(offersd, [offersd, "serve", "--database", "host=/nonexistent"])
+                    return pid
+                def ask(name, method):
+                    s = socket.socket(socket.AF_UNIX); s.connect(folder + "/" + name)
+                    s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [1, 2]}).encode())
+                    s.shutdown(socket.SHUT_WR); return s.makefile().read()
+                for round in range(2):
+                    pid = serve()
+                    print(ready.recv(100).decode().split()[0])
+                    print(json.loads(ask("a.sock", "acceptOffer"))["error"]["data"]["reason"])
+                    print(json.loads(ask("b.sock", "acceptOffer"))["error"]["data"]["reason"])
+                    os.kill(pid, 15)
+                    print(os.waitpid(pid, 0)[1])
+                    print(os.path.exists(folder + "/a.sock"))
+                    while True:
+                        try:
+                            ready.settimeout(0.01); ready.recv(100)
+                        except TimeoutError: ready.settimeout(20); break
+                """
+            let script = folder + "/activate.py"
+            try python.write(toFile: script, atomically: true, encoding: .utf8)
+            let run = try await BuiltProgram.shell(
+                "python3 \"$1\" \"$2\" \"$3\" 2>&1 | grep -v -e 'listening on' -e ' offersd: '", script, folder,
+                try BuiltProgram.path("offersd").string)
+            let round = ["READY=1", "DATABASE_UNAVAILABLE", "FORBIDDEN", "0", "True"]
+            #expect(run.output.split(separator: "\n").map(String.init) == round + round)
+        }
+    }
+
+    @Test(
+        "what is wrong with the start is said in one sentence",
+        arguments: [
+            ("serve --socket /tmp/\(String(repeating: "x", count: 120))", "107", 1),
+            ("serve --socket /nonexistent/o.sock", "/nonexistent", 1),
+            ("serve --socket /etc/hostname", "not a socket", 1),
+            ("serve --sockt /tmp/x", "sockt", 64),
+            ("serve --socket /tmp/x --database 'port=1 nonsense=2'", "nonsense", 64),
+            ("serve --socket /tmp/x --read-connections 0", "OFFERSD_READ_CONNECTIONS", 64),
+            ("serve", "RUNTIME_DIRECTORY", 1),
+        ])
+    func wrongStart(arguments: String, names: String, status: Int) async throws {
+        let run = try await BuiltProgram.shell(
+            "unset RUNTIME_DIRECTORY XDG_RUNTIME_DIR OFFERSD_SOCKET; timeout 10 \"$1\" \(arguments) 2>&1; echo \"status=$?\"",
+            try BuiltProgram.path("offersd").string)
+        #expect(run.output.contains(names), "\(run.output)")
+        #expect(run.output.hasSuffix("status=\(status)\n"), "\(run.output)")
+    }
+
+    @Test("a variable of the environment does what its flag does, and the flag beats it")
+    func environment() async throws {
+        try await OffersdProcess.withFolder { (folder) async throws in
+            let other = folder + "/other.sock"
+            try await OffersdProcess.run(
+                in: folder, ["--socket", folder + "/offers.sock"],
+                environment: [
+                    "OFFERSD_SOCKET": other, "OFFERSD_OPS_SOCKET": folder + "/ops.sock",
+                    "OFFERSD_DATABASE": Self.nowhere,
+                ], sockets: 2
+            ) { (process) async throws in
+                #expect(try await process.shell(Self.health).contains("\"down\""))
+                #expect(try await process.shell("ls \(folder)") == "offers.sock\nops.sock\n")
+            }
+            let runtime = try await OffersdProcess.run(
+                in: folder, ["--database", Self.nowhere], environment: ["RUNTIME_DIRECTORY": folder], sockets: 1
+            ) { (process) async throws in
+                #expect(try await process.shell(Self.health).contains("\"down\""))
+            }
+            #expect(runtime.errors.contains("listening on \(folder)/offers.sock"))
+        }
+    }
+
+    @Test("check says what is missing, and its exit status says how bad it is")
+    func check() async throws {
+        let offersd = try BuiltProgram.path("offersd").string
+        let script = "\"$1\" check --database \"$2\"; echo \"status=$?\""
+        for (generation, lines) in [
+            (Generation.g3, ["generation G3", "status=0"]),
+            (.g0, ["generation G0", "missing: order_status_history.actor_type", "order_status_history.context", "status=1"]),
+        ] {
+            try await TestDatabase.withDatabase(generation) { (database) async throws in
+                let run = try await BuiltProgram.shell(script, offersd, database.connectionString)
+                for line in lines { #expect(run.output.contains(line), "\(run.output)") }
+            }
+        }
+        let nowhere = try await BuiltProgram.shell(script, offersd, Self.nowhere)
+        #expect(nowhere.output.hasSuffix("status=3\n"), "\(nowhere.output)")
+    }
+}
