@@ -11,7 +11,7 @@ package actor Client {
     package nonisolated let unownedExecutor: UnownedSerialExecutor
     private nonisolated let channel: any Channel
 
-    private var waiting: [Expectation: CheckedContinuation<Received, any Error>] = [:]
+    private var waiting: [Expectation: Waiter] = [:]
     /// Exchanges in the order of their lines; one that gave up stays, so that its late answer is not another's.
     private var exchanges: Deque<Expectation> = []
     private var lastCall: Int64 = 0
@@ -95,9 +95,7 @@ package actor Client {
             return nil
         }
         lastExchange += 1
-        let expectation = Expectation.exchange(lastExchange)
-        exchanges.append(expectation)
-        let received = try await answer(to: expectation, line: bytes, deadline: deadline)
+        let received = try await answer(to: .exchange(lastExchange), line: bytes, deadline: deadline)
         return String(buffer: received.bytes)
     }
 }
@@ -118,29 +116,39 @@ extension Client {
         let value: JSONValue
     }
 
+    private struct Waiter {
+        let continuation: CheckedContinuation<Received, any Error>
+        let timeout: Scheduled<Void>
+    }
+
     private func answer(
         to expectation: Expectation, line: ByteBuffer, deadline: Duration
     ) async throws -> Received {
-        if let end { throw end }
-        let timeout = channel.eventLoop.scheduleTask(in: TimeAmount(deadline)) {
-            self.assumeIsolated { $0.fail(expectation, ClientError.deadlineExceeded) }
-        }
-        defer { timeout.cancel() }
-        return try await withTaskCancellationHandler {
+        try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                waiting[expectation] = continuation
+                if let end { return continuation.resume(throwing: end) }
+                if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+                let timeout = channel.eventLoop.scheduleTask(in: TimeAmount(deadline)) {
+                    self.assumeIsolated { $0.settle(expectation, .failure(ClientError.deadlineExceeded)) }
+                }
+                waiting[expectation] = Waiter(continuation: continuation, timeout: timeout)
+                if case .exchange = expectation { exchanges.append(expectation) }
                 channel.writeAndFlush(line, promise: nil)
             }
         } onCancel: {
-            // Runs after the continuation is stored, even if the task was cancelled before: we are on the loop.
             channel.eventLoop.execute {
-                self.assumeIsolated { $0.fail(expectation, CancellationError()) }
+                self.assumeIsolated { $0.settle(expectation, .failure(CancellationError())) }
             }
         }
     }
 
-    private func fail(_ expectation: Expectation, _ error: any Error) {
-        waiting.removeValue(forKey: expectation)?.resume(throwing: error)
+    /// Ends a wait. Returns whether there was one.
+    @discardableResult
+    private func settle(_ expectation: Expectation, _ result: Result<Received, any Error>) -> Bool {
+        guard let waiter = waiting.removeValue(forKey: expectation) else { return false }
+        waiter.timeout.cancel()
+        waiter.continuation.resume(with: result)
+        return true
     }
 
     private func receive(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async {
@@ -156,7 +164,7 @@ extension Client {
             // However the connection broke, it is lost.
         }
         self.end = end
-        for expectation in waiting.keys { fail(expectation, end) }
+        for expectation in waiting.keys { settle(expectation, .failure(end)) }
     }
 
     private func accept(_ frame: Frame) throws {
@@ -168,14 +176,15 @@ extension Client {
         }
         let id = value["id"]
         let received = Received(bytes: bytes, value: value)
-        if let number = id?.int64Value, let call = waiting.removeValue(forKey: .call(number)) {
-            call.resume(returning: received)
-        } else if let exchange = exchanges.popFirst() {
-            waiting.removeValue(forKey: exchange)?.resume(returning: received)
+        if let number = id?.int64Value, settle(.call(number), .success(received)) {
+            return
+        }
+        if let exchange = exchanges.popFirst() {
+            settle(exchange, .success(received))
         } else if id == .null, let oldest = oldestCall {
             // What the service could not read it refuses without an id. It answers in order.
-            waiting.removeValue(forKey: oldest)?.resume(returning: received)
-        } else if let number = id?.int64Value, (1...max(1, lastCall)).contains(number) {
+            settle(oldest, .success(received))
+        } else if let number = id?.int64Value, number > 0, number <= lastCall {
             // The late reply to a call that gave up.
         } else {
             throw ClientError.protocolViolation("a line that nobody asked for")

@@ -144,9 +144,10 @@ extension Connection {
     }
 
     private func nextChunk() async -> ByteBuffer? {
-        while chunks.isEmpty, !inputHasEnded {
+        await wait {
+            guard chunks.isEmpty, !inputHasEnded else { return true }
             channel.read()
-            await withCheckedContinuation { reader = $0 }
+            return false
         }
         return chunks.popFirst()
     }
@@ -156,10 +157,18 @@ extension Connection {
         guard hasNoRoom else { return }
         isReading = false
         flush()
-        while hasNoRoom {
-            await withCheckedContinuation { reader = $0 }
-        }
+        await wait { !hasNoRoom }
         isReading = true
+    }
+
+    /// The reader's waiting, of which there is one at a time. `wakeReader()` makes it look again.
+    private func wait(until isReady: () -> Bool) async {
+        while !isReady() {
+            await withCheckedContinuation { continuation in
+                // Asked again, because a task may be suspended between a question and this closure.
+                if isReady() { continuation.resume() } else { reader = continuation }
+            }
+        }
     }
 
     /// A client that is gone has all the room: what was read of it is carried out.
@@ -233,7 +242,10 @@ extension Connection {
 
     private func perform(_ id: Int, _ job: Job) async {
         if !sequencer.hasStarted(id) {
-            await withCheckedContinuation { blocked[id] = $0 }
+            await withCheckedContinuation { continuation in
+                // Asked again, because a task may be suspended between a question and this closure.
+                if sequencer.hasStarted(id) { continuation.resume() } else { blocked[id] = continuation }
+            }
         }
         let requestID = job.call.request.id
         let reply: ByteBuffer?

@@ -20,7 +20,7 @@ struct RefusalTests {
     /// In every state the order was offered to the master and the offer is open, unless the SQL says otherwise.
     static let rows: [Row] = [
         Row(
-            state: "nothing is wrong", sql: "SELECT",
+            state: "nothing is wrong", sql: "DELETE FROM offers WHERE false",
             accept: done, card: done, decline: done),
         Row(
             state: "blocked with a reason",
