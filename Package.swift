@@ -77,7 +77,8 @@ let package = Package(
         // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
         .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
         .testTarget(
-            name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres", subprocess, system], swiftSettings: settings),
+            name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres", subprocess, system],
+            swiftSettings: settings),
 
         // One cluster per test run, one database per suite, the generations of the schema.
         .target(
@@ -88,14 +89,14 @@ let package = Package(
         // The programs.
         .executableTarget(
             name: "offersd",
-            dependencies: ["OffersServer", "Offers", "JSONRPC", "Postgres", argumentParser, lifecycle, logging, nioCore, signals],
+            dependencies: ["OffersServer", argumentParser, lifecycle, logging, signals],
             swiftSettings: settings),
         .executableTarget(
             name: "offersctl", dependencies: ["Offers", "JSONRPC", argumentParser, nioCore], swiftSettings: settings),
         .executableTarget(
             name: "offers-demo",
             dependencies: [
-                "OffersServer", "Offers", "JSONRPC", "Postgres", "EmbeddedPostgres", argumentParser, lifecycle, logging,
+                "OffersServer", "Offers", "JSONRPC", "EmbeddedPostgres", argumentParser, lifecycle, logging,
                 nioCore, signals, system,
             ],
             swiftSettings: settings),

@@ -1,7 +1,6 @@
 import EmbeddedPostgres
 import Logging
 import OffersServer
-import Postgres
 import ServiceLifecycle
 
 /// A database, the service on it, and a visitor who uses it: each lives inside the one before.
@@ -48,15 +47,13 @@ struct Demo: Service {
         // The cluster's folder has a short name, belongs to us alone, and goes away even if we are killed: the best
         // place for the sockets, too.
         let paths = (offers: "\(server.folder)/offers.sock", ops: "\(server.folder)/ops.sock")
-        var settings = Settings()
+        var settings = Settings(connectionInfo: server.connectionString())
         settings.socketPath = paths.offers
         settings.opsSocketPath = paths.ops
-        settings.postgres.connectionInfo = server.connectionString()
 
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
-        let listeners = try Sockets.listeners(settings, environment: [:])
-        let service = OffersService(settings: settings, listeners: listeners, logger: logger) {
-            Screen.show("listening on \(paths.offers)\nlistening on \(paths.ops)")
+        let service = try OffersService(settings: settings, environment: [:], logger: logger) { paths in
+            for path in paths { Screen.show("listening on \(path)") }
             isListening.finish()
         }
         let visitor = Visitor(

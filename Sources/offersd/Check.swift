@@ -35,10 +35,9 @@ struct PrintSchema: ParsableCommand {
     }
 }
 
-/// An error that ends the program with a message on stderr and a code.
+/// An error that ends the program with a message on stderr and exit status 1.
 struct Failure: Error, CustomStringConvertible {
     let message: String
-    let code: Int32
 
     var description: String { message }
 }

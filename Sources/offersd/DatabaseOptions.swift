@@ -1,5 +1,5 @@
 import ArgumentParser
-import Postgres
+import OffersServer
 
 /// Which database.
 struct DatabaseOptions: ParsableArguments {
@@ -12,7 +12,7 @@ struct DatabaseOptions: ParsableArguments {
     /// - Throws: `ValidationError` when libpq cannot parse the connection string.
     func connectionInfo() throws -> String {
         let text = Environment.text(database, "OFFERSD_DATABASE") ?? ""
-        if let problem = PostgresConfiguration(connectionInfo: text).connectionInfoProblem {
+        if let problem = Settings.problem(withConnectionInfo: text) {
             throw ValidationError("the connection string cannot be used: \(problem)")
         }
         return text

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Offers
+import OffersServer
 
 /// The service that lists and accepts offers.
 @main
@@ -7,7 +7,7 @@ struct Offersd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offersd",
         abstract: "Lists and accepts offers straight from Postgres, over JSON-RPC 2.0 on a Unix socket.",
-        version: Contract.version,
+        version: OffersService.version,
         subcommands: [Serve.self, Check.self, PrintSchema.self],
         defaultSubcommand: Serve.self)
 }

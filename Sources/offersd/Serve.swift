@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import JSONRPC
 import Logging
 import OffersServer
 import ServiceLifecycle
@@ -33,18 +32,17 @@ struct Serve: AsyncParsableCommand {
             return handler
         }
         let logger = Logger(label: "offersd")
-        let listeners: [Listener]
-        do {
-            listeners = try Sockets.listeners(settings, environment: Environment.all)
-        } catch {
-            throw Failure(message: "\(error)", code: 1)
-        }
         let notifier = SystemdNotifier(Environment.all)
-        let service = OffersService(settings: settings, listeners: listeners, logger: logger) {
-            for listener in listeners {
-                try? FileHandle.standardError.write(contentsOf: Data("listening on \(listener.path ?? listener.name)\n".utf8))
+        let service: OffersService
+        do {
+            service = try OffersService(settings: settings, environment: Environment.all, logger: logger) { paths in
+                for path in paths {
+                    try? FileHandle.standardError.write(contentsOf: Data("listening on \(path)\n".utf8))
+                }
+                notifier.notify("READY=1")
             }
-            notifier.notify("READY=1")
+        } catch {
+            throw Failure(message: "\(error)")
         }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -57,7 +55,7 @@ struct Serve: AsyncParsableCommand {
         do {
             try await group.run()
         } catch {
-            throw Failure(message: "\(error)", code: 1)
+            throw Failure(message: "\(error)")
         }
         notifier.notify("STOPPING=1")
     }

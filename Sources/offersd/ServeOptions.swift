@@ -1,9 +1,6 @@
 import ArgumentParser
-import JSONRPC
 import Logging
-import NIOCore
 import OffersServer
-import Postgres
 
 /// The flags of `offersd serve`. Each has an environment variable, named in brackets; a flag beats the variable.
 struct ServeOptions: ParsableArguments {
@@ -48,18 +45,46 @@ struct ServeOptions: ParsableArguments {
 
     /// - Throws: `ValidationError` that names what is wrong.
     func settings(connectionInfo: String) throws -> Settings {
-        var settings = Settings()
+        var settings = Settings(connectionInfo: connectionInfo)
         settings.socketPath = Environment.text(socket, "OFFERSD_SOCKET")
         settings.opsSocketPath = Environment.text(opsSocket, "OFFERSD_OPS_SOCKET")
         settings.opsWrites = try Environment.isSet(opsWrites, "OFFERSD_OPS_WRITES")
-        settings.postgres = try postgres(connectionInfo)
-        settings.limits = try limits()
-        settings.eventLoops = try Environment.integer(eventLoops, "OFFERSD_EVENT_LOOPS", in: 1...64) ?? 1
-        settings.readDeadlineMilliseconds = settings.postgres.readTimeoutMilliseconds
-        if let value = try Environment.integer(writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", in: 1000...60_000) {
-            settings.writeDeadlineMilliseconds = Int64(value)
+        settings.preparesStatements = try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
+        for (flag, variable, range, setting) in counts {
+            guard let value = try Environment.integer(flag, variable, in: range) else { continue }
+            settings[keyPath: setting] = value
+        }
+        for (flag, variable, range, setting) in times {
+            guard let value = try Environment.integer(flag, variable, in: range) else { continue }
+            settings[keyPath: setting] = Int64(value)
         }
         return settings
+    }
+
+    private typealias Row<Value> = (Int?, String, ClosedRange<Int>, WritableKeyPath<Settings, Value>)
+
+    private var counts: [Row<Int>] {
+        [
+            (eventLoops, "OFFERSD_EVENT_LOOPS", 1...64, \.eventLoops),
+            (readConnections, "OFFERSD_READ_CONNECTIONS", 1...64, \.readConnections),
+            (writeConnections, "OFFERSD_WRITE_CONNECTIONS", 1...256, \.writeConnections),
+            (maxPipeline, "OFFERSD_MAX_PIPELINE", 1...1024, \.maximumPipeline),
+            (maxWaiting, "OFFERSD_MAX_WAITING", 1...1_000_000, \.maximumWaiting),
+            (maxLineBytes, "OFFERSD_MAX_LINE_BYTES", 256...16_777_216, \.maximumLineBytes),
+            (maxBatch, "OFFERSD_MAX_BATCH", 1...10_000, \.maximumBatch),
+            (readAhead, "OFFERSD_READ_AHEAD", 1...10_000, \.readAhead),
+            (maxConnections, "OFFERSD_MAX_CONNECTIONS", 1...100_000, \.connectionsPerSocket),
+            (maxUnsentBytes, "OFFERSD_MAX_UNSENT_BYTES", 1024...1_073_741_824, \.unsentBytes),
+        ]
+    }
+
+    private var times: [Row<Int64>] {
+        [
+            (readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", 100...60_000, \.readDeadlineMilliseconds),
+            (writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", 1000...60_000, \.writeDeadlineMilliseconds),
+            (stalledSeconds, "OFFERSD_STALLED_SECONDS", 1...3600, \.stalledOutputSeconds),
+            (drainSeconds, "OFFERSD_DRAIN_SECONDS", 1...600, \.drainSeconds),
+        ]
     }
 
     /// - Throws: `ValidationError` when there is no such level.
@@ -70,53 +95,5 @@ struct ServeOptions: ParsableArguments {
                 "log level \"\(text)\": allowed are \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return level
-    }
-
-    private func postgres(_ connectionInfo: String) throws -> PostgresConfiguration {
-        var postgres = PostgresConfiguration(connectionInfo: connectionInfo)
-        postgres.preparesStatements =
-            try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
-        if let value = try Environment.integer(readConnections, "OFFERSD_READ_CONNECTIONS", in: 1...64) {
-            postgres.readConnections = value
-        }
-        if let value = try Environment.integer(writeConnections, "OFFERSD_WRITE_CONNECTIONS", in: 1...256) {
-            postgres.writeConnections = value
-        }
-        if let value = try Environment.integer(maxPipeline, "OFFERSD_MAX_PIPELINE", in: 1...1024) {
-            postgres.maximumPipeline = value
-        }
-        if let value = try Environment.integer(maxWaiting, "OFFERSD_MAX_WAITING", in: 1...1_000_000) {
-            postgres.maximumRequests = value
-        }
-        if let value = try Environment.integer(readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", in: 100...60_000) {
-            postgres.readTimeoutMilliseconds = Int64(value)
-        }
-        return postgres
-    }
-
-    private func limits() throws -> Limits {
-        var limits = Limits()
-        if let value = try Environment.integer(maxLineBytes, "OFFERSD_MAX_LINE_BYTES", in: 256...16_777_216) {
-            limits.maximumLineBytes = value
-        }
-        if let value = try Environment.integer(maxBatch, "OFFERSD_MAX_BATCH", in: 1...10_000) {
-            limits.maximumBatch = value
-        }
-        if let value = try Environment.integer(readAhead, "OFFERSD_READ_AHEAD", in: 1...10_000) {
-            limits.readAhead = value
-        }
-        if let value = try Environment.integer(maxConnections, "OFFERSD_MAX_CONNECTIONS", in: 1...100_000) {
-            limits.connectionsPerSocket = value
-        }
-        if let value = try Environment.integer(maxUnsentBytes, "OFFERSD_MAX_UNSENT_BYTES", in: 1024...1_073_741_824) {
-            limits.unsentBytes = value
-        }
-        if let value = try Environment.integer(stalledSeconds, "OFFERSD_STALLED_SECONDS", in: 1...3600) {
-            limits.stalledOutput = .seconds(Int64(value))
-        }
-        if let value = try Environment.integer(drainSeconds, "OFFERSD_DRAIN_SECONDS", in: 1...600) {
-            limits.drain = .seconds(value)
-        }
-        return limits
     }
 }

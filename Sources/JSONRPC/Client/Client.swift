@@ -129,7 +129,7 @@ extension Client {
                 if let end { return continuation.resume(throwing: end) }
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
                 let timeout = channel.eventLoop.scheduleTask(in: TimeAmount(deadline)) {
-                    self.assumeIsolated { $0.settle(expectation, .failure(ClientError.deadlineExceeded)) }
+                    self.assumeIsolated { _ = $0.settle(expectation, .failure(ClientError.deadlineExceeded)) }
                 }
                 waiting[expectation] = Waiter(continuation: continuation, timeout: timeout)
                 if case .exchange = expectation { exchanges.append(expectation) }
@@ -137,7 +137,7 @@ extension Client {
             }
         } onCancel: {
             channel.eventLoop.execute {
-                self.assumeIsolated { $0.settle(expectation, .failure(CancellationError())) }
+                self.assumeIsolated { _ = $0.settle(expectation, .failure(CancellationError())) }
             }
         }
     }

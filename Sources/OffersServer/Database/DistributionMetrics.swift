@@ -16,7 +16,7 @@ final class DistributionMetrics: Sendable {
         let master: Int64
         /// Microseconds since 2000-01-01 UTC.
         let acceptedAt: Int64
-        /// Nil: taken from the history, as the accept was found out about rather than seen.
+        /// Nil when it is not known, as the accept was found out about rather than seen.
         let statusBefore: String?
     }
 
@@ -109,14 +109,11 @@ struct MetricsTable: Sendable, Equatable {
             coalesce(o.preferred_master_id = $2, false), o.dist_escalated_logist_at IS NOT NULL,
             o.dist_escalated_admin_at IS NOT NULL, o.city_id, o.district_id,
             o.category::text::\(categoryType), o.type::text::\(orderTypeType),
-            jsonb_build_object('accepted_via', 'orders_service', 'from_status', coalesce($4, (
-                SELECT h.from_status::text FROM order_status_history h
-                WHERE h.order_id = o.id AND h.reason = 'accepted_by_master' ORDER BY h.id DESC LIMIT 1)))
+            jsonb_build_object('accepted_via', 'orders_service', 'from_status', $4)
         FROM orders o, LATERAL (
             SELECT max(f.round_number) AS last_round, count(DISTINCT f.master_id) AS candidates
             FROM offers f WHERE f.order_id = o.id) f
         WHERE o.id = $1
-        RETURNING id
         """
     }
 }

@@ -33,7 +33,9 @@ struct Inspection: Sendable, Equatable {
         if !missing(for: .decline).isEmpty {
             sentences.append("declineOffer answers DATABASE_UNAVAILABLE and changes nothing.")
         }
-        if metricsTable == nil { sentences.append("No distribution_metrics rows are written; nothing else changes.") }
+        if metricsTable == nil || !missing(for: .metrics).isEmpty {
+            sentences.append("No distribution_metrics rows are written; nothing else changes.")
+        }
         return sentences
     }
 
@@ -121,7 +123,10 @@ struct Inspection: Sendable, Equatable {
                 EXISTS (SELECT FROM indexes i, pair p WHERE i.is_unique AND i.is_partial AND i.keys = p.keys),
                 EXISTS (SELECT FROM indexes WHERE name = 'idx_offers_master_active'),
                 m.attribute, m.type, n.attribute, n.type,
-                has_table_privilege(to_regclass('distribution_metrics'), 'INSERT')
+                CASE WHEN to_regclass('distribution_metrics') IS NOT NULL THEN
+                    has_table_privilege(to_regclass('distribution_metrics'), 'INSERT') AND coalesce(
+                        has_sequence_privilege(pg_get_serial_sequence('distribution_metrics', 'id'), 'USAGE'), true)
+                    END
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -166,7 +171,7 @@ struct Inspection: Sendable, Equatable {
                     categoryColumn: category, categoryType: categoryType, orderTypeColumn: orderType,
                     orderTypeType: orderTypeType)
             } else {
-                remarks.append("This role has no INSERT on distribution_metrics.")
+                remarks.append("This role lacks INSERT on distribution_metrics or USAGE on its sequence.")
             }
         }
         return Inspection(

@@ -50,6 +50,9 @@ struct Requirement: Sendable {
         writes(
             "order_status_history",
             "order_id from_status to_status reason changed_by_master_id actor_type context", .insert, for: [.accept]),
+        reads(
+            "orders", "preferred_master_id dist_escalated_logist_at dist_escalated_admin_at type created_at",
+            for: [.metrics]),
         [
             Requirement(table: "masters", subject: .rowLocks, purposes: [.accept, .decline]),
             Requirement(table: "orders", subject: .rowLocks, purposes: [.accept, .decline]),

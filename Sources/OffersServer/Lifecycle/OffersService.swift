@@ -1,4 +1,4 @@
-package import JSONRPC
+import JSONRPC
 package import Logging
 import Offers
 import Postgres
@@ -9,17 +9,25 @@ import ServiceLifecycle
 /// It starts whether the database is there or not, and heals by itself. On a graceful shutdown the sockets are drained
 /// first, then the optional rows are written, then the database connections are closed.
 package struct OffersService: Service {
+    /// The version of the contract and of this program.
+    package static let version = Contract.version
+
     private let server: Server
     private let pool: PostgresPool
     private let monitor: DatabaseMonitor
     private let distributionMetrics: DistributionMetrics
 
+    /// Makes the sockets, or takes those that systemd hands over; nothing runs yet.
+    ///
     /// - Parameters:
-    ///   - listeners: The sockets, named `offers` and `ops`; owned by the service from now on.
-    ///   - onListening: Called once, when clients are answered.
+    ///   - environment: Where the sockets of systemd and the default path are looked for.
+    ///   - onListening: Called once by `run`, with the paths of the sockets, when clients are answered.
+    /// - Throws: An error whose description says which socket cannot be served and why.
     package init(
-        settings: Settings, listeners: [Listener], logger: Logger, onListening: @escaping @Sendable () async -> Void
-    ) {
+        settings: Settings, environment: [String: String], logger: Logger,
+        onListening: @escaping @Sendable ([String]) async -> Void
+    ) throws {
+        let listeners = try Sockets.listeners(settings, environment: environment)
         pool = PostgresPool(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(pool: pool, logger: logger)
         monitor = DatabaseMonitor(pool: pool, metrics: distributionMetrics, logger: logger)
@@ -30,7 +38,7 @@ package struct OffersService: Service {
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: settings.limits, eventLoops: settings.eventLoops,
-            logger: logger, onListening: onListening)
+            logger: logger, onListening: { await onListening(listeners.map { $0.path ?? $0.name }) })
     }
 
     /// Serves until it is told to stop, and returns when nothing is left running.

@@ -1,5 +1,6 @@
-package import JSONRPC
-package import Postgres
+import JSONRPC
+import NIOCore
+import Postgres
 
 /// Everything about a running service that an operator can set. The defaults are those of `Protocol/README.md`.
 package struct Settings: Sendable {
@@ -8,22 +9,81 @@ package struct Settings: Sendable {
     /// The name of the socket for operators.
     package static let opsSocketName = "ops"
 
-    /// Where the `offers` socket is made; nil when systemd hands it over.
+    // MARK: Sockets
+
+    /// Where the `offers` socket is made; nil: the default path. Not used when systemd hands sockets over.
     package var socketPath: String?
-    /// Where the `ops` socket is made; nil: there is none, unless systemd hands one over.
+    /// Where the `ops` socket is made; nil: there is none. Not used when systemd hands sockets over.
     package var opsSocketPath: String?
     /// Whether the `ops` socket allows accept and decline.
     package var opsWrites = false
-    /// The database, and how much of it may be used.
-    package var postgres = PostgresConfiguration()
-    /// The bounds of the wire.
-    package var limits = Limits()
+    /// Threads that read and write the sockets.
+    package var eventLoops = 1
+
+    // MARK: Database
+
+    /// A libpq connection string or URI; empty: the `PG*` variables, service file and password file alone decide.
+    package var connectionInfo: String
+    /// Database connections for reads.
+    package var readConnections = 2
+    /// Database connections for accept and decline.
+    package var writeConnections = 8
+    /// The most requests that one read connection sends at once.
+    package var maximumPipeline = 64
+    /// Whether statements are prepared by name. Off for a transaction pooler.
+    package var preparesStatements = true
+
+    // MARK: Limits
+
+    /// The most requests that may wait in all.
+    package var maximumWaiting = 4096
     /// How long a read may take, in milliseconds, from the beginning of its turn.
     package var readDeadlineMilliseconds: Int64 = 2000
     /// How long an accept or decline may take, in milliseconds, from the beginning of its turn.
     package var writeDeadlineMilliseconds: Int64 = 5000
-    /// Threads that read and write the sockets.
-    package var eventLoops = 1
+    /// Bytes of one line.
+    package var maximumLineBytes = 65_536
+    /// Requests of one batch.
+    package var maximumBatch = 50
+    /// Requests read ahead per connection.
+    package var readAhead = 64
+    /// Connections per socket.
+    package var connectionsPerSocket = 1024
+    /// Bytes of output that a client may leave.
+    package var unsentBytes = 1 << 20
+    /// Seconds without progress until such a client is closed.
+    package var stalledOutputSeconds: Int64 = 30
+    /// Seconds that a shutdown may take.
+    package var drainSeconds: Int64 = 5
 
-    package init() {}
+    /// The defaults, with this database.
+    package init(connectionInfo: String = "") {
+        self.connectionInfo = connectionInfo
+    }
+
+    /// Says what is wrong with a connection string, before anything is tried; nil when libpq can parse it.
+    package static func problem(withConnectionInfo text: String) -> String? {
+        PostgresConfiguration(connectionInfo: text).connectionInfoProblem
+    }
+
+    /// For the pool.
+    var postgres: PostgresConfiguration {
+        PostgresConfiguration(
+            connectionInfo: connectionInfo, readConnections: readConnections, writeConnections: writeConnections,
+            maximumPipeline: maximumPipeline, maximumRequests: maximumWaiting, preparesStatements: preparesStatements,
+            readTimeoutMilliseconds: readDeadlineMilliseconds)
+    }
+
+    /// For the wire. The connections to the database close after the sockets, within the same time.
+    var limits: Limits {
+        var limits = Limits()
+        limits.maximumLineBytes = maximumLineBytes
+        limits.maximumBatch = maximumBatch
+        limits.readAhead = readAhead
+        limits.connectionsPerSocket = connectionsPerSocket
+        limits.unsentBytes = unsentBytes
+        limits.stalledOutput = .seconds(stalledOutputSeconds)
+        limits.drain = .milliseconds(drainSeconds * 1000 - 500)
+        return limits
+    }
 }

@@ -1,21 +1,21 @@
 import Glibc
-package import JSONRPC
+import JSONRPC
 
 /// The sockets that systemd hands over; sd_listen_fds(3).
-package enum SocketActivation {
+enum SocketActivation {
     /// The first descriptor that is handed over.
     private static let firstDescriptor: Int32 = 3
 
     /// A descriptor that was handed over cannot be used.
-    package struct Failure: Error, CustomStringConvertible {
-        package let description: String
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
     }
 
     /// Adopts the descriptors named in `LISTEN_FDNAMES`, if `LISTEN_PID` says that they are meant for this process.
     /// Empty when there are none.
     ///
     /// - Throws: When one is not a listening Unix socket, or not named `offers` or `ops`.
-    package static func listeners(_ environment: [String: String]) throws -> [Listener] {
+    static func listeners(_ environment: [String: String]) throws -> [Listener] {
         guard environment["LISTEN_PID"].flatMap({ Int32($0) }) == getpid(),
             let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), count > 0
         else { return [] }

@@ -1,16 +1,16 @@
-package import JSONRPC
+import JSONRPC
 
 /// Which sockets a service listens on (DESIGN.md section 2).
-package enum Sockets {
+enum Sockets {
     /// No path was given and none can be derived.
-    package struct NoPath: Error, CustomStringConvertible {
-        package var description: String {
+    struct NoPath: Error, CustomStringConvertible {
+        var description: String {
             "no socket: give --socket PATH, or set OFFERSD_SOCKET, RUNTIME_DIRECTORY or XDG_RUNTIME_DIR"
         }
     }
 
     /// The sockets that systemd handed over; without any, those of the settings, which are made now.
-    package static func listeners(_ settings: Settings, environment: [String: String]) throws -> [Listener] {
+    static func listeners(_ settings: Settings, environment: [String: String]) throws -> [Listener] {
         let adopted = try SocketActivation.listeners(environment)
         guard adopted.isEmpty else { return adopted }
         guard let path = settings.socketPath ?? defaultPath(environment) else { throw NoPath() }
@@ -27,7 +27,7 @@ package enum Sockets {
     }
 
     /// `offers.sock` in `$RUNTIME_DIRECTORY` (its first entry, systemd.exec(5)), else in `$XDG_RUNTIME_DIR/offersd/`.
-    package static func defaultPath(_ environment: [String: String]) -> String? {
+    static func defaultPath(_ environment: [String: String]) -> String? {
         if let directory = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first {
             return "\(directory)/offers.sock"
         }

@@ -87,7 +87,7 @@ struct TransactionPipeline: ~Copyable {
     private mutating func accept(_ answer: consuming QueryResult, of index: Int) {
         switch index {
         case statements.count - 2:
-            if answer.hasRows { result = consume answer }
+            result = consume answer
             warningsBeforeCommit = session.connection.warnings
         case statements.count - 1:
             commitTag = answer.commandTag
@@ -109,11 +109,11 @@ struct TransactionPipeline: ~Copyable {
                 job.fail(.unconfirmed)
                 return true
             }
-            if let rows = result.take() {
-                job.complete(rows)
-            } else {
-                job.fail(.unexpectedResult(statement: statements[statements.count - 2].statement.name, problem: "no rows"))
+            guard let rows = result.take() else {
+                job.fail(.unknownOutcome(session.backend))
+                return false
             }
+            job.complete(rows)
             return true
         case "ROLLBACK":
             job.fail(.rolledBack)

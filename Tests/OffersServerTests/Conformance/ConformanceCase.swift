@@ -78,7 +78,9 @@ struct ConformanceCase: Sendable {
             let (found, wanted) = (found.members ?? [], wanted.members ?? [])
             guard found.count == wanted.count else { return "\(path): \(found.map(\.name)), not \(wanted.map(\.name))" }
             for member in wanted {
-                guard let other = found.first(where: { $0.name == member.name }) else { return "\(path).\(member.name)" }
+                guard let other = found.first(where: { $0.name == member.name }) else {
+                    return "\(path).\(member.name)"
+                }
                 if let place = mismatch(other.value, member.value, at: "\(path).\(member.name)") { return place }
             }
             return nil

@@ -25,11 +25,13 @@ struct ConformanceTests {
         }
     }
 
-    @Test("The matcher tells a reply that differs", arguments: [
-        (#"{"a":1}"#, #"{"a":1.0}"#), (#"{"a":1}"#, #"{"a":1,"b":null}"#), (#"{"a":1,"b":null}"#, #"{"a":1}"#),
-        ("[1,2]", "[1]"), (#""x""#, "null"), (#""<integer>""#, "1e2"), (#""<string>""#, #""""#),
-        (#""<timestamp>""#, #""2026-01-31T08:05:09Z""#), (#""<object>""#, "[]"), ("null", "false"),
-    ])
+    @Test(
+        "The matcher tells a reply that differs",
+        arguments: [
+            (#"{"a":1}"#, #"{"a":1.0}"#), (#"{"a":1}"#, #"{"a":1,"b":null}"#), (#"{"a":1,"b":null}"#, #"{"a":1}"#),
+            ("[1,2]", "[1]"), (#""x""#, "null"), (#""<integer>""#, "1e2"), (#""<string>""#, #""""#),
+            (#""<timestamp>""#, #""2026-01-31T08:05:09Z""#), (#""<object>""#, "[]"), ("null", "false"),
+        ])
     func matcher(expected: String, reply: String) throws {
         let example = try ConformanceCase(line: #"{"name":"n","send":[],"expect":[\#(expected)]}"#)
         #expect(example.complaint(about: Array((reply + "\n").utf8)) != nil)

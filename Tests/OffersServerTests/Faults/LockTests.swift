@@ -1,6 +1,5 @@
 import JSONRPC
 import OffersServer
-import Postgres
 import TestDatabase
 import Testing
 
@@ -121,7 +120,7 @@ struct LockTests {
 
     @Test("claims that wait for a hot order leave the connections to others, and lists wait for nobody")
     func hotOrder() async throws {
-        try await withService({ $0.postgres.writeConnections = 2 }) { scene, client, service in
+        try await withService({ $0.writeConnections = 2 }) { scene, client, service in
             let hot = try await scene.order()
             let masters = try await scene.database.insert((0..<10).map { _ in MasterRow() })
             try await scene.database.insert(masters.map { OfferRow(orderID: hot, masterID: $0) })
@@ -152,7 +151,6 @@ struct LockTests {
     func listTimesOut() async throws {
         try await withService({
             $0.readDeadlineMilliseconds = 500
-            $0.postgres.readTimeoutMilliseconds = 500
         }) { scene, client, _ in
             let clock = ContinuousClock()
             try await whileLocked(scene, "LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", seconds: 1.5) {

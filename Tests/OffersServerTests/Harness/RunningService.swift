@@ -27,17 +27,16 @@ struct RunningService: Sendable {
         let folder = "/tmp/offers-test-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var settings = Settings()
+        var settings = Settings(connectionInfo: connectionString)
         settings.socketPath = folder + "/offers.sock"
         settings.opsSocketPath = folder + "/ops.sock"
-        settings.postgres.connectionInfo = connectionString
-        settings.postgres.writeConnections = 4
+        settings.writeConnections = 4
         configure(&settings)
         let log = RecordedLog()
         let (listening, didListen) = AsyncStream.makeStream(of: Void.self)
-        let service = OffersService(
-            settings: settings, listeners: try Sockets.listeners(settings, environment: [:]),
-            logger: Logger(label: "test") { _ in log }, onListening: { didListen.finish() })
+        let service = try OffersService(
+            settings: settings, environment: [:], logger: Logger(label: "test") { _ in log },
+            onListening: { _ in didListen.finish() })
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],

@@ -34,9 +34,11 @@ struct AlreadyYoursTests {
         }
     }
 
-    @Test("An order assigned by hand has no ACCEPTED row, whatever other rows there are", arguments: [
-        [], ["CANCELED"], ["DECLINED"], ["SENT"], ["EXPIRED", "VIEWED"],
-    ])
+    @Test(
+        "An order assigned by hand has no ACCEPTED row, whatever other rows there are",
+        arguments: [
+            [], ["CANCELED"], ["DECLINED"], ["SENT"], ["EXPIRED", "VIEWED"],
+        ])
     func byHand(states: [String]) async throws {
         try await withScene { (scene, client) async throws in
             let order = try await scene.order {
@@ -59,10 +61,12 @@ struct AlreadyYoursTests {
         }
     }
 
-    @Test("A master who may not accept still has what he has", arguments: [
-        "is_blocked = true", "is_active = false", "is_deleted = true", "moderation_status = 'REJECTED'",
-        "verified = false, moderation_status = 'PENDING'", "max_active_orders_override = 1",
-    ])
+    @Test(
+        "A master who may not accept still has what he has",
+        arguments: [
+            "is_blocked = true", "is_active = false", "is_deleted = true", "moderation_status = 'REJECTED'",
+            "verified = false, moderation_status = 'PENDING'", "max_active_orders_override = 1",
+        ])
     func standing(change: String) async throws {
         try await withScene { (scene, client) async throws in
             let order = try await scene.offeredOrder()

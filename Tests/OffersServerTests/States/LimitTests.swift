@@ -40,10 +40,12 @@ struct LimitTests {
         row.assignedMasterID = master
     }
 
-    @Test("An override above 0 beats the setting, 0 and NULL leave it", arguments: [
-        (1, "9", 1), (2, "0", 2), (32767, "1", 32767), (0, "3", 3), (nil, "3", 3), (0, "x", 5), (nil, "0", nil),
-        (0, nil, 5),
-    ] as [(Int?, String?, Int?)])
+    @Test(
+        "An override above 0 beats the setting, 0 and NULL leave it",
+        arguments: [
+            (1, "9", 1), (2, "0", 2), (32767, "1", 32767), (0, "3", 3), (nil, "3", 3), (0, "x", 5), (nil, "0", nil),
+            (0, nil, 5),
+        ] as [(Int?, String?, Int?)])
     func override(override: Int?, setting: String?, limit: Int?) async throws {
         try await withScene { (scene, client) async throws in
             try await scene.database.setSetting("max_active_orders", to: setting)

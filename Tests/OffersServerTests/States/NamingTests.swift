@@ -5,9 +5,11 @@ import Testing
 /// Masters named by their Telegram user, and ids beyond the ranges of the columns.
 @Suite(.timeLimit(.minutes(2)))
 struct NamingTests {
-    @Test("A Telegram user id stands for the master in every method", arguments: [
-        7, 7_000_000_042, -5, Int.max, Int.min,
-    ])
+    @Test(
+        "A Telegram user id stands for the master in every method",
+        arguments: [
+            7, 7_000_000_042, -5, Int.max, Int.min,
+        ])
     func telegramUser(number: Int) async throws {
         try await withScene { (scene, client) async throws in
             let master = try await scene.database.insert(MasterRow(telegramUserID: number))

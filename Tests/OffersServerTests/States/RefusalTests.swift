@@ -51,7 +51,8 @@ struct RefusalTests {
             state: "approved, not verified", sql: "UPDATE masters SET verified = false WHERE id = $M",
             accept: done, card: done, decline: done),
         Row(
-            state: "off shift, on a break, in another city", sql: """
+            state: "off shift, on a break, in another city",
+            sql: """
                 UPDATE masters SET shift_status = 'BREAK', is_on_shift = false, city_id = NULL WHERE id = $M
                 """,
             accept: done, card: done, decline: done),
@@ -89,7 +90,8 @@ struct RefusalTests {
             sql: "UPDATE orders SET assigned_master_id = $R, status = 'ASSIGNED' WHERE id = $O",
             accept: "ORDER_TAKEN {}", card: "ORDER_TAKEN {}", decline: done),
         Row(
-            state: "taken, the offer withdrawn", sql: """
+            state: "taken, the offer withdrawn",
+            sql: """
                 UPDATE orders SET assigned_master_id = $R, status = 'CLOSED' WHERE id = $O;
                 UPDATE offers SET state = 'CANCELED'
                 """,
@@ -112,7 +114,8 @@ struct RefusalTests {
             decline: #"ALREADY_YOURS {"status":"WORKING"}"#),
         // Two things at once: the earlier of the contract's precedence wins.
         Row(
-            state: "already his, and he is blocked, inactive and full", sql: """
+            state: "already his, and he is blocked, inactive and full",
+            sql: """
                 UPDATE orders SET assigned_master_id = $M, status = 'CANCELED' WHERE id = $O; DELETE FROM offers; $ACTIVE;
                 UPDATE masters SET is_blocked = true, is_active = false, max_active_orders_override = 1 WHERE id = $M
                 """,
@@ -127,7 +130,8 @@ struct RefusalTests {
             accept: #"MASTER_BLOCKED {"blockedReason":null}"#, card: "OFFER_NOT_FOUND {}",
             decline: "OFFER_NOT_FOUND {}"),
         Row(
-            state: "inactive, and the order taken", sql: """
+            state: "inactive, and the order taken",
+            sql: """
                 UPDATE masters SET is_active = false WHERE id = $M;
                 UPDATE orders SET assigned_master_id = $R WHERE id = $O
                 """,
@@ -137,35 +141,41 @@ struct RefusalTests {
             sql: "DELETE FROM offers; UPDATE orders SET assigned_master_id = $R WHERE id = $O",
             accept: "OFFER_NOT_FOUND {}", card: "OFFER_NOT_FOUND {}", decline: "OFFER_NOT_FOUND {}"),
         Row(
-            state: "expired and taken", sql: """
+            state: "expired and taken",
+            sql: """
                 UPDATE offers SET state = 'EXPIRED'; UPDATE orders SET assigned_master_id = $R WHERE id = $O
                 """,
             accept: "ORDER_TAKEN {}", card: "ORDER_TAKEN {}", decline: "ORDER_TAKEN {}"),
         Row(
-            state: "declined and taken", sql: """
+            state: "declined and taken",
+            sql: """
                 UPDATE offers SET state = 'DECLINED'; UPDATE orders SET assigned_master_id = $R WHERE id = $O
                 """,
             accept: "ORDER_TAKEN {}", card: "ORDER_TAKEN {}", decline: "already"),
         Row(
-            state: "expired, and the order closed", sql: """
+            state: "expired, and the order closed",
+            sql: """
                 UPDATE offers SET state = 'EXPIRED', expires_at = NULL; UPDATE orders SET status = 'CLOSED' WHERE id = $O
                 """,
             accept: #"OFFER_EXPIRED {"expiredAt":null}"#, card: #"OFFER_EXPIRED {"expiredAt":null}"#,
             decline: #"OFFER_EXPIRED {"expiredAt":null}"#),
         Row(
-            state: "the order closed, and he is full", sql: """
+            state: "the order closed, and he is full",
+            sql: """
                 UPDATE masters SET max_active_orders_override = 1 WHERE id = $M; $ACTIVE;
                 UPDATE orders SET status = 'CLOSED' WHERE id = $O
                 """,
             accept: #"ORDER_NOT_AVAILABLE {"status":"CLOSED"}"#, card: #"ORDER_NOT_AVAILABLE {"status":"CLOSED"}"#,
             decline: done),
         Row(
-            state: "an older row open, the newest declined", sql: """
+            state: "an older row open, the newest declined",
+            sql: """
                 INSERT INTO offers (order_id, master_id, state, expires_at) VALUES ($O, $M, 'DECLINED', now())
                 """,
             accept: done, card: done, decline: done),
         Row(
-            state: "an older row over, the newest withdrawn", sql: """
+            state: "an older row over, the newest withdrawn",
+            sql: """
                 UPDATE offers SET expires_at = now() - interval '1 hour';
                 INSERT INTO offers (order_id, master_id, state, expires_at) VALUES ($O, $M, 'CANCELED', now())
                 """,
