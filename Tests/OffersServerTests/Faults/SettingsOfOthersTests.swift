@@ -1,0 +1,129 @@
+import EmbeddedPostgres
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// Databases that are set up otherwise than usual, and what administrators do.
+@Suite("Databases with settings of their own", .timeLimit(.minutes(1)))
+struct SettingsOfOthersTests {
+    private func expectOrdinaryLife(
+        _ database: TestDatabase, _ configure: (inout Settings) -> Void = { _ in }
+    ) async throws {
+        let scene = try await Scene(database)
+        let order = try await scene.offeredOrder(toRival: true)
+        try await RunningService.run(on: database.connectionString, configure) { (service) async throws in
+            try await service.withClient { (client) async throws in
+                // More often than a server makes a custom plan, and all kinds of calls.
+                for _ in 0..<8 { #expect(try await client.listedOrders(scene.master) == [order]) }
+                #expect(try await client.card(order, for: scene.master).result != nil)
+                #expect(try await client.accept(order, by: scene.master)["alreadyAccepted"] == .bool(false))
+                #expect(try await client.accept(order, by: scene.rival).reason == "ORDER_TAKEN")
+                #expect(try await client.decline(order, by: scene.master).reason == "ALREADY_YOURS")
+                #expect(try await client.listedOrders(scene.rival).isEmpty)
+            }
+        }
+    }
+
+    @Test("serializable by default: what the database calls a conflict is not seen outside")
+    func serializable() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            try await database.sql(
+                "ALTER DATABASE \(database.name) SET default_transaction_isolation = 'serializable'")
+            try await expectOrdinaryLife(database)
+        }
+    }
+
+    @Test("a lock timeout and a statement timeout of the role are not ours")
+    func timeoutsOfTheRole() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            try await database.sql("ALTER DATABASE \(database.name) SET lock_timeout = '1ms'")
+            try await expectOrdinaryLife(database)
+        }
+    }
+
+    @Test("without prepared statements, as behind a transaction pooler")
+    func withoutPreparedStatements() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            try await expectOrdinaryLife(database) { $0.preparesStatements = false }
+            #expect(try await database.sql("SELECT count(*) FROM pg_prepared_statements") == ["0"])
+        }
+    }
+
+    @Test("an accept is durable where commits are not by default")
+    func synchronousCommitOff() async throws {
+        try await TestDatabase.withServer(.g3) { (database) async throws in
+            // Nothing but a commit that waits for it writes the log to disk for a long time.
+            try await database.sql("ALTER SYSTEM SET wal_writer_delay = '10s'")
+            try await database.sql("ALTER SYSTEM SET wal_writer_flush_after = '2GB'")
+            try await database.sql("ALTER DATABASE \(database.name) SET synchronous_commit = off")
+            try await database.server.restart(.fast)
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await database.sql("CHECKPOINT")
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
+                try await service.withClient { (client) async throws in
+                    #expect(try await client.accept(order, by: scene.master).result != nil)
+                }
+                try await database.server.restart(.immediate)
+            }
+            let rows = try await database.sql("SELECT assigned_master_id FROM orders WHERE id = \(order)")
+            #expect(rows == ["\(scene.master)"])
+        }
+    }
+
+    @Test("a commit that replication has not confirmed is OUTCOME_UNKNOWN, although it is done here")
+    func unconfirmedByReplication() async throws {
+        try await TestDatabase.withServer(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await database.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            try await database.sql("SELECT pg_reload_conf()")
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
+                try await service.withClient { (client) async throws in
+                    async let cancelled = database.sql(
+                        """
+                        DO $$ BEGIN
+                            WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP
+                                PERFORM pg_stat_clear_snapshot();
+                            END LOOP;
+                            PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep';
+                        END $$
+                        """)
+                    let answer = try await client.accept(order, by: scene.master)
+                    #expect(answer.reason == "OUTCOME_UNKNOWN", "\(answer)")
+                    _ = try await cancelled
+                }
+            }
+            try await database.sql("ALTER SYSTEM RESET synchronous_standby_names")
+            try await database.sql("SELECT pg_reload_conf()")
+            let rows = try await database.sql("SELECT assigned_master_id FROM orders WHERE id = \(order)")
+            #expect(rows == ["\(scene.master)"])
+        }
+    }
+
+    @Test("backends that an administrator ends are replaced, and nobody notices")
+    func terminatedBackends() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            try await database.setSetting("max_active_orders", to: "0")
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
+                try await service.withClient { (client) async throws in
+                    for _ in 0..<10 {
+                        let order = try await scene.offeredOrder()
+                        async let ended = database.sql(
+                            """
+                            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                            WHERE application_name = 'offersd' AND datname = current_database()
+                            """)
+                        #expect(try await client.listedOrders(scene.master).contains(order))
+                        let answer = try await client.accept(order, by: scene.master)
+                        #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+                        #expect(try await !client.listedOrders(scene.master).contains(order))
+                        _ = try await ended
+                    }
+                }
+            }
+        }
+    }
+}
