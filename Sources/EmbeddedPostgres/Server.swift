@@ -1,3 +1,4 @@
+import Glibc
 import Subprocess
 import SystemPackage
 
@@ -85,14 +86,19 @@ extension EmbeddedPostgres {
         /// - Throws: ``Failure`` with psql's message if a statement fails or the server cannot be reached.
         @discardableResult
         package func sql(_ text: String, database: String = "postgres") async throws -> [String] {
+            // Not through a pipe: Subprocess traps when a psql that cannot connect has gone before it read the text.
+            let script = FilePath("\(folder)/\(UInt64.random(in: 0...UInt64.max)).sql")
+            let file = try FileDescriptor.open(
+                script, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+            defer { unlink(script.string) }
+            try file.closeAfter { _ = try file.writeAll(text.utf8) }
             let psql = try await Subprocess.run(
                 .path(FilePath(installation.path("psql"))),
                 arguments: [
                     "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-align", "--tuples-only",
-                    "--dbname=\(connectionString(database: database))", "--file=-",
+                    "--dbname=\(connectionString(database: database))", "--file=\(script.string)",
                 ],
                 environment: .custom(["PATH": "/usr/bin:/bin", "LC_ALL": "C", "PGCLIENTENCODING": "UTF8"]),
-                input: .string(text),
                 output: .string(limit: 64 << 20),
                 error: .string(limit: 1 << 20))
             guard psql.terminationStatus.isSuccess else {

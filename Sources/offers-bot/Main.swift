@@ -2,5 +2,6 @@ import ArgumentParser
 import AsyncHTTPClient
 import Logging
 import ServiceLifecycle
+
 @main
 enum Main { static func main() async {} }

@@ -16,7 +16,9 @@ enum Environment {
     static func integer(_ flag: Int?, _ variable: String, in range: ClosedRange<Int>) throws -> Int? {
         let allowed = "allowed is an integer from \(range.lowerBound) to \(range.upperBound)"
         if let flag {
-            guard range.contains(flag) else { throw ValidationError("\(flag) is out of range: \(allowed) (\(variable))") }
+            guard range.contains(flag) else {
+                throw ValidationError("\(flag) is out of range: \(allowed) (\(variable))")
+            }
             return flag
         }
         guard let text = text(nil, variable) else { return nil }

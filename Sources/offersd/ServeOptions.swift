@@ -10,7 +10,10 @@ struct ServeOptions: ParsableArguments {
     var opsSocket: String?
     @Flag(help: "Allow accept and decline on the operators' socket. [OFFERSD_OPS_WRITES]")
     var opsWrites = false
-    @Flag(help: "Prepare no statements and set nothing per session, for a transaction pooler. [OFFERSD_NO_PREPARED_STATEMENTS]")
+    @Flag(
+        help:
+            "Prepare no statements and set nothing per session, for a transaction pooler. [OFFERSD_NO_PREPARED_STATEMENTS]"
+    )
     var noPreparedStatements = false
     @Option(help: "Database connections for reads, default 2. [OFFERSD_READ_CONNECTIONS]")
     var readConnections: Int?

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 /// The demo as a process, as people and scripts start it.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.inTurn, .timeLimit(.minutes(5)))
 struct DemoTests {
     @Test("--once shows the walk, says ok to every check, and leaves nothing behind")
     func once() async throws {

@@ -8,7 +8,7 @@ package struct HealthResult: ContractResult {
         case ok
         /// Lists, but not every write: the database is read-only or lacks something.
         case degraded
-        /// Nothing: the database cannot be reached.
+        /// Nothing: the database cannot be reached, or lacks what even lists need.
         case down
     }
 

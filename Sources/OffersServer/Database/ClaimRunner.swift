@@ -56,7 +56,8 @@ struct ClaimRunner: Sendable {
         let isOverdue = deadline.hasPassed(at: .now())
         switch error {
         case .unknownOutcome(let backend):
-            logger.warning("claim of unknown outcome", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
+            logger.warning(
+                "claim of unknown outcome", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
             progress.mayHaveCommitted = true
             if let backend { progress.unsettled.append(backend) } else { progress.hasUnnamed = true }
             if !isOverdue { return }

@@ -50,17 +50,20 @@ final class DatabaseMonitor: Sendable {
         }
     }
 
-    private func inspect() async {
+    /// Looks now. Returns what was found; nil when the database cannot be asked.
+    @discardableResult
+    func inspect() async -> Inspection? {
         guard let found = try? await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 2000)) else {
-            return
+            return nil
         }
         let isNews = latest.withLock { latest in
             defer { latest = found }
             return latest != found
         }
-        guard isNews else { return }
+        guard isNews else { return found }
         metrics.use(found.metricsTable)
         for line in found.report { logger.log(level: found.status == .ok ? .info : .warning, "\(line)") }
+        return found
     }
 }
 

@@ -105,7 +105,8 @@ struct MetricsTable: Sendable, Equatable {
             time_to_assign_seconds, preferred_master_used, was_escalated_to_logist, was_escalated_to_admin,
             city_id, district_id, \(categoryColumn), \(orderTypeColumn), metadata_json)
         SELECT o.id, $2, $3, coalesce(f.last_round, 1), least(greatest(f.candidates, 1), 32767),
-            least(floor(extract(epoch FROM $3 - o.created_at)), 2147483647)::integer,
+            CASE WHEN isfinite(o.created_at) THEN
+                least(greatest(floor(extract(epoch FROM $3 - o.created_at)), -2147483648), 2147483647)::integer END,
             coalesce(o.preferred_master_id = $2, false), o.dist_escalated_logist_at IS NOT NULL,
             o.dist_escalated_admin_at IS NOT NULL, o.city_id, o.district_id,
             o.category::text::\(categoryType), o.type::text::\(orderTypeType),

@@ -34,7 +34,8 @@ package enum DatabaseCheck {
                 let isComplete = inspection.shortcomings.isEmpty
                 return Report(
                     verdict: isComplete ? .complete : .lacking,
-                    lines: inspection.report + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
+                    lines: inspection.report + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"]
+                )
             } catch {
                 return Report(
                     verdict: .unreachable,
@@ -51,9 +52,18 @@ private final class ConnectionFailures: LogHandler, Sendable {
     var texts: [String] { reasons.withLock { $0 } }
 
     // One level for good, and no metadata of its own: this handler only collects.
-    var logLevel: Logger.Level { get { .warning } set {} }
-    var metadata: Logger.Metadata { get { [:] } set {} }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { nil } set {} }
+    var logLevel: Logger.Level {
+        get { .warning }
+        set {}
+    }
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
 
     func log(event: LogEvent) {
         guard let reason = event.metadata?["reason"] else { return }

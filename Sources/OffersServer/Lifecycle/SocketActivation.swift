@@ -25,7 +25,8 @@ enum SocketActivation {
             let name = index < names.count ? String(names[Int(index)]) : "unknown"
             guard name == Settings.offersSocketName || name == Settings.opsSocketName else {
                 throw Failure(
-                    description: "systemd handed over a socket named \"\(name)\"; FileDescriptorName must be offers or ops")
+                    description:
+                        "systemd handed over a socket named \"\(name)\"; FileDescriptorName must be offers or ops")
             }
             let descriptor = firstDescriptor + index
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)

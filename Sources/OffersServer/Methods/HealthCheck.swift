@@ -10,13 +10,15 @@ struct HealthCheck: Sendable {
     /// Never fails: a database that cannot be asked is a result.
     func check(deadline: any Deadline) async -> HealthResult {
         let answer = try? await pool.read(HealthQuery.bound, deadline: deadline, decode: HealthQuery.decode)
-        let inspection = monitor.inspection
+        var inspection = monitor.inspection
+        // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
+        if answer != nil, inspection == nil { inspection = await monitor.inspect() }
         let status: HealthResult.Status =
             switch (answer, inspection?.status) {
             case (nil, _): .down
             case (.some(let answer), .some(let status)): status == .ok && answer.isReadOnly ? .degraded : status
-            // Reached, but not looked at yet: for a moment after the start.
-            case (.some, nil): .degraded
+            // Lost again in the same moment.
+            case (.some, nil): .down
             }
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)

@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// What becomes of an accept whose connection breaks or falls silent, told by the rows.
-@Suite("Faults around COMMIT", .timeLimit(.minutes(1)))
+@Suite("Faults around COMMIT", .inTurn, .timeLimit(.minutes(5)))
 struct CommitFaultTests {
     private func withFault(
         _ action: FaultProxy.Action, on trigger: FaultProxy.Trigger,
@@ -82,7 +82,7 @@ struct CommitFaultTests {
             let began = clock.now
             let answer = try await client.accept(order, by: scene.master)
             #expect(answer.reason == "OUTCOME_UNKNOWN", "\(answer)")
-            #expect(began.duration(to: clock.now) < .milliseconds(2200))
+            #expect(began.duration(to: clock.now) < .milliseconds(2800))
             proxy.heal()
             proxy.thaw(.fromServer)
             var repeated = try await client.accept(order, by: scene.master)

@@ -38,7 +38,8 @@ struct OffersdProcess: Sendable {
     ) async throws -> Ending {
         let serve = ["serve", "--socket", folder + "/offers.sock", "--ops-socket", folder + "/ops.sock"]
         return try await run(
-            in: folder, serve + ["--database", connectionString] + arguments, environment: environment, sockets: 2, body)
+            in: folder, serve + ["--database", connectionString] + arguments, environment: environment, sockets: 2, body
+        )
     }
 
     /// As above, with nothing but these arguments; `sockets` is the number of sockets that it listens on.
@@ -67,7 +68,8 @@ struct OffersdProcess: Sendable {
                 for await _ in listening {}
                 let outcome: Result<Void, any Error>
                 do {
-                    outcome = .success(try await body(OffersdProcess(folder: folder, processID: execution.processIdentifier.value)))
+                    outcome = .success(
+                        try await body(OffersdProcess(folder: folder, processID: execution.processIdentifier.value)))
                 } catch {
                     outcome = .failure(error)
                 }

@@ -162,9 +162,18 @@ final class RecordedLog: LogHandler, Sendable {
     /// All entries so far.
     var texts: [String] { entries.withLock { $0 } }
 
-    var logLevel: Logger.Level { get { .debug } set {} }
-    var metadata: Logger.Metadata { get { [:] } set {} }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { nil } set {} }
+    var logLevel: Logger.Level {
+        get { .debug }
+        set {}
+    }
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
 
     func log(event: LogEvent) {
         let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }

@@ -25,7 +25,7 @@ struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
 private actor Turns {
     static let shared = Turns()
 
-    private var free = 10
+    private var free = 6
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     func begin() async {

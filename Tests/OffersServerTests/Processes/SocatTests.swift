@@ -7,7 +7,7 @@ import TestDatabase
 import Testing
 
 /// The real program and the real socat, as an operator types it.
-@Suite("offersd and socat", .timeLimit(.minutes(1)))
+@Suite("offersd and socat", .inTurn, .timeLimit(.minutes(5)))
 struct SocatTests {
     @Test("list, accept, list, accept again, and a rival's accept, each a line typed into a shell")
     func theWholeFlow() async throws {
@@ -92,7 +92,8 @@ struct SocatTests {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
-            let ask = #"echo '{"jsonrpc":"2.0","id":1,"method":"METHOD","params":[PARAMS]}' | socat -t10 - UNIX-CONNECT:$OPS"#
+            let ask =
+                #"echo '{"jsonrpc":"2.0","id":1,"method":"METHOD","params":[PARAMS]}' | socat -t10 - UNIX-CONNECT:$OPS"#
             @Sendable func line(_ method: String, _ params: String) -> String {
                 ask.replacingOccurrences(of: "METHOD", with: method).replacingOccurrences(of: "PARAMS", with: params)
             }

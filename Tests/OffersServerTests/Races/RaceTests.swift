@@ -5,7 +5,7 @@ import Testing
 
 /// Two instances of the service on one database: inside one instance claims of the same order queue up before they
 /// reach the database, and the locks would not be tested.
-@Suite("Races of accepts")
+@Suite("Races of accepts", .inTurn, .timeLimit(.minutes(5)))
 struct RaceTests {
     private static let rounds = 1000
 
@@ -24,7 +24,7 @@ struct RaceTests {
         }
     }
 
-    @Test("two masters and one order at the same moment, a thousand times: one winner", .timeLimit(.minutes(3)))
+    @Test("two masters and one order at the same moment, a thousand times: one winner")
     func oneWinner() async throws {
         try await withTwoServices { scene, first, second in
             try await scene.database.setSetting("max_active_orders", to: "0")
@@ -38,7 +38,11 @@ struct RaceTests {
                 })
             var wins = 0
             for order in orders {
-                let answers = try await bothAtOnce { try await first.accept(order, by: scene.master) } _: { try await second.accept(order, by: scene.rival) }
+                let answers = try await bothAtOnce {
+                    try await first.accept(order, by: scene.master)
+                } _: {
+                    try await second.accept(order, by: scene.rival)
+                }
                 let winners = answers.filter { $0["alreadyAccepted"] == .bool(false) }
                 let losers = answers.filter { $0.reason == "ORDER_TAKEN" }
                 try #require(winners.count == 1 && losers.count == 1, "order \(order): \(answers)")
@@ -60,7 +64,7 @@ struct RaceTests {
         }
     }
 
-    @Test("one master at limit 1 and two orders at the same moment, a thousand times", .timeLimit(.minutes(3)))
+    @Test("one master at limit 1 and two orders at the same moment, a thousand times")
     func limitHolds() async throws {
         try await withTwoServices { scene, first, second in
             let masters = try await scene.database.insert(
@@ -71,7 +75,11 @@ struct RaceTests {
                 orders.enumerated().map { OfferRow(orderID: $0.element, masterID: masters[$0.offset / 2]) })
             for (index, master) in masters.enumerated() {
                 let pair = (orders[2 * index], orders[2 * index + 1])
-                let answers = try await bothAtOnce { try await first.accept(pair.0, by: master) } _: { try await second.accept(pair.1, by: master) }
+                let answers = try await bothAtOnce {
+                    try await first.accept(pair.0, by: master)
+                } _: {
+                    try await second.accept(pair.1, by: master)
+                }
                 let refused = answers.filter { $0.reason == "LIMIT_REACHED" }
                 try #require(
                     answers.count { $0.result != nil } == 1 && refused.count == 1, "master \(master): \(answers)")
@@ -84,13 +92,17 @@ struct RaceTests {
         }
     }
 
-    @Test("a double tap is two successes, one of them repeated, and one history row", .timeLimit(.minutes(1)))
+    @Test("a double tap is two successes, one of them repeated, and one history row")
     func doubleTap() async throws {
         try await withTwoServices { scene, first, second in
             try await scene.database.setSetting("max_active_orders", to: "1")
             for _ in 0..<50 {
                 let order = try await scene.offeredOrder()
-                let answers = try await bothAtOnce { try await first.accept(order, by: scene.master) } _: { try await second.accept(order, by: scene.master) }.map { $0["alreadyAccepted"]?.boolValue }
+                let answers = try await bothAtOnce {
+                    try await first.accept(order, by: scene.master)
+                } _: {
+                    try await second.accept(order, by: scene.master)
+                }.map { $0["alreadyAccepted"]?.boolValue }
                 #expect(answers.contains(true) && answers.contains(false), "\(answers)")
                 let history = try await scene.database.sql(
                     "SELECT count(*) FROM order_status_history WHERE order_id = \(order)")

@@ -1,0 +1,94 @@
+import JSONRPC
+import Offers
+
+/// Turns a tap into a call and its reply into a screen. It remembers nothing from one tap to the next.
+struct Adapter: Sendable {
+    /// offersd.
+    let calls: any OfferCalls
+    /// What decides which day is today.
+    let now: @Sendable () -> Timestamp
+
+    /// Does what a tap asks for.
+    ///
+    /// - Throws: `CancellationError`, after which a write may have taken effect. The same tap may be given again.
+    func respond(to tap: Tap, from user: Int64) async throws -> Response {
+        switch tap {
+        case .menu:
+            return Response(.greeting)
+        case .foreign:
+            return Response(
+                toast: "Этот раздел сейчас недоступен. Новые заказы — по кнопке или команде /start.", page: 1)
+        case .noOrder:
+            return Response(toast: "Заказ не найден.", above: try await list(page: 1, for: user))
+        case .list(let page):
+            return try await respond(to: tap, of: user, page: page) { Response(try await load(page: page, for: user)) }
+        case .askToDecline(let order):
+            return Response(.declineQuestion(order))
+        case .card(let order):
+            return try await respond(to: tap, of: user, page: order.page) {
+                let card = try await calls.card(order.order, for: user)
+                return Response(.card(card.offer, page: order.page, now: now()))
+            }
+        case .accept(let order):
+            return try await respond(to: tap, of: user, page: order.page) {
+                let accepted = try await calls.accept(order.order, for: user)
+                return Response(toast: "Заявка принята. Удачи в работе!", .accepted(accepted.order, now: now()))
+            }
+        case .decline(let order):
+            return try await respond(to: tap, of: user, page: order.page) {
+                _ = try await calls.decline(order.order, for: user)
+                return Response(toast: "Предложение скрыто.", above: try await list(page: order.page, for: user))
+            }
+        }
+    }
+
+    private func respond(
+        to tap: Tap, of user: Int64, page: Int, _ call: () async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await call()
+        } catch let failure as CallFailure {
+            if case .card = tap, case .refused(let error) = failure, error.knownReason == .offerNotFound {
+                return Response(.noSuchOffer)
+            }
+            switch Verdict(failure) {
+            case .thenList(let sentence):
+                return Response(toast: sentence, above: try await list(page: page, for: user))
+            case .stay(let sentence):
+                return Response(toast: sentence, page: page)
+            case .tryAgain(let sentence):
+                return Response(toast: sentence, .failure(sentence, retry: tap))
+            }
+        }
+    }
+
+    /// The list as it is now; if it cannot be had, the screen that says so.
+    private func list(page: Int, for user: Int64) async throws -> Screen {
+        do {
+            return try await load(page: page, for: user)
+        } catch let failure as CallFailure {
+            switch Verdict(failure) {
+            case .thenList(let sentence), .stay(let sentence), .tryAgain(let sentence):
+                return .failure(sentence, retry: .list(page: page))
+            }
+        }
+    }
+
+    /// The list as it is now. Somebody who is no master has an empty one.
+    private func load(page: Int, for user: Int64) async throws -> Screen {
+        do {
+            var page = page
+            while true {
+                let result = try await calls.list(
+                    for: user, limit: Screen.pageSize, offset: (page - 1) * Screen.pageSize)
+                // The list may have become shorter since the button was made, and again while we ask.
+                guard result.offers.isEmpty, result.total > 0, page > 1 else {
+                    return .list(result, page: page, now: now())
+                }
+                page = min(page - 1, Screen.lastPage(result.total))
+            }
+        } catch CallFailure.refused(let error) where error.knownReason == .masterNotFound {
+            return .emptyList
+        }
+    }
+}

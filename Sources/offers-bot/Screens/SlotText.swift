@@ -1,0 +1,69 @@
+import Foundation
+import Offers
+
+/// A slot as masters read it, in the zone of the order's city: `завтра 10:00-13:00`.
+struct SlotText {
+    private let zone: TimeZone
+    private let today: Int64
+
+    /// - Parameters:
+    ///   - timezone: `cities.timezone`. None, an empty or a blank one is Moscow's, one that cannot be loaded UTC.
+    ///   - now: What decides which day is today.
+    init(timezone: String?, now: Timestamp) {
+        zone = Self.zone(timezone)
+        today = LocalTime(now, in: zone)?.day ?? 0
+    }
+
+    /// The text; nil for no slot.
+    func text(_ slot: Timeslot?) -> String? {
+        let start = slot?.start.flatMap { LocalTime($0, in: zone) }
+        let end = slot?.end.flatMap { LocalTime($0, in: zone) }
+        switch (start, end) {
+        case (let start?, let end?) where start.day == end.day: return "\(text(start))-\(end.clock)"
+        case (let start?, let end?): return "\(text(start)) – \(text(end))"
+        case (let only?, nil), (nil, let only?): return text(only)
+        case (nil, nil): return nil
+        }
+    }
+
+    private func text(_ time: LocalTime) -> String {
+        switch time.day - today {
+        case 0: "сегодня \(time.clock)"
+        case 1: "завтра \(time.clock)"
+        case -1: "вчера \(time.clock)"
+        default: "\(time.date) \(time.clock)"
+        }
+    }
+
+    private static func zone(_ name: String?) -> TimeZone {
+        guard let name, !name.allSatisfy(\.isWhitespace) else { return TimeZone(identifier: "Europe/Moscow") ?? .gmt }
+        return TimeZone(identifier: name) ?? .gmt
+    }
+}
+
+/// A moment by the clock and calendar of a zone.
+private struct LocalTime {
+    /// Days since an epoch, for comparing.
+    let day: Int64
+    /// `DD.MM`
+    let date: String
+    /// `HH:MM`
+    let clock: String
+
+    private static let microsecondsPerDay: Int64 = 86_400_000_000
+
+    /// nil for a moment that has no date, such as infinity.
+    init?(_ moment: Timestamp, in zone: TimeZone) {
+        guard Timestamp.representable.contains(moment) else { return nil }
+        // Both count from a midnight of 1 January, in UTC; Foundation's reference is one year later (2000 had 366 days).
+        let seconds = Double(moment.microseconds) / 1_000_000 - 366 * 86_400
+        let offset = zone.secondsFromGMT(for: Date(timeIntervalSinceReferenceDate: seconds))
+        // The same digits as those of the moment in UTC at which a clock there shows what the local clock shows now.
+        let local = Timestamp(microseconds: moment.microseconds + Int64(offset) * 1_000_000)
+        guard let text = local.text else { return nil }
+        let digits = Array(text)
+        day = Int64((Double(local.microseconds) / Double(Self.microsecondsPerDay)).rounded(.down))
+        date = String(digits[8...9]) + "." + String(digits[5...6])
+        clock = String(digits[11...15])
+    }
+}

@@ -1,0 +1,88 @@
+import JSONRPC
+
+/// Why the Bot API did not do what it was asked to.
+enum BotError: Error, Equatable, CustomStringConvertible {
+    /// 429: not before so many seconds.
+    case tooManyRequests(retryAfter: Int64)
+    /// 409: somebody else polls with this token, or a webhook is set.
+    case conflict
+    /// 401 and 404: there is no bot with this token.
+    case unauthorized
+    /// 403: the user has blocked the bot, or is gone.
+    case forbidden
+    /// 400 and other refusals of this very request.
+    case refused(Refusal)
+    /// 5xx.
+    case unavailable(status: Int)
+    /// An answer that is not the Bot API's.
+    case unintelligible
+    /// No answer: no connection, a lost one, or none in time. The request may have been carried out.
+    case noAnswer(String)
+
+    /// The refusals that mean something to us. Telegram tells them apart by their English text only.
+    enum Refusal: Equatable {
+        /// The message shows already what it should show.
+        case notModified
+        /// The tap is too long ago to be answered.
+        case queryTooOld
+        /// Anything else.
+        case other
+    }
+
+    /// Whether the same request may succeed later.
+    var isPassing: Bool {
+        switch self {
+        case .tooManyRequests, .unavailable, .unintelligible, .noAnswer: true
+        case .conflict, .unauthorized, .forbidden, .refused: false
+        }
+    }
+
+    /// A sentence for the log. It never quotes Telegram, whose texts may quote ours.
+    var description: String {
+        switch self {
+        case .tooManyRequests(let seconds): "too many requests; again in \(seconds) s"
+        case .conflict:
+            "another program polls with this token, or a webhook is set: only one may have it, so stop the other one "
+                + "(the old bot, or a second instance of this)"
+        case .unauthorized: "there is no bot with this token"
+        case .forbidden: "the user has blocked the bot"
+        case .refused(.notModified): "the message is as it should be already"
+        case .refused(.queryTooOld): "the tap is too old to be answered"
+        case .refused(.other): "refused"
+        case .unavailable(let status): "Telegram does not work (HTTP \(status))"
+        case .unintelligible: "the answer is not one of the Bot API"
+        case .noAnswer(let why): "no answer (\(why))"
+        }
+    }
+}
+
+extension BotError {
+    /// Reads an answer: the result, or the error.
+    ///
+    /// - Parameters:
+    ///   - status: Of HTTP. It counts only when the body does not say more, as that of a proxy in between.
+    ///   - retryAfter: The header of this name.
+    ///   - body: What should be `{"ok":true,"result":…}` or `{"ok":false,"error_code":…,"description":…}`.
+    static func result(
+        status: Int, retryAfter: String?, body: JSONValue?
+    ) throws(BotError) -> JSONValue {
+        if body?["ok"]?.boolValue == true, let result = body?["result"], status < 400 { return result }
+        let code = body?["error_code"]?.int64Value.flatMap { Int(exactly: $0) } ?? status
+        let description = body?["description"]?.stringValue?.lowercased() ?? ""
+        switch code {
+        case 429:
+            let seconds = body?["parameters"]?["retry_after"]?.int64Value ?? retryAfter.flatMap { Int64($0) } ?? 1
+            throw .tooManyRequests(retryAfter: min(max(seconds, 1), 86_400))
+        case 409: throw .conflict
+        case 401, 404: throw .unauthorized
+        case 403: throw .forbidden
+        case 500...: throw .unavailable(status: code)
+        case 400..<500 where description.contains("message is not modified"): throw .refused(.notModified)
+        case 400..<500
+        where description.contains("query is too old") || description.contains("query id is invalid"):
+            throw .refused(.queryTooOld)
+        case 400..<500: throw .refused(.other)
+        default: throw .unintelligible
+        }
+    }
+}
