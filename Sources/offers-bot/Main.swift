@@ -1,7 +1,10 @@
 import ArgumentParser
-import AsyncHTTPClient
-import Logging
-import ServiceLifecycle
 
+/// The adapter that masters touch.
 @main
-enum Main { static func main() async {} }
+struct OffersBot: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offers-bot",
+        abstract: "The masters' screens of new orders, in Telegram or in a terminal. Works through offersd.",
+        subcommands: [TelegramCommand.self, ConsoleCommand.self])
+}

@@ -91,7 +91,7 @@ extension Offersd {
         while true {
             do {
                 return try await Client.withConnection(to: socket) { client in
-                    try await call(OffersClient(client, deadline: max(.now.duration(to: end), .milliseconds(1))))
+                    try await call(OffersClient(client, deadline: max(Instant.now.duration(to: end), .milliseconds(1))))
                 }
             } catch ClientError.cannotConnect where .now < lastKnock {
                 try await Task.sleep(for: .milliseconds(50))

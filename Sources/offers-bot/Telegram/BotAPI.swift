@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import JSONRPC
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 /// The Bot API over HTTP. It makes one attempt per call; who calls decides whether to make another.
 struct BotAPI: Sendable {
@@ -31,7 +32,7 @@ struct BotAPI: Sendable {
         configuration.httpVersion = .http1Only
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
         configuration.timeout.connect = .seconds(5)
-        let client = HTTPClient(eventLoopGroup: .singletonMultiThreadedEventLoopGroup, configuration: configuration)
+        let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
         do {
             let value = try await body(client)
             try? await client.shutdown()

@@ -1,0 +1,44 @@
+import Synchronization
+
+/// Lets the updates of one chat through one after the other, those of different chats at the same time.
+final class ChatOrder: Sendable {
+    private let last = Mutex<[Int64: Gate]>([:])
+
+    /// The next turn of a chat. Turns come in the order of these calls. Every turn must be ended.
+    func turn(of chat: Int64) -> Turn {
+        let gate = Gate()
+        let before = last.withLock { last in
+            let before = last[chat]
+            last[chat] = gate
+            return before
+        }
+        return Turn(chat: chat, before: before, gate: gate, order: self)
+    }
+
+    fileprivate func ended(_ turn: Turn) {
+        last.withLock { last in
+            if last[turn.chat] === turn.gate { last[turn.chat] = nil }
+        }
+        turn.gate.open()
+    }
+
+    /// A place in the row of a chat.
+    struct Turn: Sendable {
+        fileprivate let chat: Int64
+        fileprivate let before: Gate?
+        fileprivate let gate: Gate
+        fileprivate let order: ChatOrder
+
+        /// Returns when every earlier turn of the chat has ended.
+        ///
+        /// - Throws: `CancellationError`.
+        func begin() async throws {
+            try await before?.wait()
+        }
+
+        /// Lets the next one through. More than once is as good as once.
+        func end() {
+            order.ended(self)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import JSONRPC
+import Logging
+import ServiceLifecycle
+
+/// The bot: polls, handles what comes, and on a graceful shutdown finishes and confirms what is in hand.
+struct TelegramBot: Service {
+    let api: BotAPI
+    let adapter: Adapter
+    let logger: Logger
+
+    /// How long a request waits at Telegram for an update, in seconds.
+    private static let longPoll = 25
+    /// How long handlers may go on after the signal. With the confirmation it stays well below five seconds.
+    private static let drain: Duration = .milliseconds(2500)
+    /// How long to try to confirm at the end.
+    private static let confirmation: Duration = .milliseconds(1000)
+
+    private let polling = Polling()
+
+    init(api: BotAPI, adapter: Adapter, logger: Logger) {
+        self.api = api
+        self.adapter = adapter
+        self.logger = logger
+    }
+
+    /// Runs until the graceful shutdown of its group.
+    ///
+    /// - Throws: `BotError.unauthorized` at the start: no waiting makes a wrong token right.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await serve() }
+            group.addTask {
+                try await gracefulShutdown()
+                try await Task.sleep(for: Self.drain)
+                logger.warning("the time to finish is over")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        await confirm()
+    }
+
+    private func serve() async throws {
+        let handler = UpdateHandler(api: api, adapter: adapter, polling: polling, logger: logger)
+        let calls = ChatOrder()
+        let screens = ChatOrder()
+        let (updates, arrivals) = AsyncStream.makeStream(of: [Update].self)
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask {
+                defer { arrivals.finish() }
+                try await cancelWhenGracefulShutdown {
+                    do {
+                        try await start()
+                        try await poll { arrivals.yield($0) }
+                    } catch is CancellationError {
+                        // The end of polling, not of what is in hand.
+                    }
+                }
+            }
+            for await batch in updates {
+                let now = ContinuousClock.now
+                for update in batch {
+                    // An update of no chat is nobody's turn: its own id is as good as any.
+                    let chat = update.chat ?? update.id
+                    let place = UpdateHandler.Place(call: calls.turn(of: chat), screen: screens.turn(of: chat))
+                    group.addTask { await handler.handle(update, received: now, in: place) }
+                }
+            }
+        }
+    }
+
+    /// What has to be right before the first update can come.
+    private func start() async throws {
+        let me = try await insist(.getMe)
+        logger.notice("polling", metadata: ["bot": "\(me?["username"]?.stringValue ?? "?")"])
+        _ = try await insist(.deleteWebhook)
+        _ = try await insist(.setMyCommands([("start", "Новые заказы")]))
+    }
+
+    private func insist(_ request: BotRequest) async throws -> JSONValue? {
+        var backoff = Backoff(from: .milliseconds(500), to: .seconds(30))
+        while true {
+            do {
+                return try await api.call(request)
+            } catch BotError.unauthorized {
+                throw BotError.unauthorized
+            } catch let error as BotError {
+                logger.warning(
+                    "Telegram", metadata: ["method": "\(request.method)", "error": "\(error)"])
+                guard error.isPassing else { return nil }
+                var wait = backoff.failed()
+                if case .tooManyRequests(let seconds) = error { wait = .seconds(seconds) }
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    private func poll(_ arrived: ([Update]) -> Void) async throws {
+        var troubles = Backoff(from: .milliseconds(500), to: .seconds(30))
+        var conflicts = Backoff(from: .seconds(3), to: .seconds(30), jitter: false)
+        while true {
+            do {
+                let batch = try await updates()
+                troubles.succeeded()
+                conflicts.succeeded()
+                let new = polling.received(batch.map(\.id))
+                var seen: Set<Int64> = []
+                let fresh = batch.filter { new.contains($0.id) && seen.insert($0.id).inserted }
+                guard fresh.isEmpty else { arrived(fresh); continue }
+                try await polling.oneFinished(orAfter: .milliseconds(200))
+            } catch let error as BotError {
+                let wait =
+                    switch error {
+                    case .conflict: conflicts.failed()
+                    case .tooManyRequests(let seconds): Duration.seconds(seconds)
+                    case .unauthorized, .forbidden, .refused, .unavailable, .unintelligible, .noAnswer:
+                        troubles.failed()
+                    }
+                logger.error(
+                    "no updates",
+                    metadata: ["error": "\(error)", "again in": "\(wait / .seconds(1)) s"])
+                try await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    private func updates() async throws -> [Update] {
+        let result = try await api.call(
+            .getUpdates(offset: polling.offset, limit: PollingState.batch, timeout: Self.longPoll),
+            patience: .seconds(Self.longPoll) + BotAPI.patience)
+        guard let elements = result.elements else { throw BotError.unintelligible }
+        return elements.compactMap(Update.init)
+    }
+
+    /// Tells Telegram what was finished since the last poll. What is not confirmed comes again, and does no harm.
+    private func confirm() async {
+        guard let offset = polling.offset else { return }
+        let end = ContinuousClock.now + Self.confirmation
+        repeat {
+            do {
+                let left = ContinuousClock.now.duration(to: end)
+                try await api.call(.getUpdates(offset: offset, limit: 1, timeout: 0), patience: left)
+                return
+            } catch {
+                // The poll that was given up a moment ago may still count as another one (409).
+                logger.info("not confirmed", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        } while .now < end
+    }
+}

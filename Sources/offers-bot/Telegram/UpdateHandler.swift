@@ -1,0 +1,143 @@
+import Logging
+
+/// Carries out one update: call, toast, screen.
+struct UpdateHandler: Sendable {
+    let api: BotAPI
+    let adapter: Adapter
+    let polling: Polling
+    let logger: Logger
+
+    /// How often a screen is tried while Telegram does not work. Waiting for a 429 does not count.
+    private static let attempts = 10
+
+    /// The two rows that an update stands in. They are two, so that a chat to which Telegram takes no messages for a
+    /// while (429) still gets its orders: only its screens wait.
+    struct Place: Sendable {
+        let call: ChatOrder.Turn
+        let screen: ChatOrder.Turn
+
+        /// Lets the next ones of the chat through.
+        func leave() {
+            call.end()
+            screen.end()
+        }
+    }
+
+    /// Handles an update; when it is cancelled, the update stays unfinished and comes again after the next start.
+    func handle(_ update: Update, received: ContinuousClock.Instant, in place: Place) async {
+        defer { place.leave() }
+        var logger = logger
+        logger[metadataKey: "update"] = "\(update.id)"
+        do {
+            switch update.event {
+            case .message(let chat): try await greet(chat, update.id, in: place, logger)
+            case .tap(let tap): try await handle(tap, of: update.id, received: received, in: place, logger)
+            case .other: break
+            }
+        } catch is CancellationError {
+            return logger.notice("interrupted; it will come again")
+        } catch {
+            logger.error("not shown", metadata: ["error": "\(error)"])
+        }
+        polling.finished(update.id)
+    }
+
+    private func greet(_ chat: Int64, _ update: Int64, in place: Place, _ logger: Logger) async throws {
+        place.call.end()
+        try await place.screen.begin()
+        try await insist(.sendMessage(chat: chat, .greeting), for: update, logger)
+    }
+
+    private func handle(
+        _ event: Update.TapEvent, of update: Int64, received: ContinuousClock.Instant, in place: Place,
+        _ logger: Logger
+    ) async throws {
+        let answer = TapAnswer(api, query: event.query, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await answer.hourglass(at: received + TapAnswer.patience) }
+            defer { group.cancelAll() }
+            guard event.isPrivate else {
+                _ = try await answer.give("Откройте бота в личных сообщениях.")
+                return
+            }
+            try await place.call.begin()
+            let tap = event.data.map(Tap.init(data:)) ?? .foreign
+            answer.begins(tap)
+            let start = ContinuousClock.now
+            let response = try await adapter.respond(to: tap, from: event.user)
+            place.call.end()
+            logger.info(
+                "tap",
+                metadata: [
+                    "tap": "\(tap.name)", "user": "\(event.user)", "order": "\(tap.order.map(String.init) ?? "-")",
+                    "milliseconds": "\(start.duration(to: .now) / .milliseconds(1))",
+                ])
+            let shown = try await answer.give(response.toast)
+            let silent = response.toast == nil || shown.toast
+            guard let screen = silent ? response.screen : response.screenWithoutToast else { return }
+            try await place.screen.begin()
+            try await show(
+                screen, in: event.chat, over: event.message, asNew: shown.isTooOld, for: update, logger)
+        }
+    }
+
+    /// Shows a screen in place of a message, or as a new one, after which the old one loses its buttons.
+    private func show(
+        _ screen: Screen, in chat: Int64, over message: Int64?, asNew: Bool, for update: Int64, _ logger: Logger
+    ) async throws {
+        if let message, !asNew {
+            do {
+                return try await insist(
+                    .editMessageText(chat: chat, message: message, screen), for: update, logger)
+            } catch BotError.refused(.notModified) {
+                return
+            } catch BotError.forbidden {
+                return logger.notice("blocked by the user")
+            } catch let error as BotError {
+                // Too old to be edited, deleted, or something in between went wrong all the time.
+                logger.info("the screen comes as a new message", metadata: ["error": "\(error)"])
+            }
+        }
+        do {
+            try await insist(.sendMessage(chat: chat, screen), for: update, logger)
+        } catch BotError.forbidden {
+            return logger.notice("blocked by the user")
+        }
+        guard let message else { return }
+        do {
+            try await api.call(.deleteMessage(chat: chat, message: message))
+        } catch is BotError {
+            // Messages older than 48 hours cannot be deleted. Nothing depends on either.
+            do {
+                try await api.call(.editMessageReplyMarkup(chat: chat, message: message))
+            } catch let error as BotError {
+                logger.debug("an old message keeps its buttons", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Makes a request until it is carried out or refused, or has failed too often.
+    ///
+    /// - Throws: ``BotError``, `CancellationError`.
+    private func insist(_ request: BotRequest, for update: Int64, _ logger: Logger) async throws {
+        var backoff = Backoff(from: .milliseconds(500), to: .seconds(15))
+        var attempts = 0
+        while true {
+            do {
+                try await api.call(request)
+                return
+            } catch BotError.tooManyRequests(let seconds) {
+                logger.warning("the chat has to wait", metadata: ["seconds": "\(seconds)"])
+                polling.waits(update)
+                try await Task.sleep(for: .seconds(seconds))
+            } catch let error as BotError where error.isPassing {
+                attempts += 1
+                guard attempts < Self.attempts else { throw error }
+                logger.warning(
+                    "not shown yet", metadata: ["method": "\(request.method)", "error": "\(error)"])
+                polling.waits(update)
+                try await Task.sleep(for: backoff.failed())
+            }
+        }
+    }
+}
