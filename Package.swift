@@ -48,7 +48,8 @@ let package = Package(
 
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
         .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: settings),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestDatabase"], swiftSettings: settings),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["Postgres", "TestDatabase", logging], swiftSettings: settings),
 
         // JSON-RPC 2.0 over lines. Knows no method by name.
         .target(

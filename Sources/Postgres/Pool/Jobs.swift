@@ -1,8 +1,9 @@
-/// A query that writes nothing, as its connection sees it. Exactly one of `complete` and `fail` is called, once.
+/// A query that writes nothing, as its connection sees it. Either what `answer` returns or `fail` is called, once.
 protocol ReadJob: Sendable {
     var bound: BoundStatement { get }
     var deadline: any Deadline { get }
-    func complete(_ result: borrowing QueryResult)
+    /// Decodes the result, and returns what tells the caller.
+    func answer(_ result: borrowing QueryResult) -> () -> Void
     func fail(_ error: PostgresError)
 }
 
@@ -25,12 +26,15 @@ struct Awaited<Value: Sendable>: Sendable {
     let decode: Decoder<Value>
     let continuation: CheckedContinuation<Result<Value, PostgresError>, Never>
 
-    func complete(_ result: borrowing QueryResult) {
+    func answer(_ result: borrowing QueryResult) -> () -> Void {
+        let outcome: Result<Value, PostgresError>
         do {
-            continuation.resume(returning: .success(try decode(result)))
+            outcome = .success(try decode(result))
         } catch {
-            fail(.unexpectedResult(statement: name, problem: "column \(error.column) is not \(error.expected)"))
+            let problem = "column \(error.column) is not \(error.expected)"
+            outcome = .failure(.unexpectedResult(statement: name, problem: problem))
         }
+        return { continuation.resume(returning: outcome) }
     }
 
     func fail(_ error: PostgresError) {
@@ -43,7 +47,7 @@ struct Read<Value: Sendable>: ReadJob {
     let deadline: any Deadline
     let awaited: Awaited<Value>
 
-    func complete(_ result: borrowing QueryResult) { awaited.complete(result) }
+    func answer(_ result: borrowing QueryResult) -> () -> Void { awaited.answer(result) }
     func fail(_ error: PostgresError) { awaited.fail(error) }
 }
 
@@ -53,7 +57,7 @@ struct Write<Value: Sendable>: TransactionJob {
     let awaited: Awaited<Value>
 
     func steps(boundMilliseconds: Int64) -> [BoundStatement] { transaction.steps(boundMilliseconds) }
-    func complete(_ result: borrowing QueryResult) { awaited.complete(result) }
+    func complete(_ result: borrowing QueryResult) { awaited.answer(result)() }
     func fail(_ error: PostgresError) { awaited.fail(error) }
 }
 

@@ -1,0 +1,175 @@
+import Logging
+import Postgres
+import TestDatabase
+import Testing
+
+/// The pool on a real server.
+@Suite("PostgresPool", .timeLimit(.minutes(5)))
+struct PoolTests {
+    private func withPool<Value: Sendable>(
+        _ change: (inout PostgresConfiguration) -> Void = { _ in }, _ body: (PostgresPool) async throws -> Value
+    ) async throws -> Value {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            var configuration = PostgresConfiguration(
+                connectionInfo: database.connectionString, readConnections: 1, writeConnections: 2)
+            change(&configuration)
+            let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                defer { pool.shutDown() }
+                return try await body(pool)
+            }
+        }
+    }
+
+    private static let sleep = Statement("test_sleep", parameters: [.text], sql: "SELECT 1 FROM pg_sleep($1::float8)")
+    private static let divide = Statement("test_divide", parameters: [.int8], sql: "SELECT 12 / $1")
+    private static let missing = Statement("test_missing", sql: "SELECT nothing FROM nowhere")
+
+    private func sleep(_ pool: PostgresPool, seconds: Double) async throws {
+        _ = try await pool.read(
+            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: FixedDeadline(milliseconds: 10_000)
+        ) { $0.rowCount }
+    }
+
+    private func divide(_ pool: PostgresPool, by divisor: Int64) async -> Result<Int64, PostgresError> {
+        do throws(PostgresError) {
+            return .success(
+                try await pool.read(
+                    BoundStatement(Self.divide, [.int8(divisor)]), deadline: FixedDeadline(milliseconds: 10_000)
+                ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 0) })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @Test("an error in a group of reads is its own, wherever in the group, and also when nothing is prepared yet")
+    func errorsTouchNobodyElse() async throws {
+        try await withPool { (pool) async throws in
+            for round in 0..<3 {
+                // The only connection is busy meanwhile, so that the next reads are sent together.
+                async let sleeping: Void = sleep(pool, seconds: 0.2)
+                let results = await withTaskGroup(of: (Int64, Result<Int64, PostgresError>).self) { group in
+                    for divisor: Int64 in [1, 2, 0, 3, 0, 0, 4, 6, 0] {
+                        group.addTask { (divisor, await divide(pool, by: divisor)) }
+                    }
+                    group.addTask {
+                        do throws(PostgresError) {
+                            return (
+                                -1,
+                                .success(
+                                    Int64(
+                                        try await pool.read(
+                                            BoundStatement(Self.missing), deadline: FixedDeadline(milliseconds: 10_000)
+                                        ) { $0.rowCount }))
+                            )
+                        } catch {
+                            return (-1, .failure(error))
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+                try await sleeping
+                #expect(results.count == 10)
+                for (divisor, result) in results {
+                    switch (divisor, result) {
+                    case (0, .failure(.refused(let message))): #expect(message.sqlState == .divisionByZero)
+                    case (-1, .failure(.refused(let message))): #expect(message.sqlState == .undefinedTable)
+                    case (1..., .success(let value)): #expect(value == 12 / divisor, "round \(round)")
+                    default: Issue.record("\(divisor): \(result)")
+                    }
+                }
+            }
+            #expect(pool.status.reads.opened == 1, "no connection was given up for it")
+        }
+    }
+
+    @Test("a read that its server ends for taking too long is timed out, and those behind it are answered")
+    func slowRead() async throws {
+        try await withPool({ $0.readTimeoutMilliseconds = 300 }) { (pool) async throws in
+            await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30) }
+            #expect(await divide(pool, by: 3) == .success(4))
+            #expect(pool.status.reads.opened == 1)
+        }
+    }
+
+    @Test("a read waits for no longer than its deadline, whatever occupies the connections")
+    func deadline() async throws {
+        try await withPool({ $0.readTimeoutMilliseconds = 1500 }) { (pool) async throws in
+            async let slow = attempt { try await sleep(pool, seconds: 30) }
+            let clock = ContinuousClock()
+            let began = clock.now
+            await #expect(throws: PostgresError.timedOut) {
+                _ = try await pool.read(
+                    BoundStatement(Self.divide, [.int8(1)]), deadline: FixedDeadline(milliseconds: 300)
+                ) { $0.rowCount }
+            }
+            #expect(began.duration(to: clock.now) < .milliseconds(1200))
+            #expect(await slow == .timedOut)
+        }
+    }
+
+    /// The error that `body` throws.
+    private func attempt(_ body: () async throws -> Void) async -> PostgresError? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return error as? PostgresError
+        }
+    }
+
+    @Test("one request more than the limit is refused at once, and when they are done there is room again")
+    func overload() async throws {
+        try await withPool({ $0.maximumRequests = 2 }) { (pool) async throws in
+            async let one: Void = sleep(pool, seconds: 0.5)
+            async let other: Void = sleep(pool, seconds: 0)
+            while pool.status.requests < 2 { await Task.yield() }
+            #expect(await divide(pool, by: 1) == .failure(.overloaded))
+            _ = try await (one, other)
+            #expect(await divide(pool, by: 1) == .success(12))
+        }
+    }
+
+    @Test("after a shutdown everything is refused, and what runs is finished")
+    func shutdown() async throws {
+        try await withPool { (pool) async throws in
+            async let running: Void = sleep(pool, seconds: 0.4)
+            while pool.status.reads.busy == 0 { await Task.yield() }
+            pool.shutDown()
+            #expect(await divide(pool, by: 1) == .failure(.shuttingDown))
+            try await running
+        }
+    }
+
+    @Test("values come back as they were sent: NULL, numbers to their ends, text with every kind of character")
+    func values() async throws {
+        let echo = Statement(
+            "test_echo", parameters: [.int8, .text, .timestamptz],
+            sql: "SELECT $1, $2, $3, $1::int4 IS NULL, CASE WHEN abs($1) < 100 THEN $1::int2 END")
+        try await withPool { (pool) async throws in
+            for (number, text, time) in [
+                (nil, nil, nil), (0, "", 0), (42, "a'b\"c\\d\u{1}\n\t€🙂\u{2028}", 1),
+                (-7, String(repeating: "ж", count: 9000), -1),
+            ] as [(Int64?, String?, Int64?)] {
+                let deadline = FixedDeadline(milliseconds: 5000)
+                let bound = BoundStatement(echo, [.int8(number), .text(text), .timestamptz(time)])
+                let row = try await pool.read(bound, deadline: deadline) { (rows) throws(ResultMismatch) in
+                    Echo(
+                        number: try rows.integer(row: 0, column: 0), text: rows.text(row: 0, column: 1),
+                        time: try rows.timestamp(row: 0, column: 2), isNull: try rows.bool(row: 0, column: 3),
+                        small: try rows.integer(row: 0, column: 4))
+                }
+                #expect(row == Echo(number: number, text: text, time: time, isNull: number == nil, small: number))
+            }
+        }
+    }
+
+    private struct Echo: Equatable {
+        let number: Int64?
+        let text: String?
+        let time: Int64?
+        let isNull: Bool?
+        let small: Int64?
+    }
+}
