@@ -3,28 +3,29 @@ import Postgres
 
 /// The list: one statement, one row per order on the page, and always at least one row if the master exists.
 ///
-/// The first row of all is returned besides the page, because it carries the total even past the last page.
+/// The first row of all is returned besides the page, because it carries the total even past the last page. One window
+/// gives the total and each row's place; the rows come in any order.
 enum ListOffersQuery {
     static let statement = ByMaster("offersd_list", parameters: [.int8, .int8, .int8]) { isMaster in
         """
-        SELECT m.id, statement_timestamp(), p.total, p.place, p.id, p.order_id, p.round_number, p.state,
-            p.category, c.name, d.name, c.timezone, p.timeslot_start_utc, p.timeslot_end_utc, p.sent_at, p.expires_at
+        SELECT m.id, statement_timestamp(), p.total, p.place, p.id, p.order_id, p.round_number, p.state, p.category,
+            p.city, p.district, p.timezone, p.timeslot_start_utc, p.timeslot_end_utc, p.sent_at, p.expires_at
         FROM masters m
         LEFT JOIN LATERAL (
-            SELECT u.*, count(*) OVER () AS total,
-                row_number() OVER (ORDER BY u.sent_at DESC, u.order_id DESC) AS place
+            SELECT u.*, count(*) OVER listed AS total, row_number() OVER listed AS place
             FROM (
                 SELECT DISTINCT ON (f.order_id) f.id, f.order_id, f.round_number, f.state, f.sent_at, f.expires_at,
-                    o.category, o.city_id, o.district_id, o.timeslot_start_utc, o.timeslot_end_utc
-                FROM offers f JOIN orders o ON o.id = f.order_id
+                    o.category, c.name AS city, d.name AS district, c.timezone, o.timeslot_start_utc,
+                    o.timeslot_end_utc
+                FROM offers f JOIN orders o ON o.id = f.order_id JOIN cities c ON c.id = o.city_id
+                LEFT JOIN districts d ON d.id = o.district_id
                 WHERE f.master_id = m.id AND \(Fragment.isLive)
                     AND o.assigned_master_id IS NULL AND o.status IN \(Fragment.listedStatuses)
                 ORDER BY f.order_id, f.id DESC) u
+            WINDOW listed AS (ORDER BY u.sent_at DESC, u.order_id DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
             ) p ON p.place = 1 OR (p.place > $2 AND p.place <= $2 + $3)
-        LEFT JOIN cities c ON c.id = p.city_id
-        LEFT JOIN districts d ON d.id = p.district_id
         WHERE \(isMaster)
-        ORDER BY p.place
         """
     }
 
@@ -35,18 +36,19 @@ enum ListOffersQuery {
     /// The page, or nil if there is no such master.
     static func decode(_ rows: borrowing QueryResult, offset: Int) throws(ResultMismatch) -> ListOffersResult? {
         guard rows.rowCount > 0 else { return nil }
-        var offers: [OfferEntry] = []
+        var offers: [(place: Int64, entry: OfferEntry)] = []
         offers.reserveCapacity(rows.rowCount)
         for row in 0..<rows.rowCount {
             // NULL: no offers at all. Not past the offset: the row that only carries the total.
             guard let place = try rows.integer(row: row, column: 3), place > Int64(offset) else { continue }
-            offers.append(try entry(rows, row: row, from: 4))
+            offers.append((place, try entry(rows, row: row, from: 4)))
         }
+        offers.sort { $0.place < $1.place }
         return ListOffersResult(
             masterId: try rows.requiredInteger(row: 0, column: 0),
             total: try rows.integer(row: 0, column: 2) ?? 0,
             asOf: Timestamp(microseconds: try rows.requiredTimestamp(row: 0, column: 1)),
-            offers: offers)
+            offers: offers.map(\.entry))
     }
 
     /// The twelve columns from offer id to expiry, as list and card have them.
