@@ -2,7 +2,7 @@
 package struct PostgresConfiguration: Sendable {
     /// A libpq connection string or URI; empty: the `PG*` variables, service file and password file alone decide.
     package var connectionInfo: String
-    /// Connections for reads. Each sends what is waiting as one pipeline.
+    /// Connections for reads, besides one for `Purpose.control`. Each sends what is waiting as one pipeline.
     package var readConnections: Int
     /// Connections for transactions. Each runs one at a time.
     package var writeConnections: Int

@@ -53,12 +53,27 @@ struct Offersctl: AsyncParsableCommand {
             let result = try await Client.withConnection(to: path()) { [method, deadline] client in
                 try await client.call(method, named: members(), deadline: .seconds(deadline))
             }
-            print(line(result))
+            // A text, as the metrics for Prometheus are, is for reading as it is.
+            if case .string(let text) = result, !json { try output(text) } else { try output(line(result) + "\n") }
         } catch {
-            if json, let error = error as? RPCError { print(line(error)) }
+            if json, let error = error as? RPCError { try output(line(error) + "\n") }
             let outcome = Outcome(error)
             StandardError.print(outcome.message)
             throw outcome.exitCode
+        }
+    }
+
+    /// Writes to standard output. A script must not take what could not be written for an empty success.
+    private func output(_ text: String) throws {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                StandardError.print("offersctl: the result cannot be written: \(String(cString: strerror(errno)))")
+                throw ExitCode(5)
+            }
         }
     }
 

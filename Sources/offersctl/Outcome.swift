@@ -17,7 +17,8 @@ struct Outcome {
         switch error {
         case let error as RPCError:
             exitCode = Self.exitCode(of: error.knownReason)
-            message = "\(error.reason): \(error.message)"
+            let path = error.detail("path").flatMap { if case .string(let path) = $0 { "\(path): " } else { nil } }
+            message = "\(error.reason): \(path ?? "")\(error.message)"
         case let error as ClientError:
             exitCode = Self.exitCode(of: error)
             message = "offersctl: \(error)"

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Foundation
 import Logging
 import OffersServer
@@ -48,7 +49,8 @@ struct Serve: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds, notifier: notifier),
+                        successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -57,6 +59,28 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw Failure(message: "\(error)")
         }
-        notifier.notify("STOPPING=1")
+    }
+}
+
+/// Holds the service to the time that a shutdown may take. What a frozen database still holds by then is abandoned: its
+/// clients are told nothing, and their connections close.
+private struct BoundedShutdown: Service {
+    private let service: OffersService
+    private let seconds: Int64
+    private let notifier: SystemdNotifier
+
+    init(of service: OffersService, seconds: Int64, notifier: SystemdNotifier) {
+        self.service = service
+        self.seconds = seconds
+        self.notifier = notifier
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await service.run()
+        } onGracefulShutdown: {
+            notifier.notify("STOPPING=1")
+            DispatchQueue.global().asyncAfter(deadline: .now() + Double(seconds) - 0.05) { _exit(0) }
+        }
     }
 }

@@ -66,6 +66,8 @@ struct Acceptor: Sendable {
                     try channel.pipeline.syncOperations.addHandler(acceptBackoff())
                 }
             }
+            // NIO listens again on the descriptor, by default with room for 128 clients that wait to be accepted.
+            .serverChannelOption(.backlog, value: Int32(SOMAXCONN))
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(

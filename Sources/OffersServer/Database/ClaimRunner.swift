@@ -87,7 +87,7 @@ struct ClaimRunner: Sendable {
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
             ]
             let bound = BoundStatement(ClaimRunner.terminate, parameters)
-            let gone = try? await pool.read(bound, deadline: deadline) { rows throws(ResultMismatch) in
+            let gone = try? await pool.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
                 try rows.bool(row: 0, column: 0) == true
             }
             // Nil: the database could not be asked, and the claim will not be run either.

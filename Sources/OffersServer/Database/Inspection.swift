@@ -41,10 +41,12 @@ struct Inspection: Sendable, Equatable {
 
     /// Looks at the database. Two statements, which read only the catalog.
     static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
-        let shortcomings = try await pool.read(BoundStatement(requirements), deadline: deadline) { rows in
+        let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
+            rows in
             decodeShortcomings(rows)
         }
-        return try await pool.read(BoundStatement(features), deadline: deadline) { rows throws(ResultMismatch) in
+        return try await pool.read(BoundStatement(features), for: .control, deadline: deadline) {
+            rows throws(ResultMismatch) in
             try decode(rows, shortcomings: shortcomings)
         }
     }

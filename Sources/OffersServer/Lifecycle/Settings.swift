@@ -74,7 +74,8 @@ package struct Settings: Sendable {
             readTimeoutMilliseconds: readDeadlineMilliseconds)
     }
 
-    /// For the wire. The connections to the database close after the sockets, within the same time.
+    /// For the wire. The connections to the database close after the sockets, within the same time. A claim that was
+    /// running already can still say OUTCOME_UNKNOWN.
     var limits: Limits {
         var limits = Limits()
         limits.maximumLineBytes = maximumLineBytes
@@ -83,7 +84,7 @@ package struct Settings: Sendable {
         limits.connectionsPerSocket = connectionsPerSocket
         limits.unsentBytes = unsentBytes
         limits.stalledOutput = .seconds(stalledOutputSeconds)
-        limits.drain = .milliseconds(drainSeconds * 1000 - 500)
+        limits.drain = .milliseconds(drainSeconds * 1000 - 100)
         return limits
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import JSONRPC
 
 /// Which sockets a service listens on (DESIGN.md section 2).
@@ -14,6 +15,10 @@ enum Sockets {
         let adopted = try SocketActivation.listeners(environment)
         guard adopted.isEmpty else { return adopted }
         guard let path = settings.socketPath ?? defaultPath(environment) else { throw NoPath() }
+        if settings.socketPath == nil, environment["RUNTIME_DIRECTORY"] == nil {
+            // Ours alone, as XDG_RUNTIME_DIR itself. If it cannot be made, binding says what is wrong.
+            mkdir(String(path.dropLast("/offers.sock".count)), 0o700)
+        }
         var listeners = [try Listener.bind(path: path, name: Settings.offersSocketName)]
         if let opsPath = settings.opsSocketPath {
             do {

@@ -9,7 +9,8 @@ struct HealthCheck: Sendable {
 
     /// Never fails: a database that cannot be asked is a result.
     func check(deadline: any Deadline) async -> HealthResult {
-        let answer = try? await pool.read(HealthQuery.bound, deadline: deadline, decode: HealthQuery.decode)
+        let answer = try? await pool.read(
+            HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }

@@ -79,7 +79,9 @@ final class ServiceMetrics: Sendable {
         let distributionMetricsFailures: Int
 
         /// The lanes with their names.
-        var lanes: [(name: String, lane: PoolStatus.Lane)] { [("reads", pool.reads), ("writes", pool.writes)] }
+        var lanes: [(name: String, lane: PoolStatus.Lane)] {
+            [("reads", pool.reads), ("writes", pool.writes), ("control", pool.control)]
+        }
 
         func encode(to writer: inout JSONWriter) {
             writer.beginObject()

@@ -76,7 +76,7 @@ enum AcceptOfferStatement {
     private static let defaultLimit = #"""
         SELECT CASE WHEN v.digits IS NOT NULL AND v.digits::bigint <= 2147483647 THEN v.digits::bigint END
         FROM settings s, LATERAL (SELECT substring(
-            btrim(s.value, E' \t\n\r\f\v') FROM '^\+?0*([0-9]{1,10})$') AS digits) v
+            btrim(s.value, E' \t\n\r\f\x0b') FROM '^\+?0*([0-9]{1,10})$') AS digits) v
         WHERE s.key = 'max_active_orders'
         """#
 

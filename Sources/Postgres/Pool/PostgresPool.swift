@@ -7,7 +7,16 @@ import Synchronization
 /// It connects, reconnects and gives up by itself while `run` runs. It knows SQL as text and nothing of its meaning.
 /// A caller that is cancelled still gets the result: what was handed over is finished or given up at its deadline.
 package final class PostgresPool: Sendable {
+    /// What a read is for.
+    package enum Purpose: Sendable {
+        /// The work of the service.
+        case work
+        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck.
+        case control
+    }
+
     private let reads: Lane<any ReadJob>
+    private let control: Lane<any ReadJob>
     private let writes: Lane<any TransactionJob>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
@@ -33,6 +42,10 @@ package final class PostgresPool: Sendable {
             Lane.Role(name: "reads", run: ReadPipeline.run, refuse: { $0.fail($1) }),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, logger: logger, onChange: notify)
+        control = Lane(
+            Lane.Role(name: "control", run: ReadPipeline.run, refuse: { $0.fail($1) }),
+            connections: 1, maximumGroup: configuration.maximumPipeline,
+            configuration: configuration, logger: logger, onChange: notify)
         let margin = configuration.lockMarginMilliseconds
         writes = Lane(
             Lane.Role(
@@ -49,10 +62,11 @@ package final class PostgresPool: Sendable {
     /// Being cancelled is being shut down. It can run once.
     package func run() async {
         reads.start()
+        control.start()
         writes.start()
         await withTaskCancellationHandler {
             for await _ in signals {
-                if reads.isStopped && writes.isStopped { return }
+                if reads.isStopped && control.isStopped && writes.isStopped { return }
                 if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
             }
         } onCancel: {
@@ -63,27 +77,36 @@ package final class PostgresPool: Sendable {
     /// Refuses what waits and everything new; what is running is finished. `run` then returns.
     package func shutDown() {
         reads.shutDown()
+        control.shutDown()
         writes.shutDown()
     }
 
     /// What the pool is doing now.
     package var status: PoolStatus {
-        PoolStatus(reads: reads.status, writes: writes.status, requests: requests.load(ordering: .relaxed))
+        PoolStatus(
+            reads: reads.status, control: control.status, writes: writes.status,
+            requests: requests.load(ordering: .relaxed))
     }
 
     /// Runs a statement that writes nothing and returns what `decode` makes of its rows.
     ///
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again, twice at the most.
     package func read<Value: Sendable>(
-        _ bound: BoundStatement, deadline: any Deadline, decode: @escaping Decoder<Value>
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline,
+        decode: @escaping Decoder<Value>
     ) async throws(PostgresError) -> Value {
+        let lane =
+            switch purpose {
+            case .work: reads
+            case .control: control
+            }
         var attempt = 1
         while true {
             do throws(PostgresError) {
                 return try await submit { continuation in
                     let awaited = Awaited(name: bound.statement.name, decode: decode, continuation: continuation)
                     let job = Read(bound: bound, deadline: deadline, awaited: awaited)
-                    reads.submit(WorkItem(deadline: deadline, job: job))
+                    lane.submit(WorkItem(deadline: deadline, job: job))
                 }
             } catch {
                 guard error.allowsAnotherRead, attempt < 3, !deadline.hasPassed(at: .now()) else { throw error }
@@ -124,8 +147,8 @@ package final class PostgresPool: Sendable {
         while someWait && !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(50))
             isTimerArmed.store(false, ordering: .relaxed)
-            let readsWait = reads.expire()
-            someWait = writes.expire() || readsWait
+            let waiting = [reads.expire(), control.expire(), writes.expire()]
+            someWait = waiting.contains(true)
         }
     }
 }
@@ -147,6 +170,7 @@ package struct PoolStatus: Sendable, Equatable {
     }
 
     package let reads: Lane
+    package let control: Lane
     package let writes: Lane
     /// The requests that wait or run.
     package let requests: Int

@@ -165,6 +165,23 @@ struct LockTests {
         }
     }
 
+    @Test("health is answered while lists are stuck behind a locked table, and says that the database is there")
+    func healthBesideStuckLists() async throws {
+        try await withService { scene, client, service in
+            try await whileLocked(scene, "LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", seconds: 1.5) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<5 { group.addTask { _ = try await client.list(scene.master) } }
+                    let stuck =
+                        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                    while try await scene.database.sql(stuck) == ["f"] {}
+                    let health = try await service.withClient { try await $0.call("health") }
+                    #expect(health["status"]?.stringValue == "ok", "\(health)")
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("another program that expires the offer in the same moment wins, and nothing is half written")
     func expiredInTheSameMoment() async throws {
         try await withService { scene, client, _ in

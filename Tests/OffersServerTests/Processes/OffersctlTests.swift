@@ -45,6 +45,11 @@ struct OffersctlTests {
             try await OffersdProcess.run(in: folder, on: "host=/nonexistent") { (process) async throws in
                 #expect(try await offersctl(process, "listOffers masterId=7 2>/dev/null") == "3\n")
                 #expect(try await offersctl(process, "health 2>/dev/null").hasSuffix("0\n"))
+                #expect(try await offersctl(process, "health 2>/dev/null >/dev/full") == "5\n")
+                let metrics = try await offersctl(process, "metrics format=prometheus")
+                #expect(metrics.hasPrefix("# HELP offersd_requests_total"))
+                let wrong = try await offersctl(process, "listOffers masterId=1 limit=0 2>&1")
+                #expect(wrong.hasPrefix("INVALID_PARAMS: limit: "))
                 let program = try BuiltProgram.path("offersctl").string
                 let other = "'\(program)' --deadline 0.3 --socket \(folder)/x health 2>/dev/null; echo $?"
                 #expect(try await process.shell(other) == "3\n")

@@ -1,0 +1,221 @@
+import Glibc
+import JSONRPC
+import Subprocess
+import Synchronization
+import TestDatabase
+import Testing
+
+@testable import offers_bot
+
+/// Telegram misbehaves; the masters hardly notice.
+@Suite(.timeLimit(.minutes(2)), .serialized)
+struct MisbehaviourTests {
+    private static let user = Stage.user
+
+    @Test("429 holds up that chat's screens only: its taps are answered, its accepts done, other chats served")
+    func tooManyRequests() async throws {
+        try await Stage.play { stage in
+            let telegram = stage.telegram
+            let order = try await stage.offer()
+            await telegram.fails(
+                "editMessageText", chat: Self.user, .error(429, "Too Many Requests: retry after 3", retryAfter: 3))
+            let start = ContinuousClock.now
+            let first = await telegram.presses("m:new", user: Self.user)
+            _ = await telegram.answer(to: first)
+            await telegram.until { $0.contains { $0.method == "(editMessageText)" } }
+            let second = await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+            await telegram.presses("m:new", user: Stage.rivalUser)
+            _ = await telegram.screen(chat: Stage.rivalUser)
+            #expect(await telegram.answer(to: second).text == "Заявка принята. Удачи в работе!")
+            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(await telegram.screen(1, chat: Self.user).text?.contains("Новые заказы") == true)
+            #expect(ContinuousClock.now - start >= .seconds(3))
+            #expect(await telegram.screen(2, chat: Self.user).text?.contains("Активный заказ #\(order)") == true)
+            await telegram.untilConfirmed()
+            #expect(await telegram.violations == [])
+        }
+    }
+
+    @Test("502, broken JSON, 500 and a slow answer when polling, answering and showing: everything arrives in the end")
+    func weather() async throws {
+        let ending = try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.fails("editMessageText", .raw(status: 502, "<html>Bad Gateway</html>"))
+            await telegram.fails("editMessageText", .raw(status: 200, "{\"ok\":tr"))
+            await telegram.fails("editMessageText", .slow(.milliseconds(300)))
+            await telegram.fails("answerCallbackQuery", .error(500, "Internal Server Error"))
+            await telegram.fails("getUpdates", .raw(status: 200, "[1"))
+            await telegram.fails("getUpdates", .raw(status: 502, ""))
+            let query = await telegram.presses("m:new", user: Self.user)
+            #expect(await telegram.answer(to: query).text == nil)
+            #expect(await telegram.screen(chat: Self.user).text == "Нет новых предложений")
+            await telegram.untilConfirmed()
+        }
+        #expect(ending.status == .exited(0))
+    }
+
+    @Test("409 is explained and polling goes on after three seconds")
+    func conflict() async throws {
+        let ending = try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.fails(
+                "getUpdates", .error(409, "Conflict: terminated by other getUpdates request; make sure only one"))
+            // Lets the poll that is under way end.
+            await telegram.writes("/start", user: Self.user)
+            await telegram.until { $0.contains { $0.method == "(getUpdates)" } }
+            await telegram.writes("/start", user: Self.user)
+            _ = await telegram.screen(2, chat: Self.user)
+            let polls = await telegram.calls.filter { $0.method.contains("getUpdates") }
+            let failed = try #require(polls.firstIndex { $0.method == "(getUpdates)" })
+            #expect(polls[failed + 1].moment - polls[failed].moment >= .seconds(3))
+        }
+        #expect(ending.errors.contains { $0.contains("another program polls with this token") })
+    }
+
+    @Test("Duplicates are handled once; not modified is fine; a screen that cannot be edited comes anew; 403 is dropped")
+    func oddities() async throws {
+        try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.presses("m:new", user: Self.user)
+            await telegram.repeatsLastUpdate()
+            _ = await telegram.screen(1, chat: Self.user)
+            await telegram.untilConfirmed()
+            await telegram.repeatsLastUpdate()
+
+            await telegram.fails("editMessageText", .error(400, "Bad Request: message is not modified: x"))
+            await telegram.presses("m:new", user: Self.user)
+            await telegram.untilConfirmed()
+            #expect(await telegram.calls.count { $0.isScreen } == 1)
+
+            await telegram.fails("editMessageText", .error(400, "Bad Request: message can't be edited"))
+            await telegram.fails("deleteMessage", .error(400, "Bad Request: message can't be deleted"))
+            await telegram.presses("m:new", user: Self.user, message: 6)
+            #expect(await telegram.screen(2, chat: Self.user).method == "sendMessage")
+            await telegram.until { $0.last?.method == "editMessageReplyMarkup" }
+
+            await telegram.fails("editMessageText", .error(403, "Forbidden: bot was blocked by the user"))
+            await telegram.presses("m:new", user: Self.user)
+            await telegram.untilConfirmed()
+            await telegram.presses("m:new", user: Self.user)
+            #expect(await telegram.screen(3, chat: Self.user).method == "editMessageText")
+            #expect(await telegram.violations == [])
+        }
+    }
+
+    @Test("SIGTERM in the middle of an accept: out in five seconds with 0, the rest confirmed, the accept not")
+    func terminated() async throws {
+        try await Stage.set { stage in
+            let telegram = stage.telegram
+            let order = try await stage.offer()
+            try await stage.withOffersd { _ in
+                try await stage.withLocked(order) { _ in
+                    let stopping = Mutex(ContinuousClock.now)
+                    let ending = try await stage.withBot { _ in
+                        await telegram.writes("/start", user: Stage.rivalUser)
+                        let query = await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+                        _ = await telegram.screen(chat: Stage.rivalUser)
+                        _ = await telegram.answer(to: query)
+                        stopping.withLock { $0 = .now }
+                    }
+                    #expect(ending.status == .exited(0))
+                    #expect(stopping.withLock { .now - $0 } < .seconds(5))
+                    #expect(await telegram.offset == telegram.lastUpdate)
+                }
+            }
+        }
+    }
+
+    @Test("--check says what is wrong with the token and with offersd")
+    func check() async throws {
+        try await Stage.set { stage in
+            func check(_ token: String) async throws -> (String, TerminationStatus) {
+                let run = try await Subprocess.run(
+                    .path(try Program.path("offers-bot")),
+                    arguments: ["telegram", "--check", "--socket", stage.socket, "--api-base", stage.telegram.base],
+                    environment: .inherit.updating(["OFFERS_BOT_TOKEN": token]),
+                    output: .string(limit: 1 << 16), error: .discarded)
+                return (run.standardOutput, run.terminationStatus)
+            }
+            let (wrong, status) = try await check("1:wrong")
+            #expect(wrong.contains("telegram: there is no bot with this token") && wrong.contains("offersd: nobody listens"))
+            #expect(status == .exited(1))
+            try await stage.withOffersd { _ in
+                let (right, status) = try await check(BotAPIDouble.token)
+                #expect(right.contains("telegram: ok, the bot is @made_up_bot\noffersd: ok"))
+                #expect(status == .exited(0))
+            }
+        }
+    }
+
+    @Test("A dialogue in the terminal, from a script")
+    func console() async throws {
+        try await Stage.set { stage in
+            let order = try await stage.offer()
+            let transcript = try await stage.withOffersd { _ in
+                let run = try await Subprocess.run(
+                    .path(try Program.path("offers-bot")),
+                    arguments: ["console", "--socket", stage.socket, "--telegram-user", "\(Self.user)"],
+                    input: .string("1\n1\n1\n1\n9\n"), output: .string(limit: 1 << 16), error: .combinedWithOutput)
+                #expect(run.terminationStatus == .exited(0))
+                return run.standardOutput
+            }
+            let rule = String(repeating: "─", count: 80)
+            #expect(
+                transcript == """
+                    Экраны бота в терминале. Введите номер кнопки, её callback_data (например,
+                    m:new) или /start; q или Ctrl-D — выход.
+                    \(rule)
+                    Здравствуйте! Здесь новые заказы: их можно посмотреть, взять или отклонить.
+
+                    [1] 🆕 Новые заказы
+                    > 1
+                    \(rule)
+                    Главное меню > Новые заказы
+                    🆕 Новые заказы
+                    Страница 1/1 • всего: 1
+
+                    #\(order) • Примерск • ⚡ Электрика • сегодня/ASAP
+
+                    [1] Открыть #\(order)
+                    [2] 🏠 Меню
+                    > 1
+                    \(rule)
+                    Заявка #\(order)
+                    📍 Адрес: Примерск, 10
+                    🗓 Слот: —
+                    🛠 Категория: ⚡ Электрика
+                    📝 Описание: A lamp flickers
+
+                    [1] ✅ Взять   [2] ✖️ Отказаться
+                    [3] ⬅️ Назад   [4] 🏠 Меню
+                    > 1
+                    » Заявка принята. Удачи в работе!
+                    \(rule)
+                    Главное меню > Активные заказы > Заказ #\(order)
+                    Активный заказ #\(order)
+                    📍 Адрес: Примерск, 10
+                    🚪 Квартира: 4
+                    💬 Комментарий: Back door
+                    🗓 Слот: —
+                    🛠 Категория: ⚡ Электрика
+                    🔁 Текущий статус: Назначено мастеру
+                    👤 Клиент: Test Client
+                    📞 Телефон: +70000000000
+
+                    A lamp flickers
+
+                    [1] ⬅️ Назад   [2] 🏠 Меню
+                    > 1
+                    \(rule)
+                    Нет новых предложений
+
+                    [1] 🔄 Обновить
+                    [2] 🏠 Меню
+                    > 9
+                    Нет такой кнопки: есть от 1 до 2.
+                    >\u{20}
+
+                    """)
+        }
+    }
+}
