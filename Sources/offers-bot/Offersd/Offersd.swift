@@ -46,6 +46,10 @@ struct Offersd: OfferCalls {
 extension Offersd {
     private typealias Instant = ContinuousClock.Instant
 
+    /// How long to wait before a repetition. The connections of a process that is killed end before its socket does: a
+    /// new one would be queued there and lost as well.
+    private static let breath: Duration = .milliseconds(100)
+
     /// A read that lost its connection is repeated once.
     private func read<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
         let end = Instant.now + readPatience
@@ -53,6 +57,7 @@ extension Offersd {
             do {
                 return try await attempt(until: end, knockingUntil: .now + knocking, call)
             } catch ClientError.connectionLost {
+                try await Task.sleep(for: Self.breath)
                 return try await attempt(until: end, knockingUntil: .now + knocking, call)
             }
         } catch ClientError.deadlineExceeded {
@@ -62,25 +67,39 @@ extension Offersd {
         }
     }
 
-    /// A write that lost its connection is repeated once, for as long as the time allows, so that a service that is
-    /// restarted in between can say what became of it. After that only an answer of the database itself counts: the
-    /// service's "nothing was done" is about the second attempt, not about the first.
+    /// A write that lost its connection is repeated once on a new one, for as long as the time allows, so that a service
+    /// that is restarted in between can say what became of it.
     private func write<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
         let end = Instant.now + patience
         do {
             return try await attempt(until: end, knockingUntil: .now + knocking, call)
         } catch ClientError.connectionLost {
+            try await Task.sleep(for: Self.breath)
+            return try await repeating(until: end, call)
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    /// The repetition. Only an answer of the database itself counts: the service's "nothing was done" is about this
+    /// attempt and not about the first, and a service that has just started says it until it has reached its database.
+    private func repeating<Result>(
+        until end: Instant, _ call: (OffersClient) async throws -> Result
+    ) async throws -> Result {
+        while true {
             do {
                 return try await attempt(until: end, knockingUntil: end, call)
             } catch let error as RPCError where error.knownReason?.origin == .domain {
                 throw CallFailure.refused(error)
+            } catch let error as RPCError
+                where error.retryable && error.knownReason != .outcomeUnknown && .now < end
+            {
+                try await Task.sleep(for: .milliseconds(50))
             } catch let cancellation as CancellationError {
                 throw cancellation
             } catch {
                 throw CallFailure.outcomeUnknown
             }
-        } catch {
-            throw Self.failure(error)
         }
     }
 

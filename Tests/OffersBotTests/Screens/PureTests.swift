@@ -49,7 +49,8 @@ struct TapTests {
         arguments: [
             ("m:menu", .menu), ("m:new", .list(page: 1)), ("m:new:3", .list(page: 3)), ("m:new:0", .list(page: 1)),
             ("m:new:card:17", .card(.init(order: 17, page: 1))), ("m:new:card:17:4", .card(.init(order: 17, page: 4))),
-            ("m:new:acc:17:x", .accept(.init(order: 17, page: 1))), ("m:new:dec:17:0", .askToDecline(.init(order: 17, page: 1))),
+            ("m:new:acc:17:x", .accept(.init(order: 17, page: 1))),
+            ("m:new:dec:17:0", .askToDecline(.init(order: 17, page: 1))),
             ("m:new:dec_yes:17:2", .decline(.init(order: 17, page: 2))),
             ("m:new:acc:99999999999999999999:2", .accept(.init(order: .max, page: 2))),
             ("m:new:acc:", .noOrder), ("m:new:acc:-1", .noOrder), ("m:new:acc", .noOrder), ("m:act", .foreign),
@@ -68,7 +69,9 @@ struct TapTests {
     @Test("What is written is read as the same")
     func roundTrip() {
         let order = Tap.OrderOnPage(order: 12, page: 3)
-        for tap in [.menu, .list(page: 1), .list(page: 7), .card(order), .accept(order), .askToDecline(order), .decline(order)]
+        for tap in [
+            .menu, .list(page: 1), .list(page: 7), .card(order), .accept(order), .askToDecline(order), .decline(order),
+        ]
             as [Tap]
         {
             #expect(Tap(data: tap.data) == tap)
@@ -81,18 +84,39 @@ struct SlotTextTests {
     @Test(
         "The text follows zone, midnight and summer time",
         arguments: [
-            ("Europe/Moscow", "2026-03-10T09:00:00Z", "2026-03-10T07:00:00Z", "2026-03-10T10:00:00Z", "сегодня 10:00-13:00"),
-            ("Asia/Yekaterinburg", "2026-03-10T09:00:00Z", "2026-03-10T20:00:00Z", "2026-03-10T21:30:00Z", "завтра 01:00-02:30"),
+            (
+                "Europe/Moscow", "2026-03-10T09:00:00Z", "2026-03-10T07:00:00Z", "2026-03-10T10:00:00Z",
+                "сегодня 10:00-13:00"
+            ),
+            (
+                "Asia/Yekaterinburg", "2026-03-10T09:00:00Z", "2026-03-10T20:00:00Z", "2026-03-10T21:30:00Z",
+                "завтра 01:00-02:30"
+            ),
             (nil, "2026-03-10T22:00:00Z", "2026-03-10T20:00:00Z", "2026-03-10T20:30:00Z", "вчера 23:00-23:30"),
             ("", "2026-03-10T09:00:00Z", "2026-03-12T07:00:00Z", "2026-03-12T10:00:00Z", "12.03 10:00-13:00"),
             ("  ", "2026-03-10T09:00:00Z", "2026-03-10T07:00:00Z", nil, "сегодня 10:00"),
             ("No/Such_Zone", "2026-03-10T09:00:00Z", "2026-03-10T07:00:00Z", nil, "сегодня 07:00"),
             ("/etc/localtime", "2026-03-10T09:00:00Z", nil, "2026-03-10T07:05:00Z", "сегодня 07:05"),
-            ("Europe/Moscow", "2026-03-10T09:00:00Z", "2026-03-10T19:00:00Z", "2026-03-11T05:00:00Z", "сегодня 22:00 – завтра 08:00"),
-            ("Europe/Moscow", "2026-03-10T09:00:00Z", "2025-12-31T20:00:00Z", "2025-12-31T21:00:00Z", "31.12 23:00 – 01.01 00:00"),
-            ("Europe/Berlin", "2026-03-28T22:30:00Z", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "завтра 01:30-03:30"),
-            ("Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "сегодня 02:30-02:30"),
-            ("America/New_York", "2026-03-08T12:00:00Z", "2026-03-08T06:59:00Z", "2026-03-08T07:00:00Z", "сегодня 01:59-03:00"),
+            (
+                "Europe/Moscow", "2026-03-10T09:00:00Z", "2026-03-10T19:00:00Z", "2026-03-11T05:00:00Z",
+                "сегодня 22:00 – завтра 08:00"
+            ),
+            (
+                "Europe/Moscow", "2026-03-10T09:00:00Z", "2025-12-31T20:00:00Z", "2025-12-31T21:00:00Z",
+                "31.12 23:00 – 01.01 00:00"
+            ),
+            (
+                "Europe/Berlin", "2026-03-28T22:30:00Z", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z",
+                "завтра 01:30-03:30"
+            ),
+            (
+                "Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z",
+                "сегодня 02:30-02:30"
+            ),
+            (
+                "America/New_York", "2026-03-08T12:00:00Z", "2026-03-08T06:59:00Z", "2026-03-08T07:00:00Z",
+                "сегодня 01:59-03:00"
+            ),
             ("Asia/Kathmandu", "2026-03-10T09:00:00Z", "2026-03-10T18:15:00Z", nil, "завтра 00:00"),
             ("Europe/Moscow", "2026-03-10T09:00:00Z", nil, nil, nil),
         ] as [(String?, String, String?, String?, String?)])
@@ -116,7 +140,8 @@ struct VerdictTests {
             Verdict(.refused(RPCError(code: 1999, reason: "NEW", message: "")))
                 == .tryAgain("⚠️ Внутренняя ошибка сервиса. Повторите или сообщите в поддержку."))
         #expect(
-            Verdict(.outcomeUnknown) == .tryAgain("❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно."))
+            Verdict(.outcomeUnknown) == .tryAgain("❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно.")
+        )
         #expect(
             Verdict(.unreachable) == .tryAgain("🔄 Сервис перезапускается. Повторите через несколько секунд."))
     }
@@ -140,7 +165,9 @@ struct DialogueTests {
     func width() {
         let text = String(repeating: "Ж🚰", count: 100) + " слово " + String(repeating: "слово ", count: 40)
         for line in Columns.wrap(text) { #expect(Columns.width(line) <= 80) }
-        #expect(Columns.wrap("a  b\n\nc", to: 3) == ["a ", "b", "", "c"] || Columns.wrap("a  b\n\nc", to: 4) == ["a  b", "", "c"])
+        #expect(
+            Columns.wrap("a  b\n\nc", to: 3) == ["a ", "b", "", "c"]
+                || Columns.wrap("a  b\n\nc", to: 4) == ["a  b", "", "c"])
     }
 }
 

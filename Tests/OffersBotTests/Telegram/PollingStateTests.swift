@@ -64,13 +64,22 @@ struct BotErrorTests {
     @Test(
         "Answers that are none say what is wrong",
         arguments: [
-            (429, nil, #"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":7}}"#, .tooManyRequests(retryAfter: 7)),
+            (
+                429, nil, #"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":7}}"#,
+                .tooManyRequests(retryAfter: 7)
+            ),
             (429, "9", "<html>", .tooManyRequests(retryAfter: 9)),
             (409, nil, #"{"ok":false,"error_code":409,"description":"Conflict"}"#, .conflict),
             (401, nil, #"{"ok":false,"error_code":401,"description":"Unauthorized"}"#, .unauthorized),
             (403, nil, #"{"ok":false,"error_code":403,"description":"Forbidden"}"#, .forbidden),
-            (400, nil, #"{"ok":false,"error_code":400,"description":"Bad Request: message is not modified: x"}"#, .refused(.notModified)),
-            (400, nil, #"{"ok":false,"error_code":400,"description":"Bad Request: query is too old and x"}"#, .refused(.queryTooOld)),
+            (
+                400, nil, #"{"ok":false,"error_code":400,"description":"Bad Request: message is not modified: x"}"#,
+                .refused(.notModified)
+            ),
+            (
+                400, nil, #"{"ok":false,"error_code":400,"description":"Bad Request: query is too old and x"}"#,
+                .refused(.queryTooOld)
+            ),
             (400, nil, #"{"ok":false,"error_code":400,"description":"Bad Request: huh"}"#, .refused(.other)),
             (502, nil, "<html>", .unavailable(status: 502)), (200, nil, "{\"ok\":tr", .unintelligible),
             (200, nil, "[]", .unintelligible),

@@ -72,7 +72,8 @@ struct MisbehaviourTests {
         #expect(ending.errors.contains { $0.contains("another program polls with this token") })
     }
 
-    @Test("Duplicates are handled once; not modified is fine; a screen that cannot be edited comes anew; 403 is dropped")
+    @Test(
+        "Duplicates are handled once; not modified is fine; a screen that cannot be edited comes anew; 403 is dropped")
     func oddities() async throws {
         try await Stage.play { stage in
             let telegram = stage.telegram
@@ -128,7 +129,7 @@ struct MisbehaviourTests {
     @Test("--check says what is wrong with the token and with offersd")
     func check() async throws {
         try await Stage.set { stage in
-            func check(_ token: String) async throws -> (String, TerminationStatus) {
+            @Sendable func check(_ token: String) async throws -> (String, TerminationStatus) {
                 let run = try await Subprocess.run(
                     .path(try Program.path("offers-bot")),
                     arguments: ["telegram", "--check", "--socket", stage.socket, "--api-base", stage.telegram.base],
@@ -137,7 +138,9 @@ struct MisbehaviourTests {
                 return (run.standardOutput, run.terminationStatus)
             }
             let (wrong, status) = try await check("1:wrong")
-            #expect(wrong.contains("telegram: there is no bot with this token") && wrong.contains("offersd: nobody listens"))
+            #expect(
+                wrong.contains("telegram: there is no bot with this token") && wrong.contains("offersd: nobody listens")
+            )
             #expect(status == .exited(1))
             try await stage.withOffersd { _ in
                 let (right, status) = try await check(BotAPIDouble.token)

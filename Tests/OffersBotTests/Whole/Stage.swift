@@ -86,14 +86,16 @@ struct Stage: Sendable {
 
 extension Stage {
     /// Locks an order's row from another session until `body` has ended or calls what it is given.
-    func withLocked(_ order: Int, _ body: @Sendable (@escaping @Sendable () -> Void) async throws -> Void) async throws {
+    func withLocked(_ order: Int, _ body: @Sendable (@escaping @Sendable () -> Void) async throws -> Void) async throws
+    {
         let release = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in
             let name = "lock-\(order)"
             group.addTask {
                 // Ended by pg_terminate_backend below, which psql calls an error.
                 _ = try? await database.sql(
-                    "SET application_name = '\(name)'; BEGIN; SELECT id FROM orders WHERE id = \(order) FOR UPDATE; SELECT pg_sleep(60);")
+                    "SET application_name = '\(name)'; BEGIN; SELECT id FROM orders WHERE id = \(order) FOR UPDATE; SELECT pg_sleep(60);"
+                )
             }
             group.addTask {
                 try await release.wait()

@@ -119,7 +119,8 @@ struct WholeWayTests {
             #expect(await tap("m:new:dec_yes:\(unwanted):1").0 == "Предложение скрыто.")
             #expect(await tap("m:new:acc:\(unwanted)").0 == "❌ Вы уже отклонили этот заказ")
 
-            try await stage.database.sql("UPDATE offers SET expires_at = now() - interval '1 s' WHERE order_id = \(other)")
+            try await stage.database.sql(
+                "UPDATE offers SET expires_at = now() - interval '1 s' WHERE order_id = \(other)")
             #expect(
                 await tap("m:new:acc:\(other)")
                     == ("⏰ Время истекло. Заказ ушёл другим мастерам.", "Нет новых предложений"))
@@ -131,7 +132,8 @@ struct WholeWayTests {
                 await tap("m:new:acc:\(last)", user: Stage.rivalUser, changes: false).0
                     == "Достигнут лимит активных заказов. Завершите текущие, чтобы брать новые.")
             try await stage.database.sql(
-                "UPDATE masters SET is_blocked = true, blocked_reason = '<b>' || repeat('я', 500) WHERE id = \(stage.master)")
+                "UPDATE masters SET is_blocked = true, blocked_reason = '<b>' || repeat('я', 500) WHERE id = \(stage.master)"
+            )
             let blocked = await tap("m:new:acc:\(last)", changes: false).0
             #expect(blocked?.hasPrefix("⛔️ Ваш аккаунт заблокирован.\n\nПричина: <b>яя") == true)
             #expect(blocked?.hasSuffix("я…\n\nОбратитесь в поддержку для разблокировки.") == true)
@@ -185,7 +187,8 @@ struct WholeWayTests {
             }
             #expect(ending.status == .exited(0))
             try #expect(
-                await stage.database.sql("SELECT count(*) FROM order_status_history WHERE order_id = \(order)") == ["1"])
+                await stage.database.sql("SELECT count(*) FROM order_status_history WHERE order_id = \(order)") == ["1"]
+            )
         }
     }
 
