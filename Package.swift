@@ -15,11 +15,14 @@ if Context.environment["OFFERSD_WARNINGS_AS_ERRORS"] != nil {
 }
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -30,6 +33,7 @@ let package = Package(
     products: [
         .executable(name: "offersd", targets: ["offersd"]),
         .executable(name: "offers-demo", targets: ["offers-demo"]),
+        .executable(name: "offers-bot", targets: ["offers-bot"]),
         .executable(name: "offersctl", targets: ["offersctl"]),
     ],
     dependencies: [
@@ -39,6 +43,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
@@ -91,6 +97,19 @@ let package = Package(
         .executableTarget(
             name: "offersd",
             dependencies: ["OffersServer", argumentParser, lifecycle, logging, signals],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "offers-bot",
+            dependencies: [
+                "Offers", "JSONRPC", argumentParser, asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+                signals,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OffersBotTests",
+            dependencies: [
+                "offers-bot", "Offers", "JSONRPC", "TestDatabase", hummingbird, logging, nioCore, subprocess, system,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "offersctl", dependencies: ["Offers", "JSONRPC", argumentParser, nioCore], swiftSettings: settings),
