@@ -18,27 +18,18 @@ struct LockTests {
         }
     }
 
-    /// Holds a lock while `body` runs; then rolls back, or commits `change`.
-    private func whileLocked(
-        _ scene: Scene, _ lock: String, then change: String? = nil, seconds: Double, _ body: () async throws -> Void
-    ) async throws {
-        let database = scene.database
-        async let holding = database.sql(
-            "BEGIN; \(lock); SELECT pg_sleep(\(seconds)); \(change.map { "\($0); COMMIT" } ?? "ROLLBACK")")
-        while try await database.sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
-            != ["1"]
-        {}
-        try await body()
-        _ = try await holding
-    }
+    private func lockOf(_ order: Int) -> String { "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE" }
 
     @Test("a foreign lock that is rolled back gives a wait and then success")
     func waitsThenSucceeds() async throws {
         try await withService { scene, client, _ in
             let order = try await scene.offeredOrder()
-            try await whileLocked(scene, "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE", seconds: 0.5) {
-                let answer = try await client.accept(order, by: scene.master)
+            try await HeldLock.hold(lockOf(order), in: scene.database) { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    try await lock.release()
+                }
                 #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
             }
         }
@@ -48,12 +39,14 @@ struct LockTests {
     func waitsThenTaken() async throws {
         try await withService { scene, client, _ in
             let order = try await scene.offeredOrder()
-            try await whileLocked(
-                scene, "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE",
-                then: "UPDATE orders SET assigned_master_id = \(scene.rival), status = 'ASSIGNED' WHERE id = \(order)",
-                seconds: 0.5
-            ) {
-                let answer = try await client.accept(order, by: scene.master)
+            let assign =
+                "UPDATE orders SET assigned_master_id = \(scene.rival), status = 'ASSIGNED' WHERE id = \(order)"
+            try await HeldLock.hold(lockOf(order), in: scene.database, then: assign) { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    try await lock.release()
+                }
                 #expect(answer.reason == "ORDER_TAKEN", "\(answer)")
             }
         }
@@ -63,9 +56,34 @@ struct LockTests {
     func expiresDuringWait() async throws {
         try await withService { scene, client, _ in
             let order = try await scene.order()
-            try await scene.offer(order) { $0.expiresAt = "clock_timestamp() + interval '400 ms'" }
-            try await whileLocked(scene, "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE", seconds: 0.8) {
-                let answer = try await client.accept(order, by: scene.master)
+            try await scene.offer(order)
+            try await HeldLock.hold(lockOf(order), in: scene.database) { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    // The accept has begun; its offer ends now.
+                    try await scene.database.sql(
+                        "UPDATE offers SET expires_at = clock_timestamp() WHERE order_id = \(order)")
+                    try await lock.release()
+                }
+                #expect(answer.reason == "OFFER_EXPIRED", "\(answer)")
+            }
+        }
+    }
+
+    @Test("an offer that was going to run out is expired by the clock at the decision, not at the beginning")
+    func clockOfTheDecision() async throws {
+        try await withService { scene, client, _ in
+            let order = try await scene.order()
+            try await scene.offer(order) { $0.expiresAt = "clock_timestamp() + interval '2 s'" }
+            try await HeldLock.hold(lockOf(order), in: scene.database) { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    try await lock.until(
+                        "SELECT clock_timestamp() > expires_at FROM offers WHERE order_id = \(order)")
+                    try await lock.release()
+                }
                 #expect(answer.reason == "OFFER_EXPIRED", "\(answer)")
             }
         }
@@ -76,17 +94,17 @@ struct LockTests {
         arguments: [
             "SELECT 1 FROM orders FOR UPDATE", "SELECT 1 FROM masters FOR UPDATE", "SELECT 1 FROM offers FOR UPDATE",
         ])
-    func timesOut(lock: String) async throws {
+    func timesOut(statement: String) async throws {
         try await withService({ $0.writeDeadlineMilliseconds = 1500 }) { scene, client, _ in
             let order = try await scene.offeredOrder()
             let before = try await scene.rows()
             let clock = ContinuousClock()
-            try await whileLocked(scene, lock, seconds: 3.5) {
+            try await HeldLock.hold(statement, in: scene.database) { lock in
                 let began = clock.now
                 let answer = try await client.accept(order, by: scene.master)
                 let took = began.duration(to: clock.now)
                 #expect(answer.reason == "TIMED_OUT", "\(answer)")
-                #expect(took > .milliseconds(900) && took < .milliseconds(2400), "\(took)")
+                #expect(took > .milliseconds(900) && took < .milliseconds(2500), "\(took)")
                 let rows = try await scene.rows()
                 #expect(rows == before)
             }
@@ -97,49 +115,50 @@ struct LockTests {
 
     @Test("the time for both locks together is bounded, not for each")
     func sumOfWaits() async throws {
-        try await withService({ $0.writeDeadlineMilliseconds = 1500 }) { scene, client, _ in
+        try await withService({ $0.writeDeadlineMilliseconds = 2500 }) { scene, client, _ in
             let order = try await scene.offeredOrder()
+            let lockOfMaster = "SELECT 1 FROM masters WHERE id = \(scene.master) FOR UPDATE"
             let clock = ContinuousClock()
-            let lock = "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE"
-            try await whileLocked(scene, lock, seconds: 2.5) {
-                async let master = scene.database.sql(
-                    "BEGIN; SELECT 1 FROM masters WHERE id = \(scene.master) FOR UPDATE; SELECT pg_sleep(0.7); COMMIT")
-                while try await scene.database.sql(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-                )
-                    != ["2"]
-                {}
-                let began = clock.now
-                let answer = try await client.accept(order, by: scene.master)
-                let took = began.duration(to: clock.now)
-                #expect(answer.reason == "TIMED_OUT", "\(answer)")
-                #expect(took < .milliseconds(1600), "\(took)")
-                _ = try await master
+            try await HeldLock.hold(lockOf(order), in: scene.database) { lockOfOrder in
+                try await HeldLock.hold(lockOfMaster, in: scene.database) { lock in
+                    let began = clock.now
+                    let answer = try await lock.answer {
+                        try await client.accept(order, by: scene.master)
+                    } meanwhile: {
+                        // Most of the two seconds that the locks may take together.
+                        try await Task.sleep(until: began.advanced(by: .milliseconds(1400)), clock: clock)
+                        try await lock.release()
+                    }
+                    let took = began.duration(to: clock.now)
+                    #expect(answer.reason == "TIMED_OUT", "\(answer)")
+                    #expect(took < .milliseconds(3200), "\(took); counted anew it would be more than 3.4 s")
+                }
             }
         }
     }
 
     @Test("claims that wait for a hot order leave the connections to others, and lists wait for nobody")
     func hotOrder() async throws {
-        try await withService({ $0.writeConnections = 2 }) { scene, client, service in
+        try await withService({
+            $0.writeConnections = 2
+            $0.writeDeadlineMilliseconds = 20_000
+        }) { scene, client, service in
             let hot = try await scene.order()
             let masters = try await scene.database.insert((0..<10).map { _ in MasterRow() })
             try await scene.database.insert(masters.map { OfferRow(orderID: hot, masterID: $0) })
             let other = try await scene.offeredOrder()
-            let clock = ContinuousClock()
-            try await whileLocked(scene, "SELECT 1 FROM orders WHERE id = \(hot) FOR UPDATE", seconds: 3) {
+            try await HeldLock.hold(lockOf(hot), in: scene.database) { lock in
                 try await withThrowingTaskGroup { group in
                     for master in masters {
                         // A connection each: on one connection a write waits for the one before it.
                         group.addTask { try await service.withClient { try await $0.accept(hot, by: master) } }
                     }
-                    let waiting =
-                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-                    while try await scene.database.sql(waiting) == ["0"] {}
-                    let began = clock.now
+                    try await lock.isWaitedFor()
+                    // The lock is still held when these are answered.
                     #expect(try await client.listedOrders(scene.master) == [other])
-                    #expect(try await client.accept(other, by: scene.master).result != nil)
-                    #expect(began.duration(to: clock.now) < .milliseconds(2000))
+                    let answer = try await client.accept(other, by: scene.master)
+                    #expect(answer.result != nil, "\(answer)")
+                    try await lock.release()
                     let answers = try await group.reduce(into: []) { $0.append($1) }
                     #expect(answers.count { $0.result != nil } == 1)
                     #expect(answers.count { $0.reason == "ORDER_TAKEN" } == 9)
@@ -150,16 +169,14 @@ struct LockTests {
 
     @Test("a list that the database does not answer is TIMED_OUT at its deadline")
     func listTimesOut() async throws {
-        try await withService({
-            $0.readDeadlineMilliseconds = 500
-        }) { scene, client, _ in
+        try await withService({ $0.readDeadlineMilliseconds = 500 }) { scene, client, _ in
             let clock = ContinuousClock()
-            try await whileLocked(scene, "LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", seconds: 2.5) {
+            try await HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: scene.database) { _ in
                 let began = clock.now
                 let answer = try await client.list(scene.master)
                 #expect(answer.reason == "TIMED_OUT", "\(answer)")
                 let took = began.duration(to: clock.now)
-                #expect(took > .milliseconds(450) && took < .milliseconds(1500), "\(took)")
+                #expect(took > .milliseconds(450) && took < .milliseconds(2000), "\(took)")
             }
             #expect(try await client.list(scene.master).result != nil)
         }
@@ -167,15 +184,14 @@ struct LockTests {
 
     @Test("health is answered while lists are stuck behind a locked table, and says that the database is there")
     func healthBesideStuckLists() async throws {
-        try await withService { scene, client, service in
-            try await whileLocked(scene, "LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", seconds: 1.5) {
+        try await withService({ $0.readDeadlineMilliseconds = 20_000 }) { scene, client, service in
+            try await HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: scene.database) { lock in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<5 { group.addTask { _ = try await client.list(scene.master) } }
-                    let stuck =
-                        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-                    while try await scene.database.sql(stuck) == ["f"] {}
+                    try await lock.isWaitedFor()
                     let health = try await service.withClient { try await $0.call("health") }
                     #expect(health["status"]?.stringValue == "ok", "\(health)")
+                    try await lock.release()
                     try await group.waitForAll()
                 }
             }
@@ -186,12 +202,15 @@ struct LockTests {
     func expiredInTheSameMoment() async throws {
         try await withService { scene, client, _ in
             let order = try await scene.offeredOrder(toRival: true)
-            try await whileLocked(
-                scene,
-                "UPDATE offers SET state = 'EXPIRED', responded_at = now() WHERE order_id = \(order) AND master_id = \(scene.master)",
-                then: "SELECT 1", seconds: 0.5
-            ) {
-                let answer = try await client.accept(order, by: scene.master)
+            let expire =
+                "UPDATE offers SET state = 'EXPIRED', responded_at = now() "
+                + "WHERE order_id = \(order) AND master_id = \(scene.master)"
+            try await HeldLock.hold(expire, in: scene.database, then: "SELECT 1") { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    try await lock.release()
+                }
                 #expect(answer.reason == "OFFER_EXPIRED", "\(answer)")
             }
             let rows = try await scene.database.sql(

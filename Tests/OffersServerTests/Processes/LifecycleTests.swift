@@ -66,26 +66,23 @@ struct LifecycleTests {
             try await OffersdProcess.withFolder { (folder) async throws in
                 let ending = try await OffersdProcess.run(in: folder, on: database.connectionString) {
                     (process) async throws in
-                    async let lock = database.sql(
-                        "BEGIN; SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE; SELECT pg_sleep(1.5); ROLLBACK")
                     let accept =
                         #"{"jsonrpc":"2.0","id":1,"method":"acceptOffer","params":[\#(scene.master),\#(order)]}"#
                     let list = #"{"jsonrpc":"2.0","id":2,"method":"listOffers","params":[\#(scene.master)]}"#
-                    // The client does not end its side: it is the server that closes.
-                    async let replies = process.shell(
-                        "cd \(folder) && mkfifo in && exec 3<>in && echo '\(accept)' >&3 && echo '\(list)' >&3 && "
-                            + "socat - UNIX-CONNECT:$S <in")
-                    while try await database.sql(
-                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-                    )
-                        != ["1"]
-                    {}
-                    process.send(SIGTERM)
-                    let lines = try await replies.split(separator: "\n")
-                    #expect(lines.count == 2, "\(lines)")
-                    #expect(lines.first?.contains("\"alreadyAccepted\":false") == true, "\(lines)")
-                    #expect(lines.last?.contains("\"total\":0") == true, "\(lines)")
-                    _ = try await lock
+                    let foreign = "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE"
+                    try await HeldLock.hold(foreign, in: database) { lock in
+                        // The client does not end its side: it is the server that closes.
+                        async let replies = process.shell(
+                            "cd \(folder) && mkfifo in && exec 3<>in && echo '\(accept)' >&3 && "
+                                + "echo '\(list)' >&3 && socat - UNIX-CONNECT:$S <in")
+                        try await lock.isWaitedFor()
+                        process.send(SIGTERM)
+                        try await lock.release()
+                        let lines = try await replies.split(separator: "\n")
+                        #expect(lines.count == 2, "\(lines)")
+                        #expect(lines.first?.contains("\"alreadyAccepted\":false") == true, "\(lines)")
+                        #expect(lines.last?.contains("\"total\":0") == true, "\(lines)")
+                    }
                 }
                 #expect(ending.status == .exited(0))
             }
