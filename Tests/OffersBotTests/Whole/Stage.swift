@@ -100,10 +100,11 @@ extension Stage {
             group.addTask {
                 try await release.wait()
                 try await database.sql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'")
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                        + "AND application_name = '\(name)'")
             }
             while try await database.sql(
-                "SELECT 1 FROM pg_stat_activity WHERE application_name = '\(name)' AND query LIKE '%pg_sleep%' AND wait_event = 'PgSleep'"
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = '\(name)' AND query LIKE '%pg_sleep%' AND wait_event = 'PgSleep'"
             ).isEmpty {}
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body { release.open() }) } catch { outcome = .failure(error) }
