@@ -7,7 +7,8 @@ import Testing
 @Suite("PostgresPool", .timeLimit(.minutes(5)))
 struct PoolTests {
     private func withPool<Value: Sendable>(
-        _ change: (inout PostgresConfiguration) -> Void = { _ in }, _ body: (PostgresPool) async throws -> Value
+        _ change: (inout PostgresConfiguration) -> Void = { _ in },
+        _ body: (PostgresPool, TestDatabase) async throws -> Value
     ) async throws -> Value {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             var configuration = PostgresConfiguration(
@@ -17,13 +18,36 @@ struct PoolTests {
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 defer { pool.shutDown() }
-                return try await body(pool)
+                return try await body(pool, database)
             }
         }
     }
 
     private static let sleep = Statement("test_sleep", parameters: [.text], sql: "SELECT 1 FROM pg_sleep($1::float8)")
     private static let divide = Statement("test_divide", parameters: [.int8], sql: "SELECT 12 / $1")
+    /// Runs until the test says that it may end, however long that takes.
+    private static let held = Statement("test_held", sql: "SELECT held()")
+
+    private func prepareHeld(_ database: TestDatabase) async throws {
+        try await database.sql(
+            """
+            CREATE TABLE released ();
+            CREATE FUNCTION held() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                RETURN 1;
+            END $$
+            """)
+    }
+
+    private func hold(_ pool: PostgresPool) async throws {
+        let deadline = FixedDeadline(milliseconds: 100_000)
+        _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
+    }
+
+    private func release(_ database: TestDatabase) async throws {
+        try await database.sql("INSERT INTO released DEFAULT VALUES")
+    }
+
     private static let missing = Statement("test_missing", sql: "SELECT nothing FROM nowhere")
 
     private func sleep(_ pool: PostgresPool, seconds: Double) async throws {
@@ -45,7 +69,7 @@ struct PoolTests {
 
     @Test("an error in a group of reads is its own, wherever in the group, and also when nothing is prepared yet")
     func errorsTouchNobodyElse() async throws {
-        try await withPool { (pool) async throws in
+        try await withPool { (pool, _) async throws in
             for round in 0..<3 {
                 // The only connection is busy meanwhile, so that the next reads are sent together.
                 async let sleeping: Void = sleep(pool, seconds: 0.2)
@@ -86,7 +110,7 @@ struct PoolTests {
 
     @Test("a read that its server ends for taking too long is timed out, and those behind it are answered")
     func slowRead() async throws {
-        try await withPool({ $0.readTimeoutMilliseconds = 300 }) { (pool) async throws in
+        try await withPool({ $0.readTimeoutMilliseconds = 300 }) { (pool, _) async throws in
             await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30) }
             #expect(await divide(pool, by: 3) == .success(4))
             #expect(pool.status.reads.opened == 1)
@@ -95,8 +119,9 @@ struct PoolTests {
 
     @Test("a read waits for no longer than its deadline, whatever occupies the connections")
     func deadline() async throws {
-        try await withPool({ $0.readTimeoutMilliseconds = 5000 }) { (pool) async throws in
-            async let slow = attempt { try await sleep(pool, seconds: 30) }
+        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            async let held: Void = hold(pool)
             while pool.status.reads.busy == 0 { await Task.yield() }
             await #expect(throws: PostgresError.timedOut) {
                 _ = try await pool.read(
@@ -104,27 +129,23 @@ struct PoolTests {
                 ) { $0.rowCount }
             }
             #expect(pool.status.reads.busy == 1, "it did not wait for the other one to end")
-            #expect(await slow == .timedOut)
-        }
-    }
-
-    /// The error that `body` throws.
-    private func attempt(_ body: () async throws -> Void) async -> PostgresError? {
-        do {
-            try await body()
-            return nil
-        } catch {
-            return error as? PostgresError
+            try await release(database)
+            try await held
         }
     }
 
     @Test("one request more than the limit is refused at once, and when they are done there is room again")
     func overload() async throws {
-        try await withPool({ $0.maximumRequests = 2 }) { (pool) async throws in
-            async let one: Void = sleep(pool, seconds: 0.5)
-            async let other: Void = sleep(pool, seconds: 0)
+        try await withPool({
+            $0.maximumRequests = 2
+            $0.readTimeoutMilliseconds = 100_000
+        }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            async let one: Void = hold(pool)
+            async let other: Void = hold(pool)
             while pool.status.requests < 2 { await Task.yield() }
             #expect(await divide(pool, by: 1) == .failure(.overloaded))
+            try await release(database)
             _ = try await (one, other)
             #expect(await divide(pool, by: 1) == .success(12))
         }
@@ -132,11 +153,13 @@ struct PoolTests {
 
     @Test("after a shutdown everything is refused, and what runs is finished")
     func shutdown() async throws {
-        try await withPool { (pool) async throws in
-            async let running: Void = sleep(pool, seconds: 0.4)
+        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            async let running: Void = hold(pool)
             while pool.status.reads.busy == 0 { await Task.yield() }
             pool.shutDown()
             #expect(await divide(pool, by: 1) == .failure(.shuttingDown))
+            try await release(database)
             try await running
         }
     }
@@ -146,7 +169,7 @@ struct PoolTests {
         let echo = Statement(
             "test_echo", parameters: [.int8, .text, .timestamptz],
             sql: "SELECT $1, $2, $3, $1::int4 IS NULL, CASE WHEN abs($1) < 100 THEN $1::int2 END")
-        try await withPool { (pool) async throws in
+        try await withPool { (pool, _) async throws in
             for (number, text, time) in [
                 (nil, nil, nil), (0, "", 0), (42, "a'b\"c\\d\u{1}\n\t€🙂\u{2028}", 1),
                 (-7, String(repeating: "ж", count: 9000), -1),
