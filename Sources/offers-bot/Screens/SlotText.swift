@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Offers
 
 /// A slot as masters read it, in the zone of the order's city: `завтра 10:00-13:00`.
@@ -37,8 +38,13 @@ struct SlotText {
 
     private static func zone(_ name: String?) -> TimeZone {
         guard let name, !name.allSatisfy(\.isWhitespace) else { return TimeZone(identifier: "Europe/Moscow") ?? .gmt }
+        // Foundation also knows abbreviations and forms such as GMT+3, which are in no time zone database.
+        guard !isDatabaseKnown || access("\(database)/\(name)", R_OK) == 0 else { return .gmt }
         return TimeZone(identifier: name) ?? .gmt
     }
+
+    private static let database = "/usr/share/zoneinfo"
+    private static let isDatabaseKnown = access(database, R_OK) == 0
 }
 
 /// A moment by the clock and calendar of a zone.

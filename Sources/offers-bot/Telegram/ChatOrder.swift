@@ -16,16 +16,18 @@ final class ChatOrder: Sendable {
     }
 
     fileprivate func ended(_ turn: Turn) {
+        if let before = turn.before { before.opens(turn.gate) } else { turn.gate.open() }
         last.withLock { last in
-            if last[turn.chat] === turn.gate { last[turn.chat] = nil }
+            // With the last turn of a chat nothing is left to wait for.
+            if last[turn.chat]?.isOpen == true { last[turn.chat] = nil }
         }
-        turn.gate.open()
     }
 
     /// A place in the row of a chat.
     struct Turn: Sendable {
         fileprivate let chat: Int64
-        fileprivate let before: Gate?
+        /// Opens when every earlier turn has ended; nil if there is none.
+        let before: Gate?
         fileprivate let gate: Gate
         fileprivate let order: ChatOrder
 
@@ -36,7 +38,7 @@ final class ChatOrder: Sendable {
             try await before?.wait()
         }
 
-        /// Lets the next one through. More than once is as good as once.
+        /// Lets the next one through, once the earlier ones have ended too. More than once is as good as once.
         func end() {
             order.ended(self)
         }

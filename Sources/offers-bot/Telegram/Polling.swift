@@ -13,9 +13,10 @@ final class Polling: Sendable {
     /// See ``PollingState/offset``.
     var offset: Int64? { state.withLock { $0.updates.offset } }
 
-    /// See ``PollingState/received(_:)``.
+    /// See ``PollingState/received(_:at:)``.
     func received(_ ids: [Int64]) -> Set<Int64> {
-        state.withLock { Set($0.updates.received(ids)) }
+        let now = ContinuousClock.now
+        return state.withLock { Set($0.updates.received(ids, at: now)) }
     }
 
     /// See ``PollingState/waits(_:)``.
@@ -42,12 +43,6 @@ final class Polling: Sendable {
             state.finishing = gate
             return gate
         }
-        guard let gate else { return }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await gate.wait() }
-            group.addTask { try await Task.sleep(for: limit) }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
+        _ = try await gate?.opens(within: limit)
     }
 }

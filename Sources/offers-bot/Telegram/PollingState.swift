@@ -2,14 +2,21 @@
 ///
 /// Telegram forgets updates before the offset, so the offset stays at the oldest one that is unfinished: if this process
 /// dies, it comes again. Until it is finished every answer begins with it, and what is known is skipped.
+///
+/// An answer holds at most ``batch`` updates from the offset on. When it is full and all of them are known, the oldest
+/// one shuts out everybody else, and the offset has to go past some that are unfinished ("crowded", see ``offset``).
 struct PollingState {
     /// Updates per request; the most that Telegram gives (Bot API, getUpdates).
     static let batch = 100
+    /// How long the others wait for a call to end before the offset goes past it.
+    static let patience: Duration = .seconds(1)
+    /// How many may be in hand before the offset goes past no more of them: what comes then waits at Telegram.
+    static let mostInHand = 1000
     /// How many finished updates are remembered, in case one comes again.
     private static let memory = 1000
 
     private var unfinished: Set<Int64> = []
-    /// Unfinished, but with nothing left to do except to wait for Telegram to take a screen.
+    /// Unfinished, but with nothing left to do except to wait for Telegram to take a toast or a screen.
     private var waiting: Set<Int64> = []
     private var finished: Set<Int64> = []
     /// The finished ones in order of their end, to forget the oldest.
@@ -17,14 +24,22 @@ struct PollingState {
     /// The highest id of the last answer with something new in it. Not the highest of all: after a quiet week ids may
     /// begin anywhere (Bot API, `Update.update_id`).
     private var highest: Int64?
-    private var isCrowded = false
+    private var crowd = Crowd.none
+    private var crowdedSince: ContinuousClock.Instant?
 
-    /// The offset of the next request; nil asks for everything that waits. Nothing unfinished is before it.
-    ///
-    /// One exception: when a whole answer held nothing but updates in hand, those that only wait for Telegram to take
-    /// their screens are let go, so that one chat that may not be written to cannot shut out all others.
+    private enum Crowd { case none, forNow, forLong }
+
+    /// The offset of the next request; nil asks for everything that waits. Nothing unfinished is before it, but when it
+    /// is crowded: then those that only wait for Telegram to take their screens are let go at once (all that a death of
+    /// this process would cost is a screen), and the others, each of which is a call or waits for one of its chat, when
+    /// it has been crowded for ``patience``.
     var offset: Int64? {
-        let holding = isCrowded ? unfinished.subtracting(waiting) : unfinished
+        let holding: Set<Int64> =
+            switch crowd {
+            case .none: unfinished
+            case .forNow: unfinished.subtracting(waiting)
+            case .forLong: []
+            }
         return holding.min() ?? highest.map { $0 + 1 }
     }
 
@@ -34,19 +49,26 @@ struct PollingState {
     /// Takes the ids of an answer.
     ///
     /// - Returns: Those that are new, ascending, each once. They are unfinished from now on.
-    mutating func received(_ ids: [Int64]) -> [Int64] {
+    mutating func received(_ ids: [Int64], at now: ContinuousClock.Instant) -> [Int64] {
         let new = Set(ids).subtracting(unfinished).subtracting(finished).sorted()
-        isCrowded = new.isEmpty && ids.count >= Self.batch
         if let last = new.last {
             highest = last
         } else if let last = ids.max(), let known = highest, last > known {
             highest = last
         }
         unfinished.formUnion(new)
+        if new.isEmpty, ids.count >= Self.batch, unfinished.count < Self.mostInHand {
+            let since = crowdedSince ?? now
+            crowdedSince = since
+            crowd = since.duration(to: now) < Self.patience ? .forNow : .forLong
+        } else {
+            crowdedSince = nil
+            crowd = .none
+        }
         return new
     }
 
-    /// Everything but the showing of an update's screen is done, and Telegram does not take that now.
+    /// Everything but the showing of an update's screen is done.
     mutating func waits(_ id: Int64) {
         waiting.insert(id)
     }

@@ -5,13 +5,18 @@ import Synchronization
 final class TapAnswer: Sendable {
     /// How long a tap may wait for its outcome; Telegram's users think of two seconds as "nothing happens".
     static let patience: Duration = .milliseconds(1500)
-    /// How long to try to get an answer through.
-    private static let persistence: Duration = .seconds(8)
+    /// How long a screen waits for the toast before it comes without having heard of it.
+    private static let priority: Duration = .seconds(2)
+    /// How long to try to get an answer through; Telegram forgets a tap in about that time.
+    private static let persistence: Duration = .seconds(30)
 
     private struct State {
-        /// Whether somebody has taken it upon himself to answer.
-        var isClaimed = false
-        var hourglass = "⏳"
+        /// What to answer if the outcome is not there in time.
+        var hourglass: String
+        /// The outcome's toast; the inner nil is an answer without text.
+        var toast: String??
+        /// Whether the answer is on its way, so that no other can be given.
+        var isSent = false
         /// What became of the answer.
         var outcome: Outcome?
     }
@@ -29,58 +34,57 @@ final class TapAnswer: Sendable {
     private let api: BotAPI
     private let query: String
     private let logger: Logger
-    private let state = Mutex(State())
-    /// Opens when the hourglass has been answered.
+    private let state: Mutex<State>
+    /// Opens when there is a toast.
+    private let given = Gate()
+    /// Opens when the answer is through, or never will be.
     private let settled = Gate()
 
-    init(_ api: BotAPI, query: String, logger: Logger) {
+    /// - Parameter tap: What is tapped: a write says in its hourglass that it goes on.
+    init(_ api: BotAPI, query: String, tap: Tap?, logger: Logger) {
         self.api = api
         self.query = query
         self.logger = logger
+        let hourglass =
+            switch tap {
+            case .accept, .decline: "⏳ Ещё работаем, результат появится на экране"
+            case .menu, .list, .card, .askToDecline, .noOrder, .foreign, nil: "⏳"
+            }
+        state = Mutex(State(hourglass: hourglass))
     }
 
-    /// The tap is being worked on: a write says so in its hourglass.
-    func begins(_ tap: Tap) {
-        switch tap {
-        case .accept, .decline:
-            state.withLock { $0.hourglass = "⏳ Ещё работаем, результат появится на экране" }
-        case .menu, .list, .card, .askToDecline, .noOrder, .foreign: break
-        }
-    }
-
-    /// Answers with the hourglass if nothing else was answered by then.
+    /// Sends the answer: the toast when there is one, the hourglass if there is none by `deadline`. Returns when it is
+    /// through, or cannot be brought through.
     ///
     /// - Throws: `CancellationError`.
-    func hourglass(at deadline: ContinuousClock.Instant) async throws {
-        try await Task.sleep(until: deadline, tolerance: .milliseconds(10), clock: .continuous)
-        let text: String? = state.withLock { state in
-            guard !state.isClaimed else { return nil }
-            state.isClaimed = true
-            return state.hourglass
+    func send(by deadline: ContinuousClock.Instant) async throws {
+        _ = try await given.opens(within: max(.zero, ContinuousClock.now.duration(to: deadline)))
+        let text = state.withLock { state in
+            state.isSent = true
+            return state.toast ?? state.hourglass
         }
-        guard let text else { return }
-        let outcome = try await send(text)
+        let outcome = try await deliver(text)
         state.withLock { $0.outcome = outcome }
         settled.open()
     }
 
-    /// Answers with the outcome, unless the hourglass was faster; that one has to be through first.
+    /// Gives the outcome's toast to be sent, unless the hourglass was faster, and waits a moment for the answer to be
+    /// through.
     ///
     /// - Throws: `CancellationError`.
     func give(_ toast: String?) async throws -> Shown {
         let isMine = state.withLock { state in
-            defer { state.isClaimed = true }
-            return !state.isClaimed
+            guard !state.isSent else { return false }
+            state.toast = .some(toast)
+            return true
         }
-        guard isMine else {
-            try await settled.wait()
-            return Shown(toast: false, isTooOld: state.withLock { $0.outcome == .tooOld })
-        }
-        let outcome = try await send(toast)
-        return Shown(toast: outcome == .delivered, isTooOld: outcome == .tooOld)
+        given.open()
+        _ = try await settled.opens(within: Self.priority)
+        let outcome = state.withLock(\.outcome)
+        return Shown(toast: isMine && outcome == .delivered, isTooOld: outcome == .tooOld)
     }
 
-    private func send(_ text: String?) async throws -> Outcome {
+    private func deliver(_ text: String?) async throws -> Outcome {
         let end = ContinuousClock.now + Self.persistence
         var backoff = Backoff(from: .milliseconds(200), to: .seconds(2))
         while true {

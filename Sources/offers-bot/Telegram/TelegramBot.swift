@@ -10,6 +10,8 @@ struct TelegramBot: Service {
 
     /// How long a request waits at Telegram for an update, in seconds.
     private static let longPoll = 25
+    /// How long polling waits for what comes before it.
+    private static let preparation: Duration = .seconds(2)
     /// How long handlers may go on after the signal. With the confirmation it stays well below five seconds.
     private static let drain: Duration = .milliseconds(2500)
     /// How long to try to confirm at the end.
@@ -50,8 +52,14 @@ struct TelegramBot: Service {
                 defer { arrivals.finish() }
                 try await cancelWhenGracefulShutdown {
                     do {
-                        try await start()
-                        try await poll { arrivals.yield($0) }
+                        try await withThrowingDiscardingTaskGroup { group in
+                            let prepared = Gate()
+                            group.addTask { try await prepare(prepared) }
+                            group.addTask {
+                                _ = try await prepared.opens(within: Self.preparation)
+                                try await poll { arrivals.yield($0) }
+                            }
+                        }
                     } catch is CancellationError {
                         // The end of polling, not of what is in hand.
                     }
@@ -69,11 +77,13 @@ struct TelegramBot: Service {
         }
     }
 
-    /// What has to be right before the first update can come.
-    private func start() async throws {
+    /// Looks whether the token is right, makes polling possible, and offers a menu. None of it is worth keeping the
+    /// masters waiting, so polling begins without it if it takes long, and it is tried until it is done.
+    private func prepare(_ prepared: Gate) async throws {
         let me = try await insist(.getMe)
-        logger.notice("polling", metadata: ["bot": "\(me?["username"]?.stringValue ?? "?")"])
+        logger.notice("the token is right", metadata: ["bot": "\(me?["username"]?.stringValue ?? "?")"])
         _ = try await insist(.deleteWebhook)
+        prepared.open()
         _ = try await insist(.setMyCommands([("start", "Новые заказы")]))
     }
 
@@ -96,6 +106,7 @@ struct TelegramBot: Service {
     }
 
     private func poll(_ arrived: ([Update]) -> Void) async throws {
+        logger.notice("polling")
         var troubles = Backoff(from: .milliseconds(500), to: .seconds(30))
         var conflicts = Backoff(from: .seconds(3), to: .seconds(30), jitter: false)
         while true {

@@ -44,51 +44,60 @@ struct UpdateHandler: Sendable {
 
     private func greet(_ chat: Int64, _ update: Int64, in place: Place, _ logger: Logger) async throws {
         place.call.end()
+        polling.waits(update)
         try await place.screen.begin()
-        try await insist(.sendMessage(chat: chat, .greeting), for: update, logger)
+        try await insist(.sendMessage(chat: chat, .greeting), logger)
     }
 
     private func handle(
         _ event: Update.TapEvent, of update: Int64, received: ContinuousClock.Instant, in place: Place,
         _ logger: Logger
     ) async throws {
-        let answer = TapAnswer(api, query: event.query, logger: logger)
+        let tap = event.data.map(Tap.init(data:)) ?? .foreign
+        let answer = TapAnswer(api, query: event.query, tap: event.isPrivate ? tap : nil, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await answer.hourglass(at: received + TapAnswer.patience) }
-            defer { group.cancelAll() }
-            guard event.isPrivate else {
+            group.addTask { try await answer.send(by: received + TapAnswer.patience) }
+            if event.isPrivate {
+                try await carryOut(tap, event, of: update, in: place, answer, logger)
+            } else {
+                polling.waits(update)
                 _ = try await answer.give("Откройте бота в личных сообщениях.")
-                return
             }
-            try await place.call.begin()
-            let tap = event.data.map(Tap.init(data:)) ?? .foreign
-            answer.begins(tap)
-            let start = ContinuousClock.now
-            let response = try await adapter.respond(to: tap, from: event.user)
-            place.call.end()
-            logger.info(
-                "tap",
-                metadata: [
-                    "tap": "\(tap.name)", "user": "\(event.user)", "order": "\(tap.order.map(String.init) ?? "-")",
-                    "milliseconds": "\(start.duration(to: .now) / .milliseconds(1))",
-                ])
-            let shown = try await answer.give(response.toast)
-            let silent = response.toast == nil || shown.toast
-            guard let screen = silent ? response.screen : response.screenWithoutToast else { return }
-            try await place.screen.begin()
-            try await show(
-                screen, in: event.chat, over: event.message, asNew: shown.isTooOld, for: update, logger)
+            // The chat goes on, even if Telegram does not take the answer yet.
+            place.leave()
+            try await group.waitForAll()
         }
+    }
+
+    private func carryOut(
+        _ tap: Tap, _ event: Update.TapEvent, of update: Int64, in place: Place, _ answer: TapAnswer, _ logger: Logger
+    ) async throws {
+        try await place.call.begin()
+        let start = ContinuousClock.now
+        let response = try await adapter.respond(to: tap, from: event.user)
+        place.call.end()
+        polling.waits(update)
+        logger.info(
+            "tap",
+            metadata: [
+                "tap": "\(tap.name)", "user": "\(event.user)", "order": "\(tap.order.map(String.init) ?? "-")",
+                "milliseconds": "\(start.duration(to: .now) / .milliseconds(1))",
+            ])
+        let shown = try await answer.give(response.toast)
+        let silent = response.toast == nil || shown.toast
+        guard let screen = silent ? response.screen : response.screenWithoutToast else { return }
+        try await place.screen.begin()
+        try await show(screen, in: event.chat, over: event.message, asNew: shown.isTooOld, logger)
     }
 
     /// Shows a screen in place of a message, or as a new one, after which the old one loses its buttons.
     private func show(
-        _ screen: Screen, in chat: Int64, over message: Int64?, asNew: Bool, for update: Int64, _ logger: Logger
+        _ screen: Screen, in chat: Int64, over message: Int64?, asNew: Bool, _ logger: Logger
     ) async throws {
         if let message, !asNew {
             do {
                 return try await insist(
-                    .editMessageText(chat: chat, message: message, screen), for: update, logger)
+                    .editMessageText(chat: chat, message: message, screen), logger)
             } catch BotError.refused(.notModified) {
                 return
             } catch BotError.forbidden {
@@ -99,7 +108,7 @@ struct UpdateHandler: Sendable {
             }
         }
         do {
-            try await insist(.sendMessage(chat: chat, screen), for: update, logger)
+            try await insist(.sendMessage(chat: chat, screen), logger)
         } catch BotError.forbidden {
             return logger.notice("blocked by the user")
         }
@@ -119,7 +128,7 @@ struct UpdateHandler: Sendable {
     /// Makes a request until it is carried out or refused, or has failed too often.
     ///
     /// - Throws: ``BotError``, `CancellationError`.
-    private func insist(_ request: BotRequest, for update: Int64, _ logger: Logger) async throws {
+    private func insist(_ request: BotRequest, _ logger: Logger) async throws {
         var backoff = Backoff(from: .milliseconds(500), to: .seconds(15))
         var attempts = 0
         while true {
@@ -128,14 +137,12 @@ struct UpdateHandler: Sendable {
                 return
             } catch BotError.tooManyRequests(let seconds) {
                 logger.warning("the chat has to wait", metadata: ["seconds": "\(seconds)"])
-                polling.waits(update)
                 try await Task.sleep(for: .seconds(seconds))
             } catch let error as BotError where error.isPassing {
                 attempts += 1
                 guard attempts < Self.attempts else { throw error }
                 logger.warning(
                     "not shown yet", metadata: ["method": "\(request.method)", "error": "\(error)"])
-                polling.waits(update)
                 try await Task.sleep(for: backoff.failed())
             }
         }

@@ -5,30 +5,32 @@ import Testing
 @testable import offers_bot
 
 struct PollingStateTests {
+    private let start = ContinuousClock.now
+
     @Test("The offset stays at the oldest unfinished update, and what is in hand is not new")
     func offset() {
         var state = PollingState()
         #expect(state.offset == nil)
-        #expect(state.received([11, 10, 12, 10]) == [10, 11, 12])
+        #expect(state.received([11, 10, 12, 10], at: start) == [10, 11, 12])
         #expect(state.offset == 10)
         state.finished(11)
         #expect(state.offset == 10)
-        #expect(state.received([10, 11, 12, 13]) == [13])
+        #expect(state.received([10, 11, 12, 13], at: start) == [13])
         state.finished(10)
         #expect(state.offset == 12)
         state.finished(12)
         state.finished(13)
         #expect(state.offset == 14 && state.isIdle)
-        #expect(state.received([13]) == [])
+        #expect(state.received([13], at: start) == [])
         #expect(state.offset == 14)
     }
 
     @Test("After a quiet week ids may begin lower")
     func newBeginning() {
         var state = PollingState()
-        #expect(state.received([9000]) == [9000])
+        #expect(state.received([9000], at: start) == [9000])
         state.finished(9000)
-        #expect(state.received([20]) == [20])
+        #expect(state.received([20], at: start) == [20])
         state.finished(20)
         #expect(state.offset == 21)
     }
@@ -37,14 +39,38 @@ struct PollingStateTests {
     func crowded() {
         var state = PollingState()
         let full = Array(Int64(1)...100)
-        #expect(state.received(full) == full)
+        #expect(state.received(full, at: start) == full)
         for id in full { state.waits(id) }
         #expect(state.offset == 1)
-        #expect(state.received(full) == [])
+        #expect(state.received(full, at: start) == [])
         #expect(state.offset == 101)
         state.finished(1)
-        #expect(state.received([101]) == [101])
+        #expect(state.received([101], at: start) == [101])
         #expect(state.offset == 2)
+    }
+
+    @Test("A call that lasts holds up the others for a second at most, and not more than a thousand are let go")
+    func stuck() {
+        var state = PollingState()
+        var full = Array(Int64(1)...100)
+        _ = state.received(full, at: start)
+        for id in full.dropFirst() { state.finished(id) }
+        #expect(state.received(full, at: start) == [] && state.offset == 1)
+        #expect(state.received(full, at: start + .milliseconds(999)) == [] && state.offset == 1)
+        #expect(state.received(full, at: start + .seconds(1)) == [] && state.offset == 101)
+        #expect(state.received([101], at: start + .seconds(1)) == [101] && state.offset == 1)
+        // A quiet moment in between: the second counts anew.
+        #expect(state.received(full, at: start + .seconds(2)) == [] && state.offset == 1)
+        state.finished(1)
+        #expect(state.offset == 101)
+
+        for batch in 2...11 {
+            full = (1...100).map { Int64(batch * 100 + $0) }
+            _ = state.received(full, at: start)
+            _ = state.received(full, at: start)
+            _ = state.received(full, at: start + .seconds(1))
+        }
+        #expect(state.offset == 101)
     }
 
     @Test("Conflicts are retried after 3 s, at most 30 s")
@@ -57,6 +83,22 @@ struct PollingStateTests {
         for limit in [1, 2, 4, 8, 8] {
             #expect((Duration.milliseconds(500 * limit)...(.seconds(limit))).contains(troubles.failed()))
         }
+    }
+}
+
+struct ChatOrderTests {
+    @Test("What follows an update without a call or a screen keeps its turn behind what was before that")
+    func turns() async throws {
+        let order = ChatOrder()
+        let turns = (0..<4).map { _ in order.turn(of: 1) }
+        turns[2].end()
+        turns[1].end()
+        #expect(turns[3].before?.isOpen == false)
+        turns[0].end()
+        #expect(turns[3].before?.isOpen == true)
+        try await turns[3].begin()
+        turns[3].end()
+        #expect(order.turn(of: 1).before == nil)
     }
 }
 

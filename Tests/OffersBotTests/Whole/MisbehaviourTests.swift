@@ -36,6 +36,77 @@ struct MisbehaviourTests {
         }
     }
 
+    @Test("A chat with more pending messages than an answer holds, and no leave to send: the others are served")
+    func floodOfMessages() async throws {
+        try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.fails(
+                "sendMessage", chat: Self.user, .error(429, "Too Many Requests: retry after 60", retryAfter: 60))
+            for _ in 0..<130 { await telegram.writes("/start", user: Self.user) }
+            await telegram.presses("m:new", user: Stage.rivalUser)
+            _ = await telegram.screen(chat: Stage.rivalUser)
+            #expect(await telegram.calls.contains { $0.isScreen && $0.chat == Self.user } == false)
+        }
+    }
+
+    @Test("A chat with more pending taps than an answer holds, behind an accept that waits: the others are served")
+    func floodOfTaps() async throws {
+        try await Stage.set { stage in
+            let telegram = stage.telegram
+            let order = try await stage.offer()
+            try await stage.withOffersd { _ in
+                try await stage.withLocked(order) { _ in
+                    _ = try await stage.withBot { _ in
+                        await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+                        for _ in 0..<130 { await telegram.presses("m:new", user: Self.user) }
+                        await telegram.presses("m:new", user: Stage.rivalUser)
+                        _ = await telegram.screen(chat: Stage.rivalUser)
+                        #expect(await telegram.calls.contains { $0.isScreen && $0.chat == Self.user } == false)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("An answer to a tap that hangs does not hold up its screen, nor the chat's next one")
+    func hangingAnswer() async throws {
+        try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.fails("answerCallbackQuery", .slow(.seconds(60)))
+            let query = await telegram.presses("m:new:acc:99999", user: Self.user)
+            // Without the toast the screen says it.
+            #expect(await telegram.screen(1, chat: Self.user).text?.hasPrefix("⚠️ Оффер не найден") == true)
+            await telegram.presses("m:menu", user: Self.user)
+            _ = await telegram.screen(2, chat: Self.user)
+            #expect(
+                await telegram.calls.contains { $0.body["callback_query_id"]?.stringValue == query } == false)
+        }
+    }
+
+    @Test(
+        "What is prepared at the start does not hold up polling, and is done in the end",
+        arguments: [
+            "getMe", "deleteWebhook", "setMyCommands",
+        ])
+    func preparation(method: String) async throws {
+        try await Stage.set { stage in
+            let telegram = stage.telegram
+            for fault in [
+                BotAPIDouble.Fault.error(429, "Too Many Requests: retry after 4", retryAfter: 4), .slow(.seconds(1)),
+            ] {
+                await telegram.fails(method, fault)
+            }
+            try await stage.withOffersd { _ in
+                _ = try await stage.withBot { _ in
+                    await telegram.presses("m:new", user: Self.user)
+                    _ = await telegram.screen(chat: Self.user)
+                    #expect(await telegram.calls.contains { $0.method == method } == false)
+                    await telegram.until { $0.contains { $0.method == "setMyCommands" } }
+                }
+            }
+        }
+    }
+
     @Test("502, broken JSON, 500 and a slow answer when polling, answering and showing: everything arrives in the end")
     func weather() async throws {
         let ending = try await Stage.play { stage in
