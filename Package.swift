@@ -108,7 +108,8 @@ let package = Package(
         .testTarget(
             name: "OffersBotTests",
             dependencies: [
-                "offers-bot", "Offers", "JSONRPC", "TestDatabase", hummingbird, logging, nioCore, subprocess, system,
+                "offers-bot", "Offers", "JSONRPC", "TestDatabase", "EmbeddedPostgres", hummingbird, logging, nioCore,
+                subprocess, system,
             ],
             swiftSettings: settings),
         .executableTarget(

@@ -137,6 +137,35 @@ struct VerdictTests {
         if case .tryAgain = verdict { #expect(reason.code < 0) } else { #expect(reason.code > 0) }
     }
 
+    @Test("Every reason has its sentence")
+    func sentences() {
+        let unregistered = "⚠️ Вы не зарегистрированы как мастер. Нажмите /start или обратитесь в поддержку."
+        let inactive = "⛔️ Ваша анкета не подтверждена или отключена. Обратитесь в поддержку."
+        let internalError = "⚠️ Внутренняя ошибка сервиса. Повторите или сообщите в поддержку."
+        let expected: [Reason: Verdict] = [
+            .masterNotFound: .thenList(unregistered),
+            .masterBlocked: .stay("⛔️ Ваш аккаунт заблокирован.\n\nОбратитесь в поддержку для подробностей."),
+            .masterNotActive: .stay(inactive),
+            .limitReached: .stay("Достигнут лимит активных заказов. Завершите текущие, чтобы брать новые."),
+            .offerNotFound: .thenList("⚠️ Оффер не найден"),
+            .offerExpired: .thenList("⏰ Время истекло. Заказ ушёл другим мастерам."),
+            .offerDeclined: .thenList("❌ Вы уже отклонили этот заказ"),
+            .offerCanceled: .thenList("⚠️ Предложение отозвано"),
+            .orderTaken: .thenList("⚠️ Заказ уже занят другим мастером"),
+            .orderNotAvailable: .thenList("⚠️ Заказ сейчас недоступен"),
+            .alreadyYours: .thenList("✅ Вы уже приняли этот заказ"),
+            .databaseUnavailable: .tryAgain("🔌 База данных не отвечает. Ничего не изменилось, повторите чуть позже."),
+            .overloaded: .tryAgain("⏳ Сервис перегружен. Ничего не изменилось, повторите чуть позже."),
+            .timedOut: .tryAgain("⏳ Сервис не успел. Ничего не изменилось, повторите."),
+            .outcomeUnknown: .tryAgain("❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно."),
+            .shuttingDown: .tryAgain("🔄 Сервис перезапускается. Повторите через несколько секунд."),
+        ]
+        for reason in Reason.allCases {
+            let verdict = Verdict(.refused(RPCError(code: reason.code, reason: reason.rawValue, message: "")))
+            #expect(verdict == expected[reason] ?? .tryAgain(internalError), "\(reason)")
+        }
+    }
+
     @Test("A reason of a later version is an internal error, a lost connection is unknown, none at all a restart")
     func others() {
         #expect(

@@ -20,11 +20,15 @@ struct Stage: Sendable {
     var socket: String { folder + "/offers.sock" }
 
     /// Makes everything but the processes.
-    static func set<Value: Sendable>(_ body: @Sendable (Stage) async throws -> Value) async throws -> Value {
+    ///
+    /// - Parameter hasOwnServer: Whether the test may stop the database's server.
+    static func set<Value: Sendable>(
+        hasOwnServer: Bool = false, _ body: @Sendable (Stage) async throws -> Value
+    ) async throws -> Value {
         let folder = "/tmp/offers-bot-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try await TestDatabase.withDatabase { database in
+        @Sendable func play(on database: TestDatabase) async throws -> Value {
             let city = try await database.insert(CityRow(name: "Примерск"))
             let master = try await database.insert(MasterRow(telegramUserID: Int(user)))
             let rival = try await database.insert(MasterRow(telegramUserID: Int(rivalUser)))
@@ -36,6 +40,9 @@ struct Stage: Sendable {
                         rival: rival))
             }
         }
+        return hasOwnServer
+            ? try await TestDatabase.withServer { try await play(on: $0) }
+            : try await TestDatabase.withDatabase { try await play(on: $0) }
     }
 
     /// The same with both processes running; returns how the bot ended.

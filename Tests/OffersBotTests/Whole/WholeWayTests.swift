@@ -1,3 +1,4 @@
+import EmbeddedPostgres
 import Glibc
 import JSONRPC
 import Subprocess
@@ -189,6 +190,42 @@ struct WholeWayTests {
             try #expect(
                 await stage.database.sql("SELECT count(*) FROM order_status_history WHERE order_id = \(order)") == ["1"]
             )
+        }
+    }
+
+    @Test("Postgres killed in the middle of an accept and started again: a true sentence, and the repetition gets it")
+    func postgresKilled() async throws {
+        try await Stage.set(hasOwnServer: true) { stage in
+            let telegram = stage.telegram
+            let order = try await stage.offer()
+            try await stage.withOffersd { _ in
+                _ = try await stage.withBot { _ in
+                    try await stage.withLocked(order) { _ in
+                        let query = await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+                        _ = await telegram.answer(to: query)
+                        try await stage.database.server.stop(.immediate)
+                        let screen = await telegram.screen(1, chat: Self.user)
+                        #expect(
+                            screen.text == "❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно."
+                                || screen.text?.hasPrefix("🔌 База данных не отвечает. Ничего не изменилось") == true,
+                            "\(screen.text ?? "")")
+                        #expect(screen.data == ["m:new:acc:\(order):1", "m:menu"])
+                        try await stage.database.server.start()
+                    }
+                    // The service reconnects in its own time; until then it says so, and the master taps again.
+                    var screens = 1
+                    var text: String?
+                    repeat {
+                        screens += 1
+                        await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+                        text = await telegram.screen(screens, chat: Self.user).text
+                    } while text?.contains("🔌") == true
+                    #expect(text?.contains("<b>Активный заказ #\(order)</b>") == true, "\(text ?? "")")
+                    try #expect(
+                        await stage.database.sql("SELECT count(*) FROM order_status_history WHERE order_id = \(order)")
+                            == ["1"])
+                }
+            }
         }
     }
 
