@@ -97,7 +97,16 @@ struct ConsoleCommand: AsyncParsableCommand {
     func run() async throws {
         // Nothing but screens belongs on a terminal.
         let logger = Logger(label: "offers-bot") { _ in SwiftLogNoOpLogHandler() }
-        try await Console(adapter: service.adapter, user: telegramUser).runUntilSignal(logger)
+        let offersd = service.offersd
+        let console = Console(adapter: service.adapter, user: telegramUser) {
+            do {
+                _ = try await offersd.health()
+                return nil
+            } catch {
+                return "Внимание: offersd не отвечает на сокете \(offersd.socket)."
+            }
+        }
+        try await console.runUntilSignal(logger)
     }
 }
 

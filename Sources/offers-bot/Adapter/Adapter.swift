@@ -10,66 +10,90 @@ struct Adapter: Sendable {
 
     /// Does what a tap asks for.
     ///
+    /// - Parameter data: The tap's own `callback_data`, for the button that repeats it.
     /// - Throws: `CancellationError`, after which a write may have taken effect. The same tap may be given again.
-    func respond(to tap: Tap, from user: Int64) async throws -> Response {
+    func respond(to tap: Tap, data: String? = nil, from user: Int64) async throws -> Response {
+        let data = data ?? tap.data
         switch tap {
         case .menu:
             return Response(.greeting)
         case .foreign:
-            return Response(
-                toast: "Этот раздел сейчас недоступен. Новые заказы — по кнопке или команде /start.", page: 1)
+            // The message is the old bot's, and may show what cannot be shown again: it stays, whatever happens.
+            return Response(toast: "Этот раздел сейчас недоступен. Новые заказы — по кнопке или команде /start.")
         case .noOrder:
             return Response(toast: "Заказ не найден.", above: try await list(page: 1, for: user))
         case .list(let page):
-            return try await respond(to: tap, of: user, page: page) { Response(try await load(page: page, for: user)) }
+            return try await respond(to: tap, data, of: user, page: page) {
+                Response(try await load(page: page, for: user))
+            }
         case .askToDecline(let order):
             return Response(.declineQuestion(order))
         case .card(let order):
-            return try await respond(to: tap, of: user, page: order.page) {
+            return try await respond(to: tap, data, of: user, page: order.page) {
                 let card = try await calls.card(order.order, for: user)
                 return Response(.card(card.offer, page: order.page, now: now()))
             }
         case .accept(let order):
-            return try await respond(to: tap, of: user, page: order.page) {
+            return try await respond(to: tap, data, of: user, page: order.page) {
                 let accepted = try await calls.accept(order.order, for: user)
                 return Response(toast: "Заявка принята. Удачи в работе!", .accepted(accepted.order, now: now()))
             }
         case .decline(let order):
-            return try await respond(to: tap, of: user, page: order.page) {
+            return try await respond(to: tap, data, of: user, page: order.page) {
                 _ = try await calls.decline(order.order, for: user)
-                return Response(toast: "Предложение скрыто.", above: try await list(page: order.page, for: user))
+                let list = try await list(page: order.page, for: user, afterWrite: true)
+                return Response(toast: "Предложение скрыто.", above: list)
             }
         }
     }
 
     private func respond(
-        to tap: Tap, of user: Int64, page: Int, _ call: () async throws -> Response
+        to tap: Tap, _ data: String, of user: Int64, page: Int, _ call: () async throws -> Response
     ) async throws -> Response {
         do {
             return try await call()
         } catch let failure as CallFailure {
-            if case .card = tap, case .refused(let error) = failure, error.knownReason == .offerNotFound {
-                return Response(.noSuchOffer)
-            }
-            switch Verdict(failure) {
-            case .thenList(let sentence):
-                return Response(toast: sentence, above: try await list(page: page, for: user))
-            case .stay(let sentence):
-                return Response(toast: sentence, page: page)
-            case .tryAgain(let sentence):
-                return Response(toast: sentence, .failure(sentence, retry: tap))
-            }
+            var response = try await response(to: failure, of: tap, data, of: user, page: page)
+            response.outcome = failure.name
+            return response
         }
     }
 
-    /// The list as it is now; if it cannot be had, the screen that says so.
-    private func list(page: Int, for user: Int64) async throws -> Screen {
+    private func response(
+        to failure: CallFailure, of tap: Tap, _ data: String, of user: Int64, page: Int
+    ) async throws -> Response {
+        if case .card = tap, case .refused(let error) = failure, error.knownReason == .offerNotFound {
+            return Response(.noSuchOffer)
+        }
+        switch Verdict(failure) {
+        case .thenList(let sentence):
+            return Response(toast: sentence, above: try await list(page: page, for: user))
+        case .stay(let sentence):
+            return Response(toast: sentence, page: page)
+        case .tryAgain(let sentence):
+            return Response(toast: sentence, .failure(sentence, retry: data))
+        }
+    }
+
+    /// The answer to a write whose turn did not come: nothing was sent.
+    func tooLate(_ tap: Tap, data: String?) -> Response {
+        guard case .tryAgain(let sentence) = Verdict(.tooSlow) else { preconditionFailure("it can be tried again") }
+        var response = Response(toast: sentence, .failure(sentence, retry: data ?? tap.data))
+        response.outcome = "not started"
+        return response
+    }
+
+    /// The list as it is now; if it cannot be had, the screen that says so. After a write that was done no sentence may
+    /// say that nothing changed.
+    private func list(page: Int, for user: Int64, afterWrite: Bool = false) async throws -> Screen {
         do {
             return try await load(page: page, for: user)
         } catch let failure as CallFailure {
+            let again = Tap.list(page: page).data
+            if afterWrite { return .failure("⚠️ Список сейчас не загрузился. Повторите чуть позже.", retry: again) }
             switch Verdict(failure) {
             case .thenList(let sentence), .stay(let sentence), .tryAgain(let sentence):
-                return .failure(sentence, retry: .list(page: page))
+                return .failure(sentence, retry: again)
             }
         }
     }

@@ -7,6 +7,9 @@ struct Response: Hashable, Sendable {
     /// What to show instead of `screen` when the toast could not be shown: the same with the toast's sentence in it.
     var screenWithoutToast: Screen?
 
+    /// What became of the call, for the log.
+    var outcome = "ok"
+
     /// A screen that says everything by itself, with or without a toast.
     init(toast: String? = nil, _ screen: Screen) {
         self.toast = toast.map { Toast.cut($0) }
@@ -19,6 +22,11 @@ struct Response: Hashable, Sendable {
         self.toast = Toast.cut(toast)
         self.screen = screen
         screenWithoutToast = screen.headed(by: toast)
+    }
+
+    /// A toast above a screen that stays, even if the toast cannot be shown.
+    init(toast: String) {
+        self.toast = Toast.cut(toast)
     }
 
     /// A toast above a screen that stays; `page` of the list is the way on when there is no toast.

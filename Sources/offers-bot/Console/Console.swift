@@ -5,6 +5,8 @@ struct Console: Service {
     let adapter: Adapter
     /// `masters.tg_user_id` of the master to be.
     let user: Int64
+    /// Whether offersd can be asked, and if not, what to say.
+    let trouble: @Sendable () async -> String?
 
     /// Runs until the end of the input, `q`, or the graceful shutdown of its group.
     func run() async throws {
@@ -19,6 +21,7 @@ struct Console: Service {
     }
 
     private func talk(through terminal: Terminal) async throws {
+        if let trouble = await trouble() { terminal.print(Columns.wrap(trouble)) }
         var dialogue = Dialogue()
         terminal.print(dialogue.show(.greeting))
         terminal.prompt()

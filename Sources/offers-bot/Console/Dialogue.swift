@@ -30,7 +30,7 @@ struct Dialogue {
             guard buttons.indices.contains(number - 1) else {
                 return .wrong("Нет такой кнопки: есть от 1 до \(buttons.count).")
             }
-            return .tap(buttons[number - 1].tap)
+            return .tap(Tap(data: buttons[number - 1].data))
         }
         guard text.hasPrefix("m:") else {
             return .wrong("Введите номер кнопки от 1 до \(buttons.count), /start или q.")

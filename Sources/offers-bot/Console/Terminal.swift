@@ -22,7 +22,7 @@ struct Terminal: Sendable {
 
     /// Writes lines, at once.
     func print(_ lines: [String]) {
-        Self.write(lines.map { $0 + "\n" }.joined())
+        Self.write(lines.map { Self.harmless($0) + "\n" }.joined())
     }
 
     /// Asks for input.
@@ -33,6 +33,18 @@ struct Terminal: Sendable {
     /// Repeats what a script said, behind the prompt.
     func echo(_ line: String?) {
         if !isEchoing || line == nil { Self.write((line ?? "") + "\n") }
+    }
+
+    /// Without what steers a terminal or turns the direction of its text: values come from strangers.
+    static func harmless(_ line: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                line.unicodeScalars.filter { scalar in
+                    switch scalar.value {
+                    case 0..<0x20, 0x7F..<0xA0, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069: false
+                    default: true
+                    }
+                }))
     }
 
     private static func write(_ text: String) {

@@ -6,9 +6,9 @@ extension Screen {
     }
 
     /// Something did not work that may work if the same button is pressed again.
-    static func failure(_ sentence: String, retry tap: Tap) -> Screen {
+    static func failure(_ sentence: String, retry data: String) -> Screen {
         Screen(
             text: HTML(value: sentence, atMost: 300, keepingLines: true),
-            buttons: [[Button(title: "🔄 Повторить", tap: tap)], [.menu]])
+            buttons: [[Button(title: "🔄 Повторить", data: data)], [.menu]])
     }
 }

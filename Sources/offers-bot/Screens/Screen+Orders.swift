@@ -28,7 +28,7 @@ extension Screen {
                 """
         }
         var turns: [Button] = []
-        if page > 1 { turns.append(Button(title: "◀️ Назад", tap: .list(page: page - 1))) }
+        if page > 1 { turns.append(Button(title: "◀️ Назад", data: "m:new:\(page - 1)")) }
         if page < pages { turns.append(Button(title: "Вперёд ▶️", tap: .list(page: page + 1))) }
         let cards = result.offers.map { offer in
             [Button(title: "Открыть #\(offer.orderId)", tap: .card(.init(order: offer.orderId, page: page)))]

@@ -8,7 +8,17 @@ struct Screen: Hashable, Sendable {
     /// A button and what it asks for.
     struct Button: Hashable, Sendable {
         let title: String
-        let tap: Tap
+        /// `callback_data`.
+        let data: String
+
+        init(title: String, tap: Tap) {
+            self.init(title: title, data: tap.data)
+        }
+
+        init(title: String, data: String) {
+            self.title = title
+            self.data = data
+        }
     }
 
     /// Orders on a page of the list.

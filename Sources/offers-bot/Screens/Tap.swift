@@ -80,6 +80,14 @@ enum Tap: Hashable, Sendable {
         }
     }
 
+    /// Whether it changes something.
+    var isWrite: Bool {
+        switch self {
+        case .accept, .decline: true
+        case .menu, .list, .card, .askToDecline, .noOrder, .foreign: false
+        }
+    }
+
     /// The order it is about, if it is about one.
     var order: Int64? {
         switch self {

@@ -5,7 +5,7 @@ enum BotError: Error, Equatable, CustomStringConvertible {
     /// 429: not before so many seconds.
     case tooManyRequests(retryAfter: Int64)
     /// 409: somebody else polls with this token, or a webhook is set.
-    case conflict
+    case conflict(webhook: Bool)
     /// 401 and 404: there is no bot with this token.
     case unauthorized
     /// 403: the user has blocked the bot, or is gone.
@@ -25,8 +25,16 @@ enum BotError: Error, Equatable, CustomStringConvertible {
         case notModified
         /// The tap is too long ago to be answered.
         case queryTooOld
-        /// Anything else.
-        case other
+        /// Anything else: the status, and the phrase of ``known`` that the text contains, if any.
+        case other(status: Int, phrase: String?)
+
+        /// What Telegram is known to say. Its texts may quote ours, so nothing else of them is kept.
+        static let known = [
+            "chat not found", "message to edit not found", "message can't be edited", "message to delete not found",
+            "message can't be deleted", "can't parse entities", "message text is empty", "message is too long",
+            "button_data_invalid", "user is deactivated", "not enough rights", "bot can't initiate conversation",
+            "wrong file identifier", "method is available only",
+        ]
     }
 
     /// Whether the same request may succeed later.
@@ -41,14 +49,15 @@ enum BotError: Error, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .tooManyRequests(let seconds): "too many requests; again in \(seconds) s"
-        case .conflict:
-            "another program polls with this token, or a webhook is set: only one may have it, so stop the other one "
-                + "(the old bot, or a second instance of this)"
+        case .conflict(webhook: false):
+            "another program polls with this token: only one may, so stop the other one (the old bot, or a second "
+                + "instance of this)"
+        case .conflict(webhook: true): "a webhook is set, which excludes polling; it is being removed"
         case .unauthorized: "there is no bot with this token"
         case .forbidden: "the user has blocked the bot"
         case .refused(.notModified): "the message is as it should be already"
         case .refused(.queryTooOld): "the tap is too old to be answered"
-        case .refused(.other): "refused"
+        case .refused(.other(let status, let phrase)): "refused (\(status)\(phrase.map { ": \($0)" } ?? ""))"
         case .unavailable(let status): "Telegram does not work (HTTP \(status))"
         case .unintelligible: "the answer is not one of the Bot API"
         case .noAnswer(let why): "no answer (\(why))"
@@ -73,7 +82,7 @@ extension BotError {
         case 429:
             let seconds = body?["parameters"]?["retry_after"]?.int64Value ?? retryAfter.flatMap { Int64($0) } ?? 1
             throw .tooManyRequests(retryAfter: min(max(seconds, 1), 86_400))
-        case 409: throw .conflict
+        case 409: throw .conflict(webhook: description.contains("webhook"))
         case 401, 404: throw .unauthorized
         case 403: throw .forbidden
         case 500...: throw .unavailable(status: code)
@@ -81,7 +90,8 @@ extension BotError {
         case 400..<500
         where description.contains("query is too old") || description.contains("query id is invalid"):
             throw .refused(.queryTooOld)
-        case 400..<500: throw .refused(.other)
+        case 400..<500:
+            throw .refused(.other(status: code, phrase: Refusal.known.first(where: description.contains)))
         default: throw .unintelligible
         }
     }

@@ -101,7 +101,7 @@ extension JSONWriter {
             for button in row {
                 beginObject()
                 member("text", button.title)
-                member("callback_data", button.tap.data)
+                member("callback_data", button.data)
                 endObject()
             }
             endArray()

@@ -38,6 +38,13 @@ final class ChatOrder: Sendable {
             try await before?.wait()
         }
 
+        /// The same, but waits not longer than given. Returns whether the turn has come.
+        ///
+        /// - Throws: `CancellationError`.
+        func begin(within limit: Duration) async throws -> Bool {
+            try await before?.opens(within: limit) ?? true
+        }
+
         /// Lets the next one through, once the earlier ones have ended too. More than once is as good as once.
         func end() {
             order.ended(self)

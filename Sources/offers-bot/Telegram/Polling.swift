@@ -13,15 +13,14 @@ final class Polling: Sendable {
     /// See ``PollingState/offset``.
     var offset: Int64? { state.withLock { $0.updates.offset } }
 
-    /// See ``PollingState/received(_:at:)``.
+    /// See ``PollingState/received(_:)``.
     func received(_ ids: [Int64]) -> Set<Int64> {
-        let now = ContinuousClock.now
-        return state.withLock { Set($0.updates.received(ids, at: now)) }
+        state.withLock { Set($0.updates.received(ids)) }
     }
 
-    /// See ``PollingState/waits(_:)``.
-    func waits(_ id: Int64) {
-        state.withLock { $0.updates.waits(id) }
+    /// See ``PollingState/mayBeLetGo(_:)``.
+    func mayBeLetGo(_ id: Int64) {
+        state.withLock { $0.updates.mayBeLetGo(id) }
     }
 
     /// See ``PollingState/finished(_:)``.

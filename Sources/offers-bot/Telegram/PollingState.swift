@@ -4,42 +4,32 @@
 /// dies, it comes again. Until it is finished every answer begins with it, and what is known is skipped.
 ///
 /// An answer holds at most ``batch`` updates from the offset on. When it is full and all of them are known, the oldest
-/// one shuts out everybody else, and the offset has to go past some that are unfinished ("crowded", see ``offset``).
+/// one shuts out everybody else ("crowded", see ``offset``).
 struct PollingState {
     /// Updates per request; the most that Telegram gives (Bot API, getUpdates).
     static let batch = 100
-    /// How long the others wait for a call to end before the offset goes past it.
-    static let patience: Duration = .seconds(1)
-    /// How many may be in hand before the offset goes past no more of them: what comes then waits at Telegram.
+    /// How many may be in hand before the offset goes past none of them: what comes then waits at Telegram.
     static let mostInHand = 1000
     /// How many finished updates are remembered, in case one comes again.
     private static let memory = 1000
 
     private var unfinished: Set<Int64> = []
-    /// Unfinished, but with nothing left to do except to wait for Telegram to take a toast or a screen.
-    private var waiting: Set<Int64> = []
+    /// Unfinished, but all that they can still come to is a screen.
+    private var harmless: Set<Int64> = []
     private var finished: Set<Int64> = []
     /// The finished ones in order of their end, to forget the oldest.
     private var finishedInOrder: [Int64] = []
     /// The highest id of the last answer with something new in it. Not the highest of all: after a quiet week ids may
     /// begin anywhere (Bot API, `Update.update_id`).
     private var highest: Int64?
-    private var crowd = Crowd.none
-    private var crowdedSince: ContinuousClock.Instant?
-
-    private enum Crowd { case none, forNow, forLong }
+    private var isCrowded = false
 
     /// The offset of the next request; nil asks for everything that waits. Nothing unfinished is before it, but when it
-    /// is crowded: then those that only wait for Telegram to take their screens are let go at once (all that a death of
-    /// this process would cost is a screen), and the others, each of which is a call or waits for one of its chat, when
-    /// it has been crowded for ``patience``.
+    /// is crowded: then those that may be let go are, because all that a death of this process would cost is a screen
+    /// that the master asks for again. Accepts and declines are never let go before they are done; a master's tap waits
+    /// for the one before it for a limited time, so that they do not hold up the others for long.
     var offset: Int64? {
-        let holding: Set<Int64> =
-            switch crowd {
-            case .none: unfinished
-            case .forNow: unfinished.subtracting(waiting)
-            case .forLong: []
-            }
+        let holding = isCrowded ? unfinished.subtracting(harmless) : unfinished
         return holding.min() ?? highest.map { $0 + 1 }
     }
 
@@ -49,7 +39,7 @@ struct PollingState {
     /// Takes the ids of an answer.
     ///
     /// - Returns: Those that are new, ascending, each once. They are unfinished from now on.
-    mutating func received(_ ids: [Int64], at now: ContinuousClock.Instant) -> [Int64] {
+    mutating func received(_ ids: [Int64]) -> [Int64] {
         let new = Set(ids).subtracting(unfinished).subtracting(finished).sorted()
         if let last = new.last {
             highest = last
@@ -57,26 +47,20 @@ struct PollingState {
             highest = last
         }
         unfinished.formUnion(new)
-        if new.isEmpty, ids.count >= Self.batch, unfinished.count < Self.mostInHand {
-            let since = crowdedSince ?? now
-            crowdedSince = since
-            crowd = since.duration(to: now) < Self.patience ? .forNow : .forLong
-        } else {
-            crowdedSince = nil
-            crowd = .none
-        }
+        isCrowded = new.isEmpty && ids.count >= Self.batch && unfinished.count < Self.mostInHand
         return new
     }
 
-    /// Everything but the showing of an update's screen is done.
-    mutating func waits(_ id: Int64) {
-        waiting.insert(id)
+    /// An update writes nothing, or has written: it may be let go when it is crowded.
+    mutating func mayBeLetGo(_ id: Int64) {
+        guard unfinished.contains(id) else { return }
+        harmless.insert(id)
     }
 
     /// Nothing is left to do for an update.
     mutating func finished(_ id: Int64) {
         guard unfinished.remove(id) != nil else { return }
-        waiting.remove(id)
+        harmless.remove(id)
         finished.insert(id)
         finishedInOrder.append(id)
         guard finishedInOrder.count > 2 * Self.memory else { return }

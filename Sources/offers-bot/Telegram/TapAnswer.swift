@@ -45,12 +45,8 @@ final class TapAnswer: Sendable {
         self.api = api
         self.query = query
         self.logger = logger
-        let hourglass =
-            switch tap {
-            case .accept, .decline: "⏳ Ещё работаем, результат появится на экране"
-            case .menu, .list, .card, .askToDecline, .noOrder, .foreign, nil: "⏳"
-            }
-        state = Mutex(State(hourglass: hourglass))
+        state = Mutex(
+            State(hourglass: tap?.isWrite == true ? "⏳ Ещё работаем, результат появится на экране" : "⏳"))
     }
 
     /// Sends the answer: the toast when there is one, the hourglass if there is none by `deadline`. Returns when it is

@@ -111,13 +111,16 @@ struct TelegramBot: Service {
         var conflicts = Backoff(from: .seconds(3), to: .seconds(30), jitter: false)
         while true {
             do {
-                let batch = try await updates()
+                let offset = polling.offset
+                let batch = try await updates(from: offset)
                 troubles.succeeded()
                 conflicts.succeeded()
                 let new = polling.received(batch.map(\.id))
                 var seen: Set<Int64> = []
                 let fresh = batch.filter { new.contains($0.id) && seen.insert($0.id).inserted }
                 guard fresh.isEmpty else { arrived(fresh); continue }
+                // Something was finished meanwhile, or let go: the next answer may be another.
+                guard polling.offset == offset else { continue }
                 try await polling.oneFinished(orAfter: .milliseconds(200))
             } catch let error as BotError {
                 let wait =
@@ -131,13 +134,14 @@ struct TelegramBot: Service {
                     "no updates",
                     metadata: ["error": "\(error)", "again in": "\(wait / .seconds(1)) s"])
                 try await Task.sleep(for: wait)
+                if case .conflict(webhook: true) = error { _ = try? await api.call(.deleteWebhook) }
             }
         }
     }
 
-    private func updates() async throws -> [Update] {
+    private func updates(from offset: Int64?) async throws -> [Update] {
         let result = try await api.call(
-            .getUpdates(offset: polling.offset, limit: PollingState.batch, timeout: Self.longPoll),
+            .getUpdates(offset: offset, limit: PollingState.batch, timeout: Self.longPoll),
             patience: .seconds(Self.longPoll) + BotAPI.patience)
         guard let elements = result.elements else { throw BotError.unintelligible }
         return elements.compactMap(Update.init)

@@ -7,6 +7,9 @@ struct UpdateHandler: Sendable {
     let polling: Polling
     let logger: Logger
 
+    /// How long a write waits for what its chat does before it. After that it is not begun: what is shown says so. It is
+    /// not for ever, because its update holds up everybody's when there are many (see ``PollingState``).
+    private static let queueing: Duration = .seconds(6)
     /// How often a screen is tried while Telegram does not work. Waiting for a 429 does not count.
     private static let attempts = 10
 
@@ -35,7 +38,7 @@ struct UpdateHandler: Sendable {
             case .other: break
             }
         } catch is CancellationError {
-            return logger.notice("interrupted; it will come again")
+            return logger.notice("interrupted by the shutdown; it comes again, unless it only was to show a screen")
         } catch {
             logger.error("not shown", metadata: ["error": "\(error)"])
         }
@@ -43,8 +46,8 @@ struct UpdateHandler: Sendable {
     }
 
     private func greet(_ chat: Int64, _ update: Int64, in place: Place, _ logger: Logger) async throws {
+        polling.mayBeLetGo(update)
         place.call.end()
-        polling.waits(update)
         try await place.screen.begin()
         try await insist(.sendMessage(chat: chat, .greeting), logger)
     }
@@ -57,11 +60,14 @@ struct UpdateHandler: Sendable {
         let answer = TapAnswer(api, query: event.query, tap: event.isPrivate ? tap : nil, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await answer.send(by: received + TapAnswer.patience) }
-            if event.isPrivate {
-                try await carryOut(tap, event, of: update, in: place, answer, logger)
-            } else {
-                polling.waits(update)
+            if !tap.isWrite || !event.isPrivate { polling.mayBeLetGo(update) }
+            if !event.isPrivate {
                 _ = try await answer.give("Откройте бота в личных сообщениях.")
+            } else if tap == .foreign {
+                // Nothing to wait for, and no screen.
+                _ = try await answer.give(try await adapter.respond(to: tap, from: event.user).toast)
+            } else {
+                try await carryOut(tap, event, of: update, in: place, answer, logger)
             }
             // The chat goes on, even if Telegram does not take the answer yet.
             place.leave()
@@ -72,16 +78,24 @@ struct UpdateHandler: Sendable {
     private func carryOut(
         _ tap: Tap, _ event: Update.TapEvent, of update: Int64, in place: Place, _ answer: TapAnswer, _ logger: Logger
     ) async throws {
-        try await place.call.begin()
+        var mayBegin = true
+        if tap.isWrite {
+            mayBegin = try await place.call.begin(within: Self.queueing)
+        } else {
+            try await place.call.begin()
+        }
         let start = ContinuousClock.now
-        let response = try await adapter.respond(to: tap, from: event.user)
+        let response =
+            mayBegin
+            ? try await adapter.respond(to: tap, data: event.data, from: event.user)
+            : adapter.tooLate(tap, data: event.data)
         place.call.end()
-        polling.waits(update)
+        polling.mayBeLetGo(update)
         logger.info(
             "tap",
             metadata: [
                 "tap": "\(tap.name)", "user": "\(event.user)", "order": "\(tap.order.map(String.init) ?? "-")",
-                "milliseconds": "\(start.duration(to: .now) / .milliseconds(1))",
+                "outcome": "\(response.outcome)", "milliseconds": "\(start.duration(to: .now) / .milliseconds(1))",
             ])
         let shown = try await answer.give(response.toast)
         let silent = response.toast == nil || shown.toast

@@ -38,7 +38,7 @@ struct HTMLTests {
             clientPhone: long, version: 1)
         for screen in [card, .accepted(order, now: .epoch), .accepted(order, now: .epoch).headed(by: long)] {
             #expect(screen.text.source.utf16.count <= 4096)
-            #expect(screen.buttons.joined().allSatisfy { $0.tap.data.utf8.count <= 64 })
+            #expect(screen.buttons.joined().allSatisfy { $0.data.utf8.count <= 64 })
         }
     }
 }

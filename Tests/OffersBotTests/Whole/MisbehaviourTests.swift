@@ -49,7 +49,7 @@ struct MisbehaviourTests {
         }
     }
 
-    @Test("A chat with more pending taps than an answer holds, behind an accept that waits: the others are served")
+    @Test("More lists that wait than an answer holds: the others are served; no offset goes past a write that waits")
     func floodOfTaps() async throws {
         try await Stage.set { stage in
             let telegram = stage.telegram
@@ -57,14 +57,58 @@ struct MisbehaviourTests {
             try await stage.withOffersd { _ in
                 try await stage.withLocked(order) { _ in
                     _ = try await stage.withBot { _ in
-                        await telegram.presses("m:new:acc:\(order):1", user: Self.user)
                         for _ in 0..<130 { await telegram.presses("m:new", user: Self.user) }
+                        await telegram.fails(
+                            "editMessageText", chat: Self.user,
+                            .error(429, "Too Many Requests: retry after 60", retryAfter: 60))
                         await telegram.presses("m:new", user: Stage.rivalUser)
                         _ = await telegram.screen(chat: Stage.rivalUser)
-                        #expect(await telegram.calls.contains { $0.isScreen && $0.chat == Self.user } == false)
+                        let write = await telegram.lastUpdate + 1
+                        let query = await telegram.presses("m:new:acc:\(order):1", user: Self.user)
+                        for _ in 0..<130 { await telegram.presses("m:new", user: Self.user) }
+                        #expect(await telegram.answer(to: query).text?.hasPrefix("⏳ Ещё работаем") == true)
+                        #expect(await telegram.offset <= write)
                     }
                 }
             }
+        }
+    }
+
+    @Test("A write whose turn does not come in time is not begun, and the screen says so")
+    func queuedWrite() async throws {
+        try await Stage.set { stage in
+            let telegram = stage.telegram
+            let first = try await stage.offer()
+            let second = try await stage.offer()
+            try await stage.withOffersd { _ in
+                try await stage.withLocked(first) { release in
+                    _ = try await stage.withBot { _ in
+                        // Two that wait for the lock as long as they may, and one behind them.
+                        for _ in 0..<2 { await telegram.presses("m:new:acc:\(first):1", user: Self.user) }
+                        await telegram.presses("m:new:acc:\(second):1", user: Self.user)
+                        let screen = await telegram.screen(3, chat: Self.user)
+                        #expect(screen.text == "⏳ Сервис не успел. Ничего не изменилось, повторите.")
+                        #expect(screen.data == ["m:new:acc:\(second):1", "m:menu"])
+                        await telegram.untilConfirmed()
+                    }
+                }
+                try #expect(
+                    await stage.database.sql("SELECT assigned_master_id IS NULL FROM orders WHERE id = \(second)")
+                        == ["t"])
+            }
+        }
+    }
+
+    @Test("The old bot's message stays when a button of another part is pressed, even if the toast cannot be shown")
+    func foreign() async throws {
+        try await Stage.play { stage in
+            let telegram = stage.telegram
+            await telegram.fails(
+                "answerCallbackQuery",
+                .error(400, "Bad Request: query is too old and response timeout expired or query ID is invalid"))
+            await telegram.presses("m:act:enr:5", user: Self.user)
+            await telegram.untilConfirmed()
+            #expect(await telegram.calls.contains { $0.isScreen || $0.method == "deleteMessage" } == false)
         }
     }
 

@@ -38,7 +38,7 @@ struct WholeWayTests {
 
             await telegram.presses("m:new:99", user: Self.user)
             let last = await telegram.screen(3, chat: Self.user)
-            #expect(last.data == ["m:new:card:\(orders[0]):2", "m:new", "m:menu"])
+            #expect(last.data == ["m:new:card:\(orders[0]):2", "m:new:1", "m:menu"])
 
             let order = orders[0]
             await telegram.presses("m:new:card:\(order):2", user: Self.user)
