@@ -1,4 +1,5 @@
 import ArgumentParser
+import Offers
 
 /// The adapter that masters touch.
 @main
@@ -6,5 +7,6 @@ struct OffersBot: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offers-bot",
         abstract: "The masters' screens of new orders, in Telegram or in a terminal. Works through offersd.",
+        version: Release.version,
         subcommands: [TelegramCommand.self, ConsoleCommand.self])
 }

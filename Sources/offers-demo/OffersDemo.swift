@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import Offers
 import ServiceLifecycle
 import UnixSignals
 
@@ -16,7 +17,8 @@ struct OffersDemo: AsyncParsableCommand {
 
             Exit status: 0 if every check of the walk was ok, or if a signal came before its end; 1 otherwise. With \
             --once a signal before the end is 1, too.
-            """)
+            """,
+        version: Release.version)
 
     @Flag(help: "Exit after the walk.")
     var once = false

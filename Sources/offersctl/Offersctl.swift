@@ -23,7 +23,8 @@ struct Offersctl: AsyncParsableCommand {
               3  the service or its database is not there; nothing was done
               4  timed out, or it is not known what became of it; repeat it, that is safe
               5  the answer is not that of this protocol, or the service failed in itself
-            """)
+            """,
+        version: Release.version)
 
     @Option(help: "The service's socket. Default: \(SocketPath.rule)")
     var socket: String?

@@ -8,6 +8,6 @@ struct Offersd: AsyncParsableCommand {
         commandName: "offersd",
         abstract: "Lists and accepts offers straight from Postgres, over JSON-RPC 2.0 on a Unix socket.",
         version: OffersService.version,
-        subcommands: [Serve.self, Check.self, PrintSchema.self],
+        subcommands: [Serve.self, Check.self, PrintSchema.self, PrintGrants.self],
         defaultSubcommand: Serve.self)
 }

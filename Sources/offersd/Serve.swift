@@ -33,14 +33,12 @@ struct Serve: AsyncParsableCommand {
             return handler
         }
         let logger = Logger(label: "offersd")
-        let notifier = SystemdNotifier(Environment.all)
         let service: OffersService
         do {
             service = try OffersService(settings: settings, environment: Environment.all, logger: logger) { paths in
                 for path in paths {
                     try? FileHandle.standardError.write(contentsOf: Data("listening on \(path)\n".utf8))
                 }
-                notifier.notify("READY=1")
             }
         } catch {
             throw Failure(message: "\(error)")
@@ -49,7 +47,7 @@ struct Serve: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds, notifier: notifier),
+                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds),
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
@@ -67,19 +65,16 @@ struct Serve: AsyncParsableCommand {
 private struct BoundedShutdown: Service {
     private let service: OffersService
     private let seconds: Int64
-    private let notifier: SystemdNotifier
 
-    init(of service: OffersService, seconds: Int64, notifier: SystemdNotifier) {
+    init(of service: OffersService, seconds: Int64) {
         self.service = service
         self.seconds = seconds
-        self.notifier = notifier
     }
 
     func run() async throws {
         try await withGracefulShutdownHandler {
             try await service.run()
         } onGracefulShutdown: {
-            notifier.notify("STOPPING=1")
             DispatchQueue.global().asyncAfter(deadline: .now() + Double(seconds) - 0.05) { _exit(0) }
         }
     }

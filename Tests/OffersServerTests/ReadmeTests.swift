@@ -19,13 +19,14 @@ struct ReadmeTests {
         #expect(script.hasSuffix("step \"tests\" readme_tests\n"))
     }
 
-    @Test("The Python client lists and accepts, with a service that has the rights of systemd/README.md and no more")
+    @Test("The Python client lists and accepts, with a service that has the rights of offersd grants and no more")
     func pythonClient() async throws {
         let client = try #require(Self.blocks("python", in: PackageRoot.text(of: "README.md")).first)
-        let role = try #require(Self.blocks("sql", in: PackageRoot.text(of: "systemd/README.md")).first)
+        let (role, _) = try await BuiltProgram.shell(
+            #"exec "$1" grants --role readme_role"#, BuiltProgram.path("offersd").string)
         try await TestDatabase.withDatabase { database in
             // Roles belong to the cluster, which other tests use, too.
-            try await database.sql(role.replacing("offersd", with: "readme_role"))
+            try await database.sql(role)
             let city = try await database.insert(CityRow(name: "Testville"))
             try await database.sql("UPDATE masters SET id = 7 WHERE id = \(try await database.insert(MasterRow()))")
             for order in [1042, 1043] {

@@ -25,6 +25,25 @@ struct LaneStateTests {
         #expect(jobs(lane.step(of: 0, at: start)) == [1, 2])
     }
 
+    @Test("the longest work under way is counted from its start to its end, sleep and attempts to connect are not")
+    func longestWork() {
+        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        let later = start.advanced(byMilliseconds: 5000)
+        _ = lane.step(of: 0, at: start)
+        #expect(lane.longestWork(at: later) == 0)
+        lane.connected(0)
+        _ = lane.submit(item(1))
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(lane.longestWork(at: later) == 5000)
+        _ = lane.finished(0, group, usable: true)
+        #expect(lane.longestWork(at: later) == 0)
+        guard case .sleep = lane.step(of: 0, at: later) else { return #expect(Bool(false)) }
+        #expect(lane.longestWork(at: later.advanced(byMilliseconds: 5000)) == 0)
+        _ = lane.step(of: 1, at: start)
+        _ = lane.connectFailed(1, at: start)
+        #expect(lane.failedAttempts == 1)
+    }
+
     @Test("work waits during the first attempt, and is refused at once after it failed")
     func refusedWhenDown() {
         var lane = LaneState<Int>(connections: 1, maximumGroup: 4)

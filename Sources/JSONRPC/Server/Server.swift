@@ -15,6 +15,7 @@ package struct Server: Service {
     private let eventLoops: Int
     private let logger: Logger
     private let onListening: @Sendable () async -> Void
+    private let companion: @Sendable (OwnRequests) async -> Void
     private let connections: OpenConnections
 
     /// A server that owns its listeners from now on.
@@ -26,9 +27,11 @@ package struct Server: Service {
     ///   - eventLoops: Threads that read, write and run the methods' first steps. Connections are dealt out in turn.
     ///   - logger: For the transport's own troubles. Nothing of a request is ever logged here.
     ///   - onListening: Called once by `run()`, when clients are accepted.
+    ///   - companion: Runs beside the sockets, with the means to ask the server itself; cancelled when they are closed.
     package init(
         listeners: [Listener], methods: [Method], limits: Limits = Limits(), eventLoops: Int = 1, logger: Logger,
-        onListening: @escaping @Sendable () async -> Void = {}
+        onListening: @escaping @Sendable () async -> Void = {},
+        companion: @escaping @Sendable (OwnRequests) async -> Void = { _ in }
     ) {
         self.listeners = listeners
         self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
@@ -36,6 +39,7 @@ package struct Server: Service {
         self.eventLoops = eventLoops
         self.logger = logger
         self.onListening = onListening
+        self.companion = companion
         self.connections = OpenConnections(limits: limits)
     }
 
@@ -72,7 +76,13 @@ package struct Server: Service {
 
     private func serve(on loops: MultiThreadedEventLoopGroup) async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { try await serveListeners(on: loops) }
+            group.addTask {
+                try await withThrowingDiscardingTaskGroup { group in
+                    group.addTask { await companion(OwnRequests(loops: loops, limits: limits)) }
+                    defer { group.cancelAll() }
+                    try await serveListeners(on: loops)
+                }
+            }
             group.addTask {
                 await connections.untilDrain()
                 try? await Task.sleep(for: limits.drain)

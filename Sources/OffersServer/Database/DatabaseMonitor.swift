@@ -3,30 +3,42 @@ import Offers
 import Postgres
 import Synchronization
 
-/// Keeps what is known of the database's shape up to date, and says it in the log whenever it changes.
+/// Keeps what is known of the database up to date, and says each change once: in the log, and to whoever is told.
 ///
 /// It gates nothing: every request asks the database itself. It serves `health`, the names in the errors about missing
-/// things, and the optional metrics row, which must fit the shape of its table.
+/// things, the status for systemd, and the optional metrics row, which must fit the shape of its table.
 final class DatabaseMonitor: Sendable {
     private let pool: PostgresPool
     private let metrics: DistributionMetrics
     private let logger: Logger
+    private let onChange: @Sendable (DatabaseState) -> Void
     private let latest = Mutex<Inspection?>(nil)
+    private let told = Mutex<DatabaseState>(.unknown)
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
 
     /// How soon a database that lacks something is looked at again.
     private static let period = Duration.seconds(5)
+    /// How long some connections must be missing, while others are there, before it is said.
+    private static let settling = Duration.milliseconds(500)
 
-    init(pool: PostgresPool, metrics: DistributionMetrics, logger: Logger) {
+    /// - Parameter onChange: called with each new state, one after the other.
+    init(
+        pool: PostgresPool, metrics: DistributionMetrics, logger: Logger,
+        onChange: @escaping @Sendable (DatabaseState) -> Void = { _ in }
+    ) {
         self.pool = pool
         self.metrics = metrics
         self.logger = logger
+        self.onChange = onChange
         (looks, look) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// What was found last; nil while the database has not been reached.
     var inspection: Inspection? { latest.withLock { $0 } }
+
+    /// The state that was told last.
+    var state: DatabaseState { told.withLock { $0 } }
 
     /// Something has happened that may have changed the database's shape, such as a missing column.
     func lookAgain() {
@@ -37,7 +49,10 @@ final class DatabaseMonitor: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask {
-                for await _ in self.looks { await self.inspect() }
+                for await _ in self.looks {
+                    await self.inspect()
+                    await self.tell()
+                }
             }
             group.addTask {
                 for await _ in self.pool.connectionChanges { self.lookAgain() }
@@ -48,6 +63,26 @@ final class DatabaseMonitor: Sendable {
                 }
             }
         }
+    }
+
+    /// Says how the database is, if that is new.
+    private func tell() async {
+        var state = DatabaseState(pool.status, inspection)
+        if case .partly = state {
+            // Connections are opened and lost one by one.
+            try? await Task.sleep(for: Self.settling)
+            state = DatabaseState(pool.status, inspection)
+        }
+        guard let state, !Task.isCancelled else { return }
+        let isNews = told.withLock { told in
+            defer { told = state }
+            return !told.isSame(as: state)
+        }
+        guard isNews else { return }
+        logger.log(
+            level: state.isWell ? .notice : .warning, "\(state.text)",
+            metadata: state.reason.map { ["reason": "\($0)"] })
+        onChange(state)
     }
 
     /// Looks now. Returns what was found; nil when the database cannot be asked.

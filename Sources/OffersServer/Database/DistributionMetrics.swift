@@ -99,18 +99,27 @@ struct MetricsTable: Sendable, Equatable {
     /// The two casts differ from shape to shape, and with them the text that is prepared.
     var statementName: String { "offersd_metrics_\(categoryColumn)_\(categoryType)_\(orderTypeType)" }
 
+    /// The columns that are written in every shape, in the order of the INSERT.
+    private static let commonColumns = [
+        "order_id", "master_id", "assigned_at", "round_number", "candidates_count", "time_to_assign_seconds",
+        "preferred_master_used", "was_escalated_to_logist", "was_escalated_to_admin", "city_id", "district_id",
+        "metadata_json",
+    ]
+
+    /// All columns that are written in one shape or another.
+    static let insertedColumns = commonColumns + ["category", "category_name", "order_type", "type_name"]
+
     var insert: String {
         """
-        INSERT INTO distribution_metrics (order_id, master_id, assigned_at, round_number, candidates_count,
-            time_to_assign_seconds, preferred_master_used, was_escalated_to_logist, was_escalated_to_admin,
-            city_id, district_id, \(categoryColumn), \(orderTypeColumn), metadata_json)
+        INSERT INTO distribution_metrics (\(Self.commonColumns.joined(separator: ", ")),
+            \(categoryColumn), \(orderTypeColumn))
         SELECT o.id, $2, $3, coalesce(f.last_round, 1), least(greatest(f.candidates, 1), 32767),
             CASE WHEN isfinite(o.created_at) THEN
                 least(greatest(floor(extract(epoch FROM $3 - o.created_at)), -2147483648), 2147483647)::integer END,
             coalesce(o.preferred_master_id = $2, false), o.dist_escalated_logist_at IS NOT NULL,
             o.dist_escalated_admin_at IS NOT NULL, o.city_id, o.district_id,
-            o.category::text::\(categoryType), o.type::text::\(orderTypeType),
-            jsonb_build_object('accepted_via', 'orders_service', 'from_status', $4)
+            jsonb_build_object('accepted_via', 'orders_service', 'from_status', $4),
+            o.category::text::\(categoryType), o.type::text::\(orderTypeType)
         FROM orders o, LATERAL (
             SELECT max(f.round_number) AS last_round, count(DISTINCT f.master_id) AS candidates
             FROM offers f WHERE f.order_id = o.id) f

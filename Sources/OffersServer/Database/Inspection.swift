@@ -11,6 +11,8 @@ struct Inspection: Sendable, Equatable {
     let metricsTable: MetricsTable?
     /// What an operator should know although everything works.
     let remarks: [String]
+    /// Whether the database refuses writes: it is a standby, or read-only by its settings.
+    let isReadOnly: Bool
 
     /// What is missing for this purpose.
     func missing(for purpose: Requirement.Purpose) -> [String] {
@@ -20,7 +22,7 @@ struct Inspection: Sendable, Equatable {
     /// Whether lists, and whether everything else, can be served.
     var status: HealthResult.Status {
         if !missing(for: .list).isEmpty { return .down }
-        return missing(for: .accept).isEmpty && missing(for: .decline).isEmpty ? .ok : .degraded
+        return missing(for: .accept).isEmpty && missing(for: .decline).isEmpty && !isReadOnly ? .ok : .degraded
     }
 
     /// What follows, in sentences for an operator.
@@ -101,6 +103,10 @@ struct Inspection: Sendable, Equatable {
 
     // MARK: Which generation, and which shape of the metrics table
 
+    /// As a list of SQL.
+    private static let metricsColumns =
+        "(" + MetricsTable.insertedColumns.map { "'\($0)'" }.joined(separator: ", ") + ")"
+
     private static let features = Statement(
         "offersd_features",
         sql: """
@@ -126,9 +132,13 @@ struct Inspection: Sendable, Equatable {
                 EXISTS (SELECT FROM indexes WHERE name = 'idx_offers_master_active'),
                 m.attribute, m.type, n.attribute, n.type,
                 CASE WHEN to_regclass('distribution_metrics') IS NOT NULL THEN
-                    has_table_privilege(to_regclass('distribution_metrics'), 'INSERT') AND coalesce(
+                    (SELECT bool_and(has_column_privilege(a.attrelid, a.attnum, 'INSERT')) FROM pg_attribute a
+                        WHERE a.attrelid = to_regclass('distribution_metrics') AND a.attname IN \(metricsColumns)
+                            AND NOT a.attisdropped)
+                    AND coalesce(
                         has_sequence_privilege(pg_get_serial_sequence('distribution_metrics', 'id'), 'USAGE'), true)
-                    END
+                    END,
+                pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -176,8 +186,11 @@ struct Inspection: Sendable, Equatable {
                 remarks.append("This role lacks INSERT on distribution_metrics or USAGE on its sequence.")
             }
         }
+        let isReadOnly = try rows.bool(row: 0, column: 11) == true
+        if isReadOnly { remarks.append("The database is read-only: lists are served, accept and decline are not.") }
         return Inspection(
-            generation: generation, shortcomings: shortcomings, metricsTable: table, remarks: remarks)
+            generation: generation, shortcomings: shortcomings, metricsTable: table, remarks: remarks,
+            isReadOnly: isReadOnly)
     }
 }
 

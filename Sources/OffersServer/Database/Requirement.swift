@@ -9,8 +9,8 @@ struct Requirement: Sendable {
     enum Subject: Sendable {
         /// The privilege on the column (and the column).
         case column(String, Privilege)
-        /// UPDATE on any column, which row locks need.
-        case rowLocks
+        /// UPDATE on any column, which row locks need; the one that is granted if it is for nothing but them.
+        case rowLocks(grant: String?)
         /// The right to take ids from the sequence behind `id`.
         case sequence
     }
@@ -54,8 +54,8 @@ struct Requirement: Sendable {
             "orders", "preferred_master_id dist_escalated_logist_at dist_escalated_admin_at type created_at",
             for: [.metrics]),
         [
-            Requirement(table: "masters", subject: .rowLocks, purposes: [.accept, .decline]),
-            Requirement(table: "orders", subject: .rowLocks, purposes: [.accept, .decline]),
+            Requirement(table: "masters", subject: .rowLocks(grant: "updated_at"), purposes: [.accept, .decline]),
+            Requirement(table: "orders", subject: .rowLocks(grant: nil), purposes: [.accept, .decline]),
             Requirement(table: "order_status_history", subject: .sequence, purposes: [.accept]),
         ],
     ].flatMap { $0 }

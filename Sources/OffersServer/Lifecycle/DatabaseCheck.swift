@@ -1,6 +1,5 @@
 import Logging
 import Postgres
-import Synchronization
 
 /// Looks once at a database and says what it lacks: `offersd check`.
 package enum DatabaseCheck {
@@ -22,10 +21,9 @@ package enum DatabaseCheck {
 
     /// Connects, looks, and disconnects.
     package static func run(connectionInfo: String) async -> Report {
-        let reasons = ConnectionFailures()
         let pool = PostgresPool(
             PostgresConfiguration(connectionInfo: connectionInfo, readConnections: 1, writeConnections: 1),
-            logger: Logger(label: "check") { _ in reasons })
+            logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         return await withTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
             defer { pool.shutDown() }
@@ -37,38 +35,12 @@ package enum DatabaseCheck {
                     lines: inspection.report + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"]
                 )
             } catch {
+                // The operator who runs the check is the one to be told why.
                 return Report(
                     verdict: .unreachable,
-                    lines: ["the database cannot be asked: \(error)"] + reasons.texts)
+                    lines: ["the database cannot be asked: \(error)"]
+                        + [pool.status.control.lastFailure].compactMap(\.self))
             }
-        }
-    }
-}
-
-/// Keeps why no connection was made: the operator who runs the check is the one to be told.
-private final class ConnectionFailures: LogHandler, Sendable {
-    private let reasons = Mutex<[String]>([])
-
-    var texts: [String] { reasons.withLock { $0 } }
-
-    // One level for good, and no metadata of its own: this handler only collects.
-    var logLevel: Logger.Level {
-        get { .warning }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        guard let reason = event.metadata?["reason"] else { return }
-        reasons.withLock { reasons in
-            if !reasons.contains("\(reason)") { reasons.append("\(reason)") }
         }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import JSONRPC
 package import Logging
 import Offers
@@ -7,20 +8,22 @@ import ServiceLifecycle
 /// The whole service: sockets, methods and database connections, from start to drain.
 ///
 /// It starts whether the database is there or not, and heals by itself. On a graceful shutdown the sockets are drained
-/// first, then the optional rows are written, then the database connections are closed.
+/// first, then the optional rows are written, then the database connections are closed. A service manager that has
+/// asked for it (sd_notify(3)) is told when it is ready, how it is, that it lives, and that it stops.
 package struct OffersService: Service {
     /// The version of the contract and of this program.
-    package static let version = Contract.version
+    package static let version = Release.version
 
     private let server: Server
     private let pool: PostgresPool
     private let monitor: DatabaseMonitor
     private let distributionMetrics: DistributionMetrics
+    private let report: StatusReport
 
     /// Makes the sockets, or takes those that systemd hands over; nothing runs yet.
     ///
     /// - Parameters:
-    ///   - environment: Where the sockets of systemd and the default path are looked for.
+    ///   - environment: Where systemd's sockets, its wishes, and the default path are looked for.
     ///   - onListening: Called once by `run`, with the paths of the sockets, when clients are answered.
     /// - Throws: An error whose description says which socket cannot be served and why.
     package init(
@@ -30,7 +33,16 @@ package struct OffersService: Service {
         let listeners = try Sockets.listeners(settings, environment: environment)
         pool = PostgresPool(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(pool: pool, logger: logger)
-        monitor = DatabaseMonitor(pool: pool, metrics: distributionMetrics, logger: logger)
+        let notifier = SystemdNotifier(environment)
+        let report = StatusReport(notifier)
+        self.report = report
+        monitor = DatabaseMonitor(
+            pool: pool, metrics: distributionMetrics, logger: logger, onChange: { report.changed(to: $0) })
+        let watchdog = WatchdogRequest(environment, processID: getpid()).map { [pool] in
+            Watchdog(
+                request: $0, notifier: notifier, pool: pool,
+                longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
+        }
         let methods = OffersMethods(
             database: OffersDatabase(pool: pool, metrics: distributionMetrics, logger: logger),
             health: HealthCheck(pool: pool, monitor: monitor),
@@ -38,11 +50,24 @@ package struct OffersService: Service {
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: settings.limits, eventLoops: settings.eventLoops,
-            logger: logger, onListening: { await onListening(listeners.map { $0.path ?? $0.name }) })
+            logger: logger,
+            onListening: {
+                await onListening(listeners.map { $0.path ?? $0.name })
+                report.ready()
+            },
+            companion: { await watchdog?.run($0) })
     }
 
     /// Serves until it is told to stop, and returns when nothing is left running.
     package func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await serve()
+        } onGracefulShutdown: {
+            report.stopping()
+        }
+    }
+
+    private func serve() async throws {
         try await withThrowingTaskGroup { group in
             group.addTask { await pool.run() }
             group.addTask {
@@ -57,5 +82,13 @@ package struct OffersService: Service {
             defer { distributionMetrics.finish() }
             try await server.run()
         }
+    }
+}
+
+extension Settings {
+    /// Longer than any work on a database connection can take. On one connection of a client each request's time begins
+    /// when the one before is answered, so that with a database that is silent their deadlines add up.
+    fileprivate var longestWorkMilliseconds: Int64 {
+        Int64(readAhead) * readDeadlineMilliseconds + writeDeadlineMilliseconds + 10_000
     }
 }

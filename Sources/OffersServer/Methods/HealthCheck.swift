@@ -31,6 +31,6 @@ struct HealthCheck: Sendable {
                 generation: answer == nil ? nil : inspection?.generation,
                 missing: answer == nil ? [] : missing ?? [], serverTime: answer?.serverTime),
             uptimeSeconds: started.milliseconds(until: .now()) / 1000,
-            version: Contract.version)
+            version: Release.version)
     }
 }

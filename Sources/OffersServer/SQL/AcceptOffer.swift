@@ -12,7 +12,11 @@ enum AcceptOfferStatement {
                 m.is_active AND NOT m.is_deleted AND m.moderation_status <> 'REJECTED'
                     AND (m.verified OR m.moderation_status = 'APPROVED') AS is_active
             FROM masters m WHERE \(isMaster)),
-        task AS (SELECT o.* FROM orders o WHERE o.id = $2),
+        task AS (
+            SELECT o.id, o.status, o.assigned_master_id, o.city_id, o.district_id, o.street_id, o.house, o.apartment,
+                o.address_comment, o.client_name, o.client_phone, o.category, o.description, o.timeslot_start_utc,
+                o.timeslot_end_utc, o.version
+            FROM orders o WHERE o.id = $2),
         \(Fragment.decidingOffer),
         held AS (
             SELECT f.id, f.responded_at FROM offers f JOIN master m ON m.id = f.master_id

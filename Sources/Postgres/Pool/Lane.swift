@@ -19,6 +19,7 @@ final class Lane<Job: Sendable>: Sendable {
     private let logger: Logger
     private let onChange: @Sendable () -> Void
     private let opened = Atomic<Int>(0)
+    private let lastFailure = Mutex<String?>(nil)
 
     /// - Parameter onChange: called on a connection's thread when a connection was opened, lost or closed.
     init(
@@ -42,10 +43,13 @@ final class Lane<Job: Sendable>: Sendable {
 
     /// A picture of the lane now.
     var status: PoolStatus.Lane {
-        state.withLock { state in
+        let lastFailure = lastFailure.withLock { $0 }
+        return state.withLock { state in
             PoolStatus.Lane(
                 connections: wakes.count, connected: state.connectedCount, busy: state.busyCount,
-                waiting: state.waitingCount, opened: opened.load(ordering: .relaxed))
+                waiting: state.waitingCount, opened: opened.load(ordering: .relaxed),
+                failedAttempts: state.failedAttempts, isFailing: state.isFailing,
+                longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure)
         }
     }
 
@@ -111,21 +115,16 @@ final class Lane<Job: Sendable>: Sendable {
             let session = try Session(
                 configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
             opened.add(1, ordering: .relaxed)
-            let isNews = state.withLock { state in
-                defer { state.connected(index) }
-                return state.isFailing
-            }
-            if isNews { logger.notice("database reached again", metadata: ["lane": "\(role.name)"]) }
+            state.withLock { $0.connected(index) }
+            logger.debug("connection opened", metadata: ["lane": "\(role.name)"])
             onChange()
             return session
         } catch {
-            let (refused, isNews) = state.withLock { state in
-                let wasFailing = state.isFailing
-                return (state.connectFailed(index, at: .now()), !wasFailing)
-            }
+            let metadata = metadata(error.reason)
+            lastFailure.withLock { $0 = metadata["reason"]?.description }
+            let refused = state.withLock { $0.connectFailed(index, at: .now()) }
             for job in refused { role.refuse(job, .unavailable) }
-            // Said once, not at every attempt; said again when it has been reached meanwhile.
-            if isNews { logger.warning("database cannot be reached", metadata: metadata(error.reason)) }
+            logger.debug("connection attempt failed", metadata: metadata)
             onChange()
             return nil
         }

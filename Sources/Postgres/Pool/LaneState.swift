@@ -16,7 +16,7 @@ package struct LaneState<Job: Sendable>: Sendable {
         /// Connected and about to ask for a step. Next: busy, idle, disconnected.
         case woken
         /// Doing work. Next: woken, disconnected.
-        case busy
+        case busy(since: MonotonicTime)
         /// Told to close for good. The end.
         case stopped
 
@@ -50,6 +50,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     private var queue = WorkQueue<Job>()
     /// Whether the last attempt to connect failed.
     package private(set) var isFailing = false
+    /// The attempts to connect that have failed since the start.
+    package private(set) var failedAttempts = 0
     private var isShuttingDown = false
     private let maximumGroup: Int
     private let pauseMilliseconds: Int64
@@ -68,6 +70,11 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// The number of connections that are working.
     package var busyCount: Int {
         connections.count { if case .busy = $0 { true } else { false } }
+    }
+
+    /// How long the longest work under way has taken at `now`, in milliseconds; 0 when there is none.
+    package func longestWork(at now: MonotonicTime) -> Int64 {
+        connections.map { if case .busy(let since) = $0 { since.milliseconds(until: now) } else { 0 } }.max() ?? 0
     }
 
     /// The number of items that wait.
@@ -122,7 +129,7 @@ package struct LaneState<Job: Sendable>: Sendable {
             return .connect
         case .idle, .woken, .busy:
             let group = takeGroup()
-            connections[index] = group.isEmpty ? .idle : .busy
+            connections[index] = group.isEmpty ? .idle : .busy(since: now)
             return group.isEmpty ? .sleep : .work(group)
         }
     }
@@ -139,6 +146,7 @@ package struct LaneState<Job: Sendable>: Sendable {
         if case .stopped = connections[index] { return [] }
         connections[index] = .waiting(until: now.advanced(byMilliseconds: pauseMilliseconds))
         isFailing = true
+        failedAttempts += 1
         return connectedCount == 0 ? queue.removeAll().map(\.job) : []
     }
 

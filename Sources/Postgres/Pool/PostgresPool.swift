@@ -167,6 +167,14 @@ package struct PoolStatus: Sendable, Equatable {
         package let waiting: Int
         /// How many have been opened since the start.
         package let opened: Int
+        /// How many attempts to open one have failed since the start.
+        package let failedAttempts: Int
+        /// Whether the last attempt failed.
+        package let isFailing: Bool
+        /// How long the longest work under way has taken so far, in milliseconds.
+        package let longestWorkMilliseconds: Int64
+        /// Why the last attempt that failed did so: libpq's text in one line, for the log only. Nil if none has.
+        package let lastFailure: String?
     }
 
     package let reads: Lane

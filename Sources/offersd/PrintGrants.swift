@@ -1,0 +1,25 @@
+import ArgumentParser
+import OffersServer
+
+/// `offersd grants`: the SQL of a role with the rights that the service needs.
+struct PrintGrants: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "grants",
+        abstract: "Print the SQL of a role that can do what the service does, and no more.",
+        discussion: """
+            Run it as the owner of the tables: offersd grants | psql -v ON_ERROR_STOP=1 -d offers. It makes the role if \
+            there is none, gives no password, takes nothing away, and can be run again. `offersd check`, as that role, \
+            says whether anything is still missing.
+            """)
+
+    @Option(help: "The name of the role.")
+    var role = "offersd"
+
+    func run() throws {
+        do {
+            print(try Grants.sql(role: role), terminator: "")
+        } catch {
+            throw ValidationError("--role: \(error)")
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Offers
+import Testing
+
+@testable import OffersServer
+@testable import Postgres
+
+/// What the service manager asks for and is told, as values.
+@Suite struct ManagerValuesTests {
+    @Test("NOTIFY_SOCKET is a path or an abstract name, and fits into a socket's address")
+    func address() {
+        func bytes(_ text: String?) -> [UInt8]? { NotifyAddress(text.map { ["NOTIFY_SOCKET": $0] } ?? [:])?.bytes }
+        #expect(bytes("/run/notify") == Array("/run/notify".utf8))
+        #expect(bytes("@manager/1") == [0] + Array("manager/1".utf8))
+        #expect(bytes("/" + String(repeating: "x", count: 106))?.count == 107)
+        #expect(bytes("/" + String(repeating: "x", count: 107)) == nil)
+        #expect(bytes("@" + String(repeating: "x", count: 107))?.count == 108)
+        for wrong in [nil, "", "@", "/", "run/notify", "vsock:2:1234"] { #expect(bytes(wrong) == nil) }
+    }
+
+    @Test("WATCHDOG_USEC is meant for us if WATCHDOG_PID says so or is not there")
+    func watchdog() {
+        func interval(_ environment: [String: String]) -> Duration? {
+            WatchdogRequest(environment, processID: 42)?.interval
+        }
+        #expect(interval(["WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "42"]) == .seconds(20))
+        #expect(interval(["WATCHDOG_USEC": "20000000"]) == .seconds(20))
+        for other in [
+            [:], ["WATCHDOG_PID": "42"], ["WATCHDOG_USEC": "0"], ["WATCHDOG_USEC": "-1"], ["WATCHDOG_USEC": "soon"],
+            ["WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "43"], ["WATCHDOG_USEC": "20000000", "WATCHDOG_PID": ""],
+        ] { #expect(interval(other) == nil, "\(other)") }
+        #expect(WatchdogRequest(["WATCHDOG_USEC": "20000000"], processID: 1)?.pause == .seconds(5))
+    }
+
+    @Test("The state of the database follows from the pool and from what was found, and has one line")
+    func states() {
+        func lane(_ connected: Int, failing: Bool = false) -> PoolStatus.Lane {
+            PoolStatus.Lane(
+                connections: 2, connected: connected, busy: 0, waiting: 0, opened: 0, failedAttempts: 0,
+                isFailing: failing, longestWorkMilliseconds: 0, lastFailure: failing ? "refused" : nil)
+        }
+        func state(
+            _ reads: PoolStatus.Lane, _ writes: PoolStatus.Lane, _ control: PoolStatus.Lane, _ found: Inspection? = nil
+        ) -> DatabaseState? {
+            DatabaseState(PoolStatus(reads: reads, control: control, writes: writes, requests: 0), found)
+        }
+        func found(_ missing: [String] = [], readOnly: Bool = false) -> Inspection {
+            Inspection(
+                generation: "G3", shortcomings: missing.map { Shortcoming(name: $0, purposes: [.accept]) },
+                metricsTable: nil, remarks: [], isReadOnly: readOnly)
+        }
+        let up = lane(1)
+        let down = lane(0, failing: true)
+        #expect(state(lane(0), lane(0), lane(0)) == nil, "connections are being made")
+        #expect(state(up, up, up) == nil, "not looked at yet")
+        #expect(state(down, down, down, found()) == .unreachable(reason: "refused"))
+        #expect(state(up, down, up, found()) == .partly(lanes: ["writes"], reason: "refused"))
+        #expect(state(up, lane(0), up, found()) == nil)
+        for (found, text) in [
+            (found(), "the database (generation G3) is complete"),
+            (found(readOnly: true), "the database (generation G3) is read-only: lists are served, writes are not"),
+            (found(["a.b", "c.d"]), "the database (generation G3) lacks a.b and 1 more: see offersd check"),
+        ] { #expect(state(up, up, up, found)?.text == text) }
+        let one = DatabaseState.unreachable(reason: "refused")
+        #expect(one.isSame(as: .unreachable(reason: "no such host")) && !one.isSame(as: .unknown))
+    }
+}
