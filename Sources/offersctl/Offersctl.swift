@@ -14,7 +14,11 @@ struct Offersctl: AsyncParsableCommand {
               offersctl listOffers masterId=7 limit=5
               offersctl acceptOffer masterId=7 orderId=1042
 
-            The result is printed on standard output, as one line of JSON; a refusal on standard error.
+            The result is printed on standard output: on a terminal for a reader, else as one line of JSON. A refusal \
+            is printed on standard error.
+
+            With --retry a call is made again when the service says that this can help, and when the connection failed, \
+            within the deadline. Repeating is safe, also for acceptOffer and declineOffer.
 
             Exit codes:
               0  done
@@ -26,41 +30,85 @@ struct Offersctl: AsyncParsableCommand {
             """,
         version: Release.version)
 
-    @Option(help: "The service's socket. Default: \(SocketPath.rule)")
+    @Option(help: "The service's socket. Default: \(SocketPath.rule)", completion: .file())
     var socket: String?
 
-    @Option(help: "How many seconds to wait for the reply.")
+    @Option(help: "How many seconds it may take, all attempts together.")
     var deadline = 6.0
 
-    @Flag(help: "Print a refusal as a line of JSON on standard output, too.")
+    @Option(help: "How often to try again when that can help.")
+    var retry = 0
+
+    @Flag(help: "Print one line of JSON on standard output, also on a terminal, and also for a refusal.")
     var json = false
 
-    @Argument(help: "The method, such as listOffers.")
+    @Argument(help: "The method, such as listOffers.", completion: .list(Contract.methods.map(\.name)))
     var method: String
 
-    @Argument(help: "The params, each as name=value. A value that is an integer is sent as one, others as strings.")
+    @Argument(
+        help: "The params, each as name=value. A value that is an integer is sent as one, others as strings.",
+        completion: .list(paramCompletions))
     var params: [String] = []
 
     func validate() throws {
         guard deadline > 0, deadline <= 3600 else {
             throw ValidationError("The deadline must be more than 0 and at most 3600 seconds.")
         }
+        guard (0...1000).contains(retry) else {
+            throw ValidationError("--retry is a number of attempts, from 0 to 1000.")
+        }
         _ = try members()
         _ = try path()
     }
 
+    private static var paramCompletions: [String] {
+        var names: [String] = []
+        for parameter in Contract.methods.flatMap(\.parameters) {
+            let values = if case .choice(let choices, _) = parameter.kind { choices } else { [""] }
+            for value in values where !names.contains("\(parameter.name)=\(value)") {
+                names.append("\(parameter.name)=\(value)")
+            }
+        }
+        return names
+    }
+
     func run() async throws {
         do {
-            let result = try await Client.withConnection(to: path()) { [method, deadline] client in
-                try await client.call(method, named: members(), deadline: .seconds(deadline))
-            }
+            let result = try await result()
+            switch result {
             // A text, as the metrics for Prometheus are, is for reading as it is.
-            if case .string(let text) = result, !json { try output(text) } else { try output(line(result) + "\n") }
+            case .string(let text) where !json: try output(text)
+            case _ where !json && isatty(STDOUT_FILENO) == 1: try output(HumanText.of(result))
+            default: try output(line(result) + "\n")
+            }
         } catch {
             if json, let error = error as? RPCError { try output(line(error) + "\n") }
             let outcome = Outcome(error)
             StandardError.print(outcome.message)
             throw outcome.exitCode
+        }
+    }
+
+    /// Calls until there is an answer, or nothing that another attempt could change.
+    private func result() async throws -> JSONValue {
+        let clock = ContinuousClock()
+        let end = clock.now.advanced(by: .seconds(deadline))
+        let policy = RetryPolicy(retries: retry)
+        var attempt = 1
+        while true {
+            do {
+                let (path, method, members) = (try path(), method, try members())
+                return try await Client.withConnection(to: path) { client in
+                    try await client.call(method, named: members, deadline: clock.now.duration(to: end))
+                }
+            } catch {
+                let remaining = clock.now.duration(to: end)
+                guard let pause = policy.pause(after: error, attempt: attempt, remaining: remaining) else {
+                    throw error
+                }
+                try await clock.sleep(for: pause)
+                attempt += 1
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import JSONRPC
 import NIOCore
+import Offers
 import SystemPackage
 import TestDatabase
 import Testing
@@ -62,6 +63,133 @@ struct OffersctlTests {
                         """)
                     #expect(output == status)
                 }
+            }
+        }
+    }
+
+    /// A service that answers one line per connection: with the errors or results of a list, then with the last of it.
+    /// `$F/x` is its socket; what is called afterwards is followed by the number of connections that it had.
+    private func against(_ answers: [String], _ arguments: String) async throws -> String {
+        let script = """
+            import json, socket, sys
+            path, answers = sys.argv[1], sys.argv[2:]
+            listener = socket.socket(socket.AF_UNIX); listener.bind(path); listener.listen()
+            count = 0
+            while True:
+                client = listener.accept()[0]
+                line = client.makefile().readline()
+                if line == "end\\n": break
+                answer = answers[min(count, len(answers) - 1)]
+                count += 1
+                if answer != "close":
+                    reply = {"jsonrpc": "2.0", "id": json.loads(line)["id"]}
+                    reply.update(json.loads(answer))
+                    client.sendall((json.dumps(reply) + "\\n").encode())
+                client.close()
+            print(count)
+            """
+        return try await OffersdProcess.withFolder { folder in
+            try script.write(toFile: folder + "/service.py", atomically: true, encoding: .utf8)
+            let quoted = answers.map { "'\($0)'" }.joined(separator: " ")
+            return try await BuiltProgram.shell(
+                """
+                F=$1; C=$2; python3 $F/service.py $F/x \(quoted) & until [ -S $F/x ]; do :; done
+                "$C" --socket $F/x \(arguments) 2>&1; echo "status $?"
+                echo end | socat - UNIX-CONNECT:$F/x; wait
+                """, folder, try BuiltProgram.path("offersctl").string
+            ).output
+        }
+    }
+
+    private static func error(_ reason: String, retryable: Bool, retryAfterMs: Int? = nil) -> String {
+        let after = retryAfterMs.map { #","retryAfterMs":\#($0)"# } ?? ""
+        return
+            #"{"error":{"code":-32001,"message":"No.","data":{"reason":"\#(reason)","retryable":\#(retryable)\#(after)}}}"#
+    }
+
+    @Test("--retry repeats what can be repeated and nothing else, as often as it says, and within the deadline")
+    func retries() async throws {
+        let down = Self.error("DATABASE_UNAVAILABLE", retryable: true, retryAfterMs: 10)
+        let taken = Self.error("ORDER_TAKEN", retryable: false)
+        let later = Self.error("OVERLOADED", retryable: true, retryAfterMs: 60_000)
+        let done = #"{"result":true}"#
+        for (answers, arguments, output) in [
+            ([down, "close", done], "health --retry 2", "true\nstatus 0\n3\n"),
+            ([down, "close", done], "health --retry 1", "status 4\n2\n"),
+            ([down, done], "health", "DATABASE_UNAVAILABLE: No.\nstatus 3\n1\n"),
+            ([down], "health --retry 2", "DATABASE_UNAVAILABLE: No.\nstatus 3\n3\n"),
+            ([taken, done], "acceptOffer masterId=7 orderId=9 --retry 5", "ORDER_TAKEN: No.\nstatus 1\n1\n"),
+            // What the service wishes is more than there is time for: told at once.
+            ([later, done], "health --retry 5 --deadline 30", "OVERLOADED: No.\nstatus 3\n1\n"),
+            ([#"{"nonsense":1}"#, done], "health --retry 5", "status 5\n1\n"),
+        ] {
+            let run = try await against(answers, arguments)
+            #expect(run.hasSuffix(output), "\(arguments): \(run)")
+        }
+    }
+
+    @Test("A reader at a terminal gets names and tables, with nothing that moves the cursor; a script gets JSON")
+    func terminal() async throws {
+        let list = #"""
+            {"result":{"masterId":7,"total":2,"offers":[
+            {"orderId":1042,"city":"Test\u001b[2Jville","district":null,"timeslot":{"start":"a","end":"b"}},
+            {"orderId":9,"city":"Q","district":"North","timeslot":null}]}}
+            """#.replacing("\n", with: "")
+        let table = """
+            masterId  7
+            total     2
+
+            offers:
+            orderId  city            district  timeslot.start  timeslot.end  timeslot
+            1042     Test [2Jville  -         a               b
+            9        Q               North                                   -
+            """
+        let call = "listOffers masterId=7"
+        func onTerminal(_ arguments: String) -> String {
+            // After `"$C" --socket $F/x`, which is only asked for its help: the call proper goes through a terminal.
+            "--help >/dev/null; script -qec \"$C --socket $F/x \(arguments)\" /dev/null | tr -d '\\r'"
+        }
+        let shown = try await against([list], onTerminal(call))
+        #expect(shown.replacing(#/ +/#, with: " ").contains(table.replacing(#/ +/#, with: " ")), "\(shown)")
+        #expect(!shown.contains("\u{1b}"))
+        for script in [call, onTerminal(call + " --json")] {
+            let run = try await against([list], script)
+            #expect(
+                run.replacing(" ", with: "").hasPrefix(#"{"masterId":7,"total":2,"offers":[{"orderId":1042,"#), "\(run)"
+            )
+        }
+    }
+
+    @Test("The completion that it prints for bash completes methods, params and options")
+    func completion() async throws {
+        let script = """
+            set -e
+            C=$1; PATH=$(dirname "$C"):$PATH
+            eval "$(offersctl --generate-completion-script bash)"
+            complete_() {
+                COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMPREPLY=()
+                _offersctl offersctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" || true
+                echo ${COMPREPLY[@]}
+            }
+            complete_ offersctl list
+            complete_ offersctl acceptOffer masterI
+            complete_ offersctl --dead
+            """
+        let run = try await BuiltProgram.shell(
+            "bash -c \"$1\" bash \"$2\" 2>&1", script, try BuiltProgram.path("offersctl").string)
+        #expect(run.output == "listOffers\nmasterId=\n--deadline\n", "\(run.output)")
+    }
+
+    @Test("Every program says the version that health reports")
+    func versions() async throws {
+        for program in ["offersd", "offersctl", "offers-bot", "offers-demo"] {
+            let run = try await BuiltProgram.shell("exec \"$1\" --version", try BuiltProgram.path(program).string)
+            #expect(run.output == "\(Release.version)\n")
+        }
+        try await OffersdProcess.withFolder { (folder) async throws in
+            try await OffersdProcess.run(in: folder, on: "host=/nonexistent") { (process) async throws in
+                let health = try await offersctl(process, "health")
+                #expect(health.contains(#""version":"\#(Release.version)"}"#))
             }
         }
     }
