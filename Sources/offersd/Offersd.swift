@@ -2,7 +2,6 @@ import ArgumentParser
 import OffersServer
 
 /// The service that lists and accepts offers.
-@main
 struct Offersd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offersd",

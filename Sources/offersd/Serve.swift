@@ -27,8 +27,10 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let settings = try options.settings(connectionInfo: database.connectionInfo())
         let level = try options.level()
+        let isJournal = JournalLogHandler.isStandardError(Environment.all)
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler: any LogHandler =
+                isJournal ? JournalLogHandler() : StreamLogHandler.standardError(label: label)
             handler.logLevel = level
             return handler
         }
@@ -43,6 +45,9 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw Failure(message: "\(error)")
         }
+        // With debug the group would print the whole service, in Swift.
+        var groupLogger = logger
+        groupLogger.logLevel = max(level, .info)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
@@ -51,7 +56,7 @@ struct Serve: AsyncParsableCommand {
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: groupLogger))
         do {
             try await group.run()
         } catch {

@@ -43,6 +43,9 @@ struct ServeOptions: ParsableArguments {
     var drainSeconds: Int?
     @Option(help: "Threads that serve the sockets, default 1. [OFFERSD_EVENT_LOOPS]")
     var eventLoops: Int?
+    @Option(
+        help: "Milliseconds from which on a request is logged as slow, default 1000. [OFFERSD_SLOW_REQUEST_MS]")
+    var slowRequestMs: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical; default info. [OFFERSD_LOG_LEVEL]")
     var logLevel: String?
 
@@ -85,6 +88,7 @@ struct ServeOptions: ParsableArguments {
         [
             (readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", 100...60_000, \.readDeadlineMilliseconds),
             (writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", 1000...60_000, \.writeDeadlineMilliseconds),
+            (slowRequestMs, "OFFERSD_SLOW_REQUEST_MS", 1...60_000, \.slowRequestMilliseconds),
             (stalledSeconds, "OFFERSD_STALLED_SECONDS", 1...3600, \.stalledOutputSeconds),
             (drainSeconds, "OFFERSD_DRAIN_SECONDS", 1...600, \.drainSeconds),
         ]

@@ -68,7 +68,8 @@ import Testing
                 reachable: false, readOnly: nil, serverVersion: nil, generation: nil, missing: [], serverTime: nil)
             : HealthResult.Database(
                 reachable: true, readOnly: status == .degraded, serverVersion: "15.8", generation: "G0",
-                missing: ["order_status_history.actor_type"], serverTime: Self.moment)
+                missing: ["order_status_history.actor_type"], serverTime: Self.moment, connections: 11,
+                lastError: "57P01", lastErrorAt: Self.moment)
         try check(HealthResult(status: status, database: database, uptimeSeconds: 5, version: "0.1"))
     }
 

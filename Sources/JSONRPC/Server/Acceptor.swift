@@ -13,6 +13,7 @@ struct Acceptor: Sendable {
     let limits: Limits
     let connections: OpenConnections
     let logger: Logger
+    let onRefusal: @Sendable (RPCError) -> Void
 
     /// Begins to accept. What is returned must be run.
     func open(on loops: MultiThreadedEventLoopGroup) async throws -> NIOAsyncChannel<Accepted, Never> {
@@ -53,7 +54,8 @@ struct Acceptor: Sendable {
         if role == .refused {
             logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
         }
-        let connection = Connection(channel, peer: peer, role: role, methods: methods, limits: limits)
+        let connection = Connection(
+            channel, peer: peer, role: role, methods: methods, limits: limits, onRefusal: onRefusal)
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
         return connection
     }

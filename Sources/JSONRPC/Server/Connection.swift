@@ -25,6 +25,7 @@ actor Connection {
     nonisolated let role: Role
     private let methods: [String: Method]
     private let limits: Limits
+    private let onRefusal: @Sendable (RPCError) -> Void
 
     /// What the channel has read and the reader has not taken.
     private var chunks: Deque<ByteBuffer> = []
@@ -46,12 +47,16 @@ actor Connection {
     private var stallCheckIsScheduled = false
 
     /// A connection over a channel that allows half-closure and does not read by itself.
-    init(_ channel: any Channel, peer: Peer, role: Role, methods: [String: Method], limits: Limits) {
+    init(
+        _ channel: any Channel, peer: Peer, role: Role, methods: [String: Method], limits: Limits,
+        onRefusal: @escaping @Sendable (RPCError) -> Void
+    ) {
         self.channel = channel
         self.peer = peer
         self.role = role
         self.methods = methods
         self.limits = limits
+        self.onRefusal = onRefusal
         // Unowned is sound: the channel, which we keep, keeps its loop.
         self.unownedExecutor = channel.eventLoop.executor.asUnownedSerialExecutor()
         self.taskExecutor = EventLoopTaskExecutor(channel.eventLoop)
@@ -191,8 +196,7 @@ extension Connection {
     private func accept(_ frame: Frame, in group: inout DiscardingTaskGroup) {
         switch frame {
         case .tooLong:
-            let error = RPCError.lineTooLong(limit: limits.maximumLineBytes)
-            sequencer.append(.answered(failure(.null, error)))
+            sequencer.append(refused(.null, .lineTooLong(limit: limits.maximumLineBytes)))
             advance()
         case .line(let bytes):
             switch Message(line: bytes, maximumBatch: limits.maximumBatch) {
@@ -215,21 +219,27 @@ extension Connection {
     private func prepare(_ entry: Entry) -> (arrival: Arrival, job: Job?) {
         switch entry {
         case .invalid(let id, let error):
-            return (.answered(failure(id, error)), nil)
+            return (refused(id, error), nil)
         case .request(let request):
             guard role == .served else {
-                return (.answered(request.id.map { failure($0, .overloaded(retryAfterMilliseconds: 1000)) }), nil)
+                return (refused(request.id, .overloaded(retryAfterMilliseconds: 1000)), nil)
             }
             guard let method = methods[request.method] else {
-                return (.answered(request.id.map { failure($0, .methodNotFound) }), nil)
+                return (refused(request.id, .methodNotFound), nil)
             }
             guard method.allowed(peer) else {
-                return (.answered(request.id.map { failure($0, .forbidden) }), nil)
+                return (refused(request.id, .forbidden), nil)
             }
             let turn = Turn()
             let job = Job(method: method, call: Call(request: request, peer: peer, turn: turn))
             return (.work(method.effect, turn), job)
         }
+    }
+
+    /// An error of the server itself; nil for the id of a notification, which gets none.
+    private func refused(_ id: RequestID?, _ error: RPCError) -> Arrival {
+        onRefusal(error)
+        return .answered(id.map { failure($0, error) })
     }
 
     /// Every request has its task from the moment when it is read, because only the reader may add to the group; one

@@ -15,6 +15,7 @@ package struct Server: Service {
     private let eventLoops: Int
     private let logger: Logger
     private let onListening: @Sendable () async -> Void
+    private let onRefusal: @Sendable (RPCError) -> Void
     private let companion: @Sendable (OwnRequests) async -> Void
     private let connections: OpenConnections
 
@@ -27,10 +28,12 @@ package struct Server: Service {
     ///   - eventLoops: Threads that read, write and run the methods' first steps. Connections are dealt out in turn.
     ///   - logger: For the transport's own troubles. Nothing of a request is ever logged here.
     ///   - onListening: Called once by `run()`, when clients are accepted.
+    ///   - onRefusal: Called with each error that the server gives by itself, before any method: for counting.
     ///   - companion: Runs beside the sockets, with the means to ask the server itself; cancelled when they are closed.
     package init(
         listeners: [Listener], methods: [Method], limits: Limits = Limits(), eventLoops: Int = 1, logger: Logger,
         onListening: @escaping @Sendable () async -> Void = {},
+        onRefusal: @escaping @Sendable (RPCError) -> Void = { _ in },
         companion: @escaping @Sendable (OwnRequests) async -> Void = { _ in }
     ) {
         self.listeners = listeners
@@ -39,6 +42,7 @@ package struct Server: Service {
         self.eventLoops = eventLoops
         self.logger = logger
         self.onListening = onListening
+        self.onRefusal = onRefusal
         self.companion = companion
         self.connections = OpenConnections(limits: limits)
     }
@@ -99,7 +103,8 @@ package struct Server: Service {
         try await withThrowingDiscardingTaskGroup { group in
             for listener in listeners {
                 let acceptor = Acceptor(
-                    listener: listener, methods: methods, limits: limits, connections: connections, logger: logger)
+                    listener: listener, methods: methods, limits: limits, connections: connections, logger: logger,
+                    onRefusal: onRefusal)
                 let channel = try await acceptor.open(on: loops)
                 group.addTask { try await acceptor.run(channel) }
             }

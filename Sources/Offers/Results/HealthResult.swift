@@ -12,7 +12,8 @@ package struct HealthResult: ContractResult {
         case down
     }
 
-    /// What the service knows of its database. After `reachable: false` everything else is nil or empty.
+    /// What the service knows of its database. After `reachable: false` everything that only the database can tell is
+    /// nil or empty.
     package struct Database: Hashable, Sendable {
         /// Whether it answered just now.
         package let reachable: Bool
@@ -26,11 +27,18 @@ package struct HealthResult: ContractResult {
         package let missing: [String]
         /// Its clock.
         package let serverTime: Timestamp?
+        /// How many connections to it are open, of all kinds.
+        package let connections: Int64
+        /// What became of the last request that it did not carry out: a SQLSTATE, or a word of the service; nil if
+        /// there was none since the start.
+        package let lastError: String?
+        /// When that was, by the clock of the service.
+        package let lastErrorAt: Timestamp?
 
         /// What was found out.
         package init(
             reachable: Bool, readOnly: Bool?, serverVersion: String?, generation: String?, missing: [String],
-            serverTime: Timestamp?
+            serverTime: Timestamp?, connections: Int64 = 0, lastError: String? = nil, lastErrorAt: Timestamp? = nil
         ) {
             self.reachable = reachable
             self.readOnly = readOnly
@@ -38,6 +46,9 @@ package struct HealthResult: ContractResult {
             self.generation = generation
             self.missing = missing
             self.serverTime = serverTime
+            self.connections = connections
+            self.lastError = lastError
+            self.lastErrorAt = lastErrorAt
         }
 
         static let schema = JSONSchema.object([
@@ -47,6 +58,11 @@ package struct HealthResult: ContractResult {
             .init("generation", .nullable(.string), "The generation of the schema; null if it is not known."),
             .init("missing", .array(.string), "The columns, indexes and privileges that the service lacks."),
             .init("serverTime", .nullable(.timestamp), "The database's clock; null if it did not answer."),
+            .init("connections", .integer(0...Int64.max), "How many connections to it are open."),
+            .init(
+                "lastError", .nullable(.string),
+                "The kind of its last error: a SQLSTATE or a word; null if there was none since the start."),
+            .init("lastErrorAt", .nullable(.timestamp), "When that was, by the clock of the service; null likewise."),
         ])
     }
 
@@ -87,7 +103,9 @@ package struct HealthResult: ContractResult {
             reachable: try database.bool("reachable"), readOnly: try database.optionalBool("readOnly"),
             serverVersion: try database.optionalString("serverVersion"),
             generation: try database.optionalString("generation"), missing: try database.strings("missing"),
-            serverTime: try database.optionalTimestamp("serverTime"))
+            serverTime: try database.optionalTimestamp("serverTime"),
+            connections: try database.integer("connections"), lastError: try database.optionalString("lastError"),
+            lastErrorAt: try database.optionalTimestamp("lastErrorAt"))
         uptimeSeconds = try object.integer("uptimeSeconds")
         version = try object.string("version")
     }
@@ -107,6 +125,9 @@ package struct HealthResult: ContractResult {
         for name in database.missing { writer.string(name) }
         writer.endArray()
         writer.member("serverTime", database.serverTime)
+        writer.member("connections", database.connections)
+        writer.member("lastError", database.lastError)
+        writer.member("lastErrorAt", database.lastErrorAt)
         writer.endObject()
         writer.member("uptimeSeconds", uptimeSeconds)
         writer.member("version", version)

@@ -11,6 +11,8 @@ import Postgres
 struct ClaimRunner: Sendable {
     let pool: PostgresPool
     let logger: Logger
+    /// Called each time that a claim is run again.
+    let onRetry: @Sendable () -> Void
 
     /// How often a claim is run when the database keeps refusing it for the sake of other transactions.
     private static let maximumConflicts = 10
@@ -34,6 +36,7 @@ struct ClaimRunner: Sendable {
         var progress = Progress()
         while true {
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
+            if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
             do throws(PostgresError) {
                 let verdict = try await pool.transaction(transaction, keys: keys, deadline: deadline)

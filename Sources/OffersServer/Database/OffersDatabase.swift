@@ -9,9 +9,10 @@ struct OffersDatabase: Sendable {
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
 
-    init(pool: PostgresPool, metrics: DistributionMetrics, logger: Logger) {
+    /// - Parameter onRetry: called each time that an accept or decline is run again.
+    init(pool: PostgresPool, metrics: DistributionMetrics, logger: Logger, onRetry: @escaping @Sendable () -> Void) {
         self.pool = pool
-        self.claims = ClaimRunner(pool: pool, logger: logger)
+        self.claims = ClaimRunner(pool: pool, logger: logger, onRetry: onRetry)
         self.metrics = metrics
     }
 

@@ -30,6 +30,7 @@ package struct OffersService: Service {
         settings: Settings, environment: [String: String], logger: Logger,
         onListening: @escaping @Sendable ([String]) async -> Void
     ) throws {
+        try DescriptorLimit.check(needed: settings.neededDescriptors)
         let listeners = try Sockets.listeners(settings, environment: environment)
         pool = PostgresPool(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(pool: pool, logger: logger)
@@ -43,10 +44,12 @@ package struct OffersService: Service {
                 request: $0, notifier: notifier, pool: pool,
                 longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
         }
+        let metrics = ServiceMetrics(
+            pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name))
         let methods = OffersMethods(
-            database: OffersDatabase(pool: pool, metrics: distributionMetrics, logger: logger),
-            health: HealthCheck(pool: pool, monitor: monitor),
-            metrics: ServiceMetrics(pool: pool, distributionMetrics: distributionMetrics),
+            database: OffersDatabase(
+                pool: pool, metrics: distributionMetrics, logger: logger, onRetry: { metrics.countRetry() }),
+            health: HealthCheck(pool: pool, monitor: monitor), metrics: metrics,
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: settings.limits, eventLoops: settings.eventLoops,
@@ -55,7 +58,9 @@ package struct OffersService: Service {
                 await onListening(listeners.map { $0.path ?? $0.name })
                 report.ready()
             },
+            onRefusal: { metrics.count(refusal: $0.reason) },
             companion: { await watchdog?.run($0) })
+        metrics.watch(server)
     }
 
     /// Serves until it is told to stop, and returns when nothing is left running.

@@ -33,6 +33,11 @@ package struct Settings: Sendable {
     /// Whether statements are prepared by name. Off for a transaction pooler.
     package var preparesStatements = true
 
+    // MARK: Log
+
+    /// A request that takes this long or longer, in milliseconds, is logged as slow.
+    package var slowRequestMilliseconds: Int64 = 1000
+
     // MARK: Limits
 
     /// The most requests that may wait in all.
@@ -87,4 +92,8 @@ package struct Settings: Sendable {
         limits.drain = .milliseconds(drainSeconds * 1000 - 100)
         return limits
     }
+
+    /// The open files without which nothing works: for the runtime, the event loops, the database connections with what
+    /// wakes them, the sockets, and a few clients.
+    var neededDescriptors: Int { 32 + 4 * eventLoops + 3 * (readConnections + writeConnections + 1) }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Offers
 import Postgres
 
@@ -21,6 +22,7 @@ struct HealthCheck: Sendable {
             // Lost again in the same moment.
             case (.some, nil): .down
             }
+        let poolStatus = pool.status
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)
         }
@@ -29,8 +31,23 @@ struct HealthCheck: Sendable {
             database: HealthResult.Database(
                 reachable: answer != nil, readOnly: answer?.isReadOnly, serverVersion: answer?.serverVersion,
                 generation: answer == nil ? nil : inspection?.generation,
-                missing: answer == nil ? [] : missing ?? [], serverTime: answer?.serverTime),
+                missing: answer == nil ? [] : missing ?? [], serverTime: answer?.serverTime,
+                connections: Int64(
+                    poolStatus.reads.connected + poolStatus.writes.connected + poolStatus.control.connected),
+                lastError: poolStatus.lastError?.kind,
+                lastErrorAt: poolStatus.lastError.map { Timestamp(ofThisMachine: $0.at) }),
             uptimeSeconds: started.milliseconds(until: .now()) / 1000,
             version: Release.version)
+    }
+}
+
+extension Timestamp {
+    /// The moment by this machine's clock: as long ago by its monotonic one.
+    fileprivate init(ofThisMachine moment: MonotonicTime) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let secondsTo2000 = 946_684_800
+        let ago = Int64((MonotonicTime.now().nanoseconds - moment.nanoseconds) / 1000)
+        self.init(microseconds: Int64((now.tv_sec - secondsTo2000) * 1_000_000 + now.tv_nsec / 1000) - ago)
     }
 }

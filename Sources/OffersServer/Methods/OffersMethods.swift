@@ -73,16 +73,30 @@ struct OffersMethods: Sendable {
             allowed: { $0.socket != Settings.opsSocketName || effect == .read || opsMayWrite },
             run: { call throws(RPCError) in
                 let began = MonotonicTime.now()
+                // Where the time goes is measured only for whom it is shown to.
+                let trace = logger.logLevel <= .debug ? PoolTrace() : nil
                 do throws(OffersFailure) {
-                    let result = try await body(call)
-                    note(name, effect, call, began: began, outcome: "ok")
+                    let result = try await traced(trace, call, body)
+                    note(name, effect, call, began: began, outcome: "ok", trace)
                     return result
                 } catch {
                     let refusal = answer(to: error, method: name)
-                    note(name, effect, call, began: began, outcome: refusal.reason)
+                    note(name, effect, call, began: began, outcome: refusal.reason, trace)
                     throw refusal
                 }
             })
+    }
+
+    private func traced(
+        _ trace: PoolTrace?, _ call: Call,
+        _ body: @escaping @Sendable (Call) async throws(OffersFailure) -> any JSONEncodable
+    ) async throws(OffersFailure) -> any JSONEncodable {
+        guard let trace else { return try await body(call) }
+        // `withValue` does not pass on which error it is.
+        let result = await PoolTrace.$current.withValue(trace) { () async -> Result<any JSONEncodable, OffersFailure> in
+            do throws(OffersFailure) { return .success(try await body(call)) } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 
     /// The error as it goes over the wire. What the database said goes to the log, never to the client.
@@ -104,19 +118,36 @@ struct OffersMethods: Sendable {
         }
     }
 
-    /// Counts a call, and logs it if it was a write: who asked for what, and what became of it.
-    private func note(_ name: String, _ effect: Method.Effect, _ call: Call, began: MonotonicTime, outcome: String) {
+    /// Counts a call, and logs it if it was a write or slow: who asked for what, and what became of it. With debug all
+    /// are logged, with what they took of the database.
+    private func note(
+        _ name: String, _ effect: Method.Effect, _ call: Call, began: MonotonicTime, outcome: String,
+        _ trace: PoolTrace?
+    ) {
         let microseconds = (MonotonicTime.now().nanoseconds - began.nanoseconds) / 1000
-        metrics.count(method: name, outcome: outcome, microseconds: microseconds)
-        guard effect == .write else { return }
-        let params = try? OrderParams(call.request.params)
-        logger.info(
-            "\(name)",
-            metadata: [
-                "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
-                "master": "\(params?.master.logText ?? "?")", "order": "\(params?.order.map(String.init) ?? "?")",
-                "outcome": "\(outcome)", "durationMs": "\(Double(microseconds) / 1000)",
-            ])
+        let isSlow = microseconds >= settings.slowRequestMilliseconds.magnitude * 1000
+        metrics.count(method: name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
+        let level: Logger.Level = isSlow ? .warning : effect == .write ? .info : .debug
+        guard level >= logger.logLevel else { return }
+        var fields: Logger.Metadata = [
+            "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
+            "outcome": "\(outcome)", "durationMs": "\(Double(microseconds) / 1000)",
+        ]
+        if isSlow { fields["slow"] = "true" }
+        if let order = try? OrderParams(call.request.params) {
+            fields["master"] = "\(order.master.logText)"
+            fields["order"] = "\(order.order.map(String.init) ?? "?")"
+        } else if let list = try? ListOffersParams(call.request.params) {
+            fields["master"] = "\(list.master.logText)"
+        } else if effect == .write {
+            (fields["master"], fields["order"]) = ("?", "?")
+        }
+        if let times = trace?.times {
+            fields["databaseCalls"] = "\(times.calls)"
+            fields["waitedMs"] = "\(Double(times.waiting / 1000) / 1000)"
+            fields["databaseMs"] = "\(Double(times.working / 1000) / 1000)"
+        }
+        logger.log(level: level, "\(name)", metadata: fields)
     }
 }
 

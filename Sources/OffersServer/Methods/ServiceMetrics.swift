@@ -1,3 +1,4 @@
+import Glibc
 import Histogram
 import JSONRPC
 import Offers
@@ -14,44 +15,73 @@ final class ServiceMetrics: Sendable {
         var latency = Histogram<UInt32>(
             highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: .two)
         var totalMicroseconds: UInt64 = 0
+        var slow = 0
     }
 
     private let pool: PostgresPool
     private let distributionMetrics: DistributionMetrics
     private let methods: [(name: String, calls: Counter)]
+    private let sockets: [String]
+    private let refusals = Mutex<[String: Int]>([:])
+    private let retries = Atomic<Int>(0)
+    private let server = Mutex<Server?>(nil)
+    private let started = time(nil)
 
     /// A method's numbers behind a lock of their own.
     private final class Counter: Sendable {
         let calls = Mutex(MethodCalls())
     }
 
-    init(pool: PostgresPool, distributionMetrics: DistributionMetrics) {
+    /// - Parameter sockets: the names of the sockets.
+    init(pool: PostgresPool, distributionMetrics: DistributionMetrics, sockets: [String]) {
         self.pool = pool
+        self.sockets = sockets
         self.distributionMetrics = distributionMetrics
         self.methods = Contract.methods.map { ($0.name, Counter()) }
     }
 
+    /// The server whose connections are counted. It is made after the methods, which have these numbers.
+    func watch(_ server: Server) {
+        self.server.withLock { $0 = server }
+    }
+
+    /// The server refused something before any method was called.
+    func count(refusal reason: String) {
+        refusals.withLock { $0[reason, default: 0] += 1 }
+    }
+
+    /// A claim was run again.
+    func countRetry() {
+        retries.add(1, ordering: .relaxed)
+    }
+
     /// A call of `method` has ended: `outcome` is `ok` or the reason of its refusal.
-    func count(method: String, outcome: String, microseconds: UInt64) {
+    func count(method: String, outcome: String, microseconds: UInt64, isSlow: Bool) {
         guard let counter = methods.first(where: { $0.name == method })?.calls else { return }
         counter.calls.withLock { calls in
             calls.outcomes[outcome, default: 0] += 1
             calls.totalMicroseconds += microseconds
+            if isSlow { calls.slow += 1 }
             calls.latency.record(min(microseconds, 60_000_000))
         }
     }
 
     /// The result of `metrics`.
     func report(_ format: MetricsParams.Format) -> any JSONEncodable {
+        let server = server.withLock { $0 }
         let snapshot = Snapshot(
+            startedAt: started,
             methods: methods.map { name, counter in
                 counter.calls.withLock { calls in
                     Snapshot.Method(
                         name: name, outcomes: calls.outcomes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
                         quantiles: Snapshot.quantiles.map { ($0, calls.latency.valueAtPercentile($0 * 100)) },
-                        count: calls.latency.totalCount, totalMicroseconds: calls.totalMicroseconds)
+                        count: calls.latency.totalCount, totalMicroseconds: calls.totalMicroseconds, slow: calls.slow)
                 }
             },
+            refusals: refusals.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+            connections: sockets.map { ($0, server?.openConnections(on: $0) ?? 0) },
+            claimRetries: retries.load(ordering: .relaxed),
             pool: pool.status, distributionMetricsWritten: distributionMetrics.written,
             distributionMetricsFailures: distributionMetrics.failures)
         return switch format {
@@ -69,11 +99,19 @@ final class ServiceMetrics: Sendable {
             let quantiles: [(quantile: Double, microseconds: UInt64)]
             let count: UInt64
             let totalMicroseconds: UInt64
+            let slow: Int
         }
 
         static let quantiles = [0.5, 0.9, 0.99, 0.999]
 
+        /// Seconds since 1970.
+        let startedAt: Int
         let methods: [Method]
+        /// What the server refused before any method was called.
+        let refusals: [(reason: String, count: Int)]
+        /// Connections of clients that are open.
+        let connections: [(socket: String, count: Int)]
+        let claimRetries: Int
         let pool: PoolStatus
         let distributionMetricsWritten: Int
         let distributionMetricsFailures: Int
@@ -100,8 +138,17 @@ final class ServiceMetrics: Sendable {
                     writer.member("p\(quantile.quantile * 100)", Int64(clamping: quantile.microseconds))
                 }
                 writer.endObject()
+                writer.member("slow", Int64(method.slow))
                 writer.endObject()
             }
+            writer.endObject()
+            writer.key("refusals")
+            writer.beginObject()
+            for (reason, count) in refusals { writer.member(reason, Int64(count)) }
+            writer.endObject()
+            writer.key("connections")
+            writer.beginObject()
+            for (socket, count) in connections { writer.member(socket, Int64(count)) }
             writer.endObject()
             writer.key("pool")
             writer.beginObject()
@@ -113,62 +160,16 @@ final class ServiceMetrics: Sendable {
                 writer.member("busy", Int64(lane.busy))
                 writer.member("waiting", Int64(lane.waiting))
                 writer.member("opened", Int64(lane.opened))
+                writer.member("failedAttempts", Int64(lane.failedAttempts))
                 writer.endObject()
             }
             writer.endObject()
             writer.member("requests", Int64(pool.requests))
+            writer.member("readRetries", Int64(pool.readRetries))
+            writer.member("claimRetries", Int64(claimRetries))
             writer.member("distributionMetricsWritten", Int64(distributionMetricsWritten))
             writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
             writer.endObject()
         }
-    }
-}
-
-/// The text exposition format 0.0.4 of Prometheus, as one JSON string.
-struct PrometheusText: JSONEncodable {
-    let snapshot: ServiceMetrics.Snapshot
-
-    func encode(to writer: inout JSONWriter) {
-        writer.string(text)
-    }
-
-    var text: String {
-        var lines: [String] = []
-        func family(_ name: String, _ kind: String, _ help: String) {
-            lines += ["# HELP \(name) \(help)", "# TYPE \(name) \(kind)"]
-        }
-        family("offersd_requests_total", "counter", "Finished requests by method and outcome.")
-        for method in snapshot.methods {
-            for outcome in method.outcomes {
-                lines.append(
-                    "offersd_requests_total{method=\"\(method.name)\",outcome=\"\(outcome.reason)\"} \(outcome.count)")
-            }
-        }
-        let duration = "offersd_request_duration_seconds"
-        family(duration, "summary", "Time from a request's start to its result.")
-        for method in snapshot.methods where method.count > 0 {
-            for quantile in method.quantiles {
-                let seconds = Double(quantile.microseconds) / 1e6
-                lines.append(
-                    "\(duration){method=\"\(method.name)\",quantile=\"\(quantile.quantile)\"} \(seconds)")
-            }
-            lines.append("\(duration)_sum{method=\"\(method.name)\"} \(Double(method.totalMicroseconds) / 1e6)")
-            lines.append("\(duration)_count{method=\"\(method.name)\"} \(method.count)")
-        }
-        func perLane(
-            _ name: String, _ kind: String, _ help: String, _ value: (PoolStatus.Lane) -> Int
-        ) {
-            family(name, kind, help)
-            for (lane, status) in snapshot.lanes { lines.append("\(name){lane=\"\(lane)\"} \(value(status))") }
-        }
-        perLane("offersd_pool_connections", "gauge", "Database connections that are open.") { $0.connected }
-        perLane("offersd_pool_connections_busy", "gauge", "Database connections that are working.") { $0.busy }
-        perLane("offersd_pool_waiting", "gauge", "Requests that wait for a database connection.") { $0.waiting }
-        perLane("offersd_pool_opened_total", "counter", "Database connections opened.") { $0.opened }
-        family("offersd_distribution_metrics_written_total", "counter", "Optional rows that were written.")
-        lines.append("offersd_distribution_metrics_written_total \(snapshot.distributionMetricsWritten)")
-        family("offersd_distribution_metrics_failures_total", "counter", "Optional rows that could not be written.")
-        lines.append("offersd_distribution_metrics_failures_total \(snapshot.distributionMetricsFailures)")
-        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -98,6 +98,7 @@ final class Lane<Job: Sendable>: Sendable {
                     onChange()
                 }
             case .work(let group):
+                for taken in group { taken.item.trace?.taken() }
                 let usable = session.map { role.run(group.map(\.item.job), $0) } ?? false
                 if !usable { session = nil }
                 let wake = state.withLock { $0.finished(index, group, usable: usable) }
@@ -124,7 +125,7 @@ final class Lane<Job: Sendable>: Sendable {
             lastFailure.withLock { $0 = metadata["reason"]?.description }
             let refused = state.withLock { $0.connectFailed(index, at: .now()) }
             for job in refused { role.refuse(job, .unavailable) }
-            logger.debug("connection attempt failed", metadata: metadata)
+            logger.trace("connection attempt failed", metadata: metadata)
             onChange()
             return nil
         }

@@ -20,6 +20,8 @@ package final class PostgresPool: Sendable {
     private let writes: Lane<any TransactionJob>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
+    private let readRetries = Atomic<Int>(0)
+    private let lastError = Mutex<PoolStatus.LastError?>(nil)
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
@@ -85,7 +87,8 @@ package final class PostgresPool: Sendable {
     package var status: PoolStatus {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
-            requests: requests.load(ordering: .relaxed))
+            requests: requests.load(ordering: .relaxed), readRetries: readRetries.load(ordering: .relaxed),
+            lastError: lastError.withLock { $0 })
     }
 
     /// Runs a statement that writes nothing and returns what `decode` makes of its rows.
@@ -111,6 +114,7 @@ package final class PostgresPool: Sendable {
             } catch {
                 guard error.allowsAnotherRead, attempt < 3, !deadline.hasPassed(at: .now()) else { throw error }
                 attempt += 1
+                readRetries.add(1, ordering: .relaxed)
                 await Backoff.pause(attempt: attempt)
             }
         }
@@ -134,11 +138,18 @@ package final class PostgresPool: Sendable {
         let count = requests.add(1, ordering: .relaxed).newValue
         defer { requests.subtract(1, ordering: .relaxed) }
         guard count <= maximumRequests else { throw .overloaded }
-        return try await withCheckedContinuation { continuation in
+        let trace = PoolTrace.current
+        trace?.handedOver()
+        let result = await withCheckedContinuation { continuation in
             body(continuation)
             // After the request has been queued: the timer disarms itself before it looks at the queues.
             if !isTimerArmed.exchange(true, ordering: .relaxed) { signal.yield() }
-        }.get()
+        }
+        trace?.ended()
+        if case .failure(let error) = result, let kind = error.kind {
+            lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }
+        }
+        return try result.get()
     }
 
     /// Looks at the waiting requests until there are none.
@@ -182,6 +193,18 @@ package struct PoolStatus: Sendable, Equatable {
     package let writes: Lane
     /// The requests that wait or run.
     package let requests: Int
+    /// Reads that were tried again since the start.
+    package var readRetries = 0
+    /// The last request that the database did not carry out; nil if there was none.
+    package var lastError: LastError?
+
+    /// What kind of failure it was, and when.
+    package struct LastError: Sendable, Equatable {
+        /// A SQLSTATE, or one of `unavailable`, `timedOut`, `connectionLost`, `rolledBack`, `unknownOutcome`,
+        /// `unconfirmed` and `unexpectedResult`.
+        package let kind: String
+        package let at: MonotonicTime
+    }
 }
 
 /// The pause before something is tried again.
@@ -194,6 +217,21 @@ package enum Backoff {
 }
 
 extension PostgresError {
+    /// Its kind, for people; nil for what is not the database's doing.
+    fileprivate var kind: String? {
+        switch self {
+        case .overloaded, .shuttingDown: nil
+        case .refused(let message): message.sqlState.rawValue
+        case .unavailable: "unavailable"
+        case .timedOut: "timedOut"
+        case .connectionLost: "connectionLost"
+        case .rolledBack: "rolledBack"
+        case .unknownOutcome: "unknownOutcome"
+        case .unconfirmed: "unconfirmed"
+        case .unexpectedResult: "unexpectedResult"
+        }
+    }
+
     /// Whether a read that failed like this may succeed on another connection or a moment later.
     var allowsAnotherRead: Bool {
         switch self {

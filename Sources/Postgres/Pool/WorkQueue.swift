@@ -8,11 +8,14 @@ package struct WorkItem<Job: Sendable>: Sendable {
     package let deadline: any Deadline
     /// What the connection is to do.
     package let job: Job
+    /// Who wants to know how long it waits; nil if nobody does.
+    let trace: PoolTrace?
 
     package init(keys: [ExclusionKey] = [], deadline: any Deadline, job: Job) {
         self.keys = keys
         self.deadline = deadline
         self.job = job
+        self.trace = PoolTrace.current
     }
 }
 

@@ -89,7 +89,7 @@ struct WatchdogTests {
             client = socket.socket(socket.AF_UNIX)
             client.connect(folder + "/o.sock")
             for turn in range(300):
-                client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"health"}\n')
+                client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"health"}\\n')
                 client.recv(4096)
             process.terminate()
             process.wait()

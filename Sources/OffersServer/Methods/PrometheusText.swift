@@ -1,0 +1,115 @@
+import JSONRPC
+import Offers
+import Postgres
+
+/// The text exposition format 0.0.4 of Prometheus, as one JSON string. The names are part of the contract: base units,
+/// counters that end with `_total`, each family with its HELP and TYPE, also while it has no sample.
+struct PrometheusText: JSONEncodable {
+    let snapshot: ServiceMetrics.Snapshot
+
+    func encode(to writer: inout JSONWriter) {
+        writer.string(text)
+    }
+
+    var text: String {
+        var lines = Lines()
+        calls(&lines)
+        lines.family(
+            "offersd_refused_total", .counter, "Requests that were refused before any method was called, by reason.",
+            snapshot.refusals.map { (["reason": $0.reason], "\($0.count)") })
+        lines.family(
+            "offersd_connections", .gauge, "Connections of clients that are open, by socket.",
+            snapshot.connections.map { (["socket": $0.socket], "\($0.count)") })
+        pool(&lines)
+        lines.family(
+            "offersd_retries_total", .counter, "What was run again because of a conflict or a lost connection.",
+            [
+                (["kind": "read"], "\(snapshot.pool.readRetries)"), (["kind": "claim"], "\(snapshot.claimRetries)"),
+            ])
+        lines.single(
+            "offersd_distribution_metrics_written_total", .counter, "Optional rows that were written.",
+            snapshot.distributionMetricsWritten)
+        lines.single(
+            "offersd_distribution_metrics_failures_total", .counter, "Optional rows that could not be written.",
+            snapshot.distributionMetricsFailures)
+        lines.single(
+            "offersd_start_time_seconds", .gauge, "When the service started, in seconds since 1970.",
+            snapshot.startedAt)
+        lines.family(
+            "offersd_build_info", .gauge, "Always 1; the label is the version of the program.",
+            [(["version": Release.version], "1")])
+        return lines.text
+    }
+
+    private func calls(_ lines: inout Lines) {
+        lines.family(
+            "offersd_requests_total", .counter, "Finished requests by method and outcome.",
+            snapshot.methods.flatMap { method in
+                method.outcomes.map { (["method": method.name, "outcome": $0.reason], "\($0.count)") }
+            })
+        lines.family(
+            "offersd_slow_requests_total", .counter, "Finished requests that were slow enough for a line in the log.",
+            snapshot.methods.map { (["method": $0.name], "\($0.slow)") })
+        lines.family(
+            "offersd_request_duration_seconds", .summary, "Time from a request's start to its result.",
+            snapshot.methods.filter { $0.count > 0 }.flatMap { method in
+                method.quantiles.map {
+                    (["method": method.name, "quantile": "\($0.quantile)"], "\(Double($0.microseconds) / 1e6)")
+                }
+            })
+        for method in snapshot.methods where method.count > 0 {
+            lines.sample(
+                "offersd_request_duration_seconds_sum", ["method": method.name],
+                "\(Double(method.totalMicroseconds) / 1e6)")
+            lines.sample("offersd_request_duration_seconds_count", ["method": method.name], "\(method.count)")
+        }
+    }
+
+    private func pool(_ lines: inout Lines) {
+        func perLane(_ name: String, _ kind: Lines.Kind, _ help: String, _ value: (PoolStatus.Lane) -> Int) {
+            lines.family(name, kind, help, snapshot.lanes.map { (["lane": $0.name], "\(value($0.lane))") })
+        }
+        lines.single(
+            "offersd_database_up", .gauge, "1 if a connection for reads is open, else 0.",
+            snapshot.pool.reads.connected > 0 ? 1 : 0)
+        lines.single(
+            "offersd_pool_requests", .gauge, "Requests that wait for or use a database connection.",
+            snapshot.pool.requests)
+        perLane("offersd_pool_size", .gauge, "Database connections that there are to be.") { $0.connections }
+        perLane("offersd_pool_connections", .gauge, "Database connections that are open.") { $0.connected }
+        perLane("offersd_pool_connections_busy", .gauge, "Database connections that are working.") { $0.busy }
+        perLane("offersd_pool_waiting", .gauge, "Requests that wait for a database connection.") { $0.waiting }
+        perLane("offersd_pool_opened_total", .counter, "Database connections opened.") { $0.opened }
+        perLane("offersd_pool_connect_failures_total", .counter, "Attempts to open one that failed.") {
+            $0.failedAttempts
+        }
+    }
+
+    /// Lines of the exposition. Names, labels and their values are words of this program, with nothing to be escaped.
+    private struct Lines {
+        enum Kind: String {
+            case counter, gauge, summary
+        }
+
+        private var lines: [String] = []
+
+        var text: String { lines.map { $0 + "\n" }.joined() }
+
+        mutating func family(
+            _ name: String, _ kind: Kind, _ help: String,
+            _ samples: [(labels: KeyValuePairs<String, String>, value: String)]
+        ) {
+            lines += ["# HELP \(name) \(help)", "# TYPE \(name) \(kind.rawValue)"]
+            for (labels, value) in samples { sample(name, labels, value) }
+        }
+
+        mutating func single(_ name: String, _ kind: Kind, _ help: String, _ value: Int) {
+            family(name, kind, help, [])
+            lines.append("\(name) \(value)")
+        }
+
+        mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String>, _ value: String) {
+            lines.append("\(name){\(labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ","))} \(value)")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Synchronization
+
+/// Where the time of one request goes in the pool, for who wants to know: bound to the request's task, it collects what
+/// all its reads and transactions took. Without one nothing is measured.
+package final class PoolTrace: Sendable {
+    /// What was measured.
+    package struct Times: Sendable, Equatable {
+        /// Reads and transactions that were handed over, repeated ones included.
+        package var calls = 0
+        /// Nanoseconds until a connection took them.
+        package var waiting: UInt64 = 0
+        /// Nanoseconds from then until the caller went on.
+        package var working: UInt64 = 0
+    }
+
+    /// The trace of the present task.
+    @TaskLocal package static var current: PoolTrace?
+
+    private struct State {
+        var times = Times()
+        var since: UInt64 = 0
+        var isTaken = false
+    }
+
+    private let state = Mutex(State())
+
+    /// A trace with nothing in it.
+    package init() {}
+
+    /// The sums so far.
+    package var times: Times { state.withLock { $0.times } }
+
+    /// A read or transaction begins to wait. A request makes one at a time.
+    func handedOver() {
+        state.withLock { state in
+            state.times.calls += 1
+            state.isTaken = false
+            state.since = MonotonicTime.now().nanoseconds
+        }
+    }
+
+    /// A connection begins with it.
+    func taken() {
+        state.withLock { state in
+            let now = MonotonicTime.now().nanoseconds
+            state.times.waiting += now - state.since
+            state.since = now
+            state.isTaken = true
+        }
+    }
+
+    /// Its caller goes on.
+    func ended() {
+        state.withLock { state in
+            let passed = MonotonicTime.now().nanoseconds - state.since
+            if state.isTaken { state.times.working += passed } else { state.times.waiting += passed }
+        }
+    }
+}
