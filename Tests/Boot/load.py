@@ -73,7 +73,7 @@ class Client:
         """Calls until there is an answer to judge."""
         repeated = False
         began = time.monotonic()
-        while True:
+        while not stopping:
             reply = self.call(method, **params)
             if reply is None:
                 count("closed")
@@ -82,6 +82,9 @@ class Client:
             else:
                 break
             repeated = True
+            time.sleep(0.01)
+        else:
+            return
         self.slowest = max(self.slowest, time.monotonic() - began)
         if reply.get("id") == self.number and "result" in reply and right(reply["result"], repeated):
             count("answered")
