@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 
 /// Settings that come from a flag or, without it, from the environment.
 enum Environment {

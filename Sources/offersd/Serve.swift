@@ -1,6 +1,6 @@
 import ArgumentParser
 import Dispatch
-import Foundation
+import Glibc
 import Logging
 import OffersServer
 import ServiceLifecycle
@@ -39,7 +39,7 @@ struct Serve: AsyncParsableCommand {
         do {
             service = try OffersService(settings: settings, environment: Environment.all, logger: logger) { paths in
                 for path in paths {
-                    try? FileHandle.standardError.write(contentsOf: Data("listening on \(path)\n".utf8))
+                    _ = "listening on \(path)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
                 }
             }
         } catch {
