@@ -18,15 +18,17 @@ struct WatchdogTests {
     }
 
     private static let prelude = """
-        import ctypes, os, signal, socket, subprocess, sys
+        import atexit, ctypes, os, socket, subprocess, sys
         folder, offersd = sys.argv[1:]
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
         def start(name, **environment):
             manager.bind(name.replace("@", "\\0")); manager.settimeout(30)
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [offersd, "serve", "--socket", folder + "/o.sock", "--database", "host=/nonexistent"],
                 env=dict(os.environ, NOTIFY_SOCKET=name, **environment), stderr=subprocess.DEVNULL)
+            atexit.register(process.kill)  # also when something below goes wrong
+            return process
 
         def heard(): return manager.recv(4096).decode().split("\\n")
 
