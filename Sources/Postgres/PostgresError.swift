@@ -41,6 +41,14 @@ package enum PostgresError: Error, Sendable, Equatable {
     case unexpectedResult(statement: String, problem: String)
 }
 
+extension PostgresError {
+    /// The rows of a statement were not what its decoder expects.
+    package init(_ mismatch: ResultMismatch, in statement: String) {
+        self = .unexpectedResult(
+            statement: statement, problem: "column \(mismatch.column) is not \(mismatch.expected)")
+    }
+}
+
 /// One server process, named so that it cannot be taken for a later one with the same process id.
 package struct Backend: Sendable, Hashable {
     /// The operating system's process id, as in `pg_stat_activity.pid`.

@@ -215,7 +215,7 @@ extension Client {
         case .named(let members):
             writer.key("params")
             writer.beginObject()
-            for member in members { writer.member(member.name, member.value) }
+            for member in members { writer.member(named: member.name, member.value) }
             writer.endObject()
         }
         writer.endObject()

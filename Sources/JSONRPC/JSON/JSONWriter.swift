@@ -1,3 +1,4 @@
+import Glibc
 package import NIOCore
 
 /// Something that writes itself as one JSON value.
@@ -10,24 +11,32 @@ package protocol JSONEncodable: Sendable {
 ///
 /// It is for code that knows its shape and is not checked: every `begin` needs its `end`, and every value in an object
 /// a ``key(_:)`` before it. Texts leave as they are but for what RFC 8259 demands to be escaped.
-package struct JSONWriter {
+package struct JSONWriter: ~Copyable {
     private let start: ByteBuffer
-    /// What was written. Replies are written in small pieces, and an array takes those much faster than a ByteBuffer.
-    private var text: [UInt8] = []
+    /// What was written. Replies are made of hundreds of small pieces, which plain memory takes much faster than an
+    /// array or a ByteBuffer does.
+    private var text = GrowingBytes()
     /// Whether the next value or key follows a value on its level.
     private var followsValue = false
 
     /// Writes behind what `buffer` holds.
     package init(into buffer: ByteBuffer = ByteBuffer()) {
         self.start = buffer
-        self.text.reserveCapacity(1024)
     }
 
     /// What was in the buffer before, and behind it what was written. It is copied at every call.
     package var buffer: ByteBuffer {
         var buffer = self.start
-        buffer.writeBytes(self.text)
+        buffer.writeBytes(UnsafeRawBufferPointer(self.text.written))
         return buffer
+    }
+
+    /// What was written, as a line with its line feed.
+    func line(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var line = allocator.buffer(capacity: self.text.written.count + 1)
+        line.writeBytes(UnsafeRawBufferPointer(self.text.written))
+        line.writeInteger(UInt8(ascii: "\n"))
+        return line
     }
 
     /// Begins an object.
@@ -50,26 +59,36 @@ package struct JSONWriter {
         self.end(UInt8(ascii: "]"))
     }
 
-    /// Names the value that is written next.
-    package mutating func key(_ name: String) {
+    /// Names the value that is written next, by a name that needs no escape.
+    package mutating func key(_ name: StaticString) {
+        let count = name.utf8CodeUnitCount
+        self.text.reserve(count + 4)
         self.separate()
-        self.writeQuoted(name.utf8Span.span)
+        self.text.append(UInt8(ascii: "\""))
+        self.text.append(name.utf8Start, count)
+        self.text.append(UInt8(ascii: "\""))
+        self.text.append(UInt8(ascii: ":"))
+        self.followsValue = false
+    }
+
+    /// Names the value that is written next.
+    package mutating func key(named name: String) {
+        self.string(name)
+        self.text.reserve(1)
         self.text.append(UInt8(ascii: ":"))
         self.followsValue = false
     }
 
     /// Writes a string.
     package mutating func string(_ string: String) {
-        self.separate()
-        self.writeQuoted(string.utf8Span.span)
+        string.utf8Span.span.withUnsafeBufferPointer { self.quoted($0) }
     }
 
     /// Writes a string from bytes that should be UTF-8; what is not becomes U+FFFD.
     package mutating func string(utf8: UnsafeRawBufferPointer) {
         utf8.withMemoryRebound(to: UInt8.self) { bytes in
-            if let valid = try? UTF8Span(validating: bytes.span) {
-                self.separate()
-                self.writeQuoted(valid.span)
+            if bytes.isASCII || (try? UTF8Span(validating: bytes.span)) != nil {
+                self.quoted(bytes)
             } else {
                 self.string(String(decoding: bytes, as: UTF8.self))
             }
@@ -78,29 +97,30 @@ package struct JSONWriter {
 
     /// Writes an integer.
     package mutating func integer(_ integer: Int64) {
-        self.raw(String(integer))
+        self.text.reserve(21)  // a comma, a sign, 19 digits
+        self.separate()
+        if integer < 0 { self.text.append(UInt8(ascii: "-")) }
+        self.text.append(decimal: integer.magnitude)
     }
 
     /// Writes `true` or `false`.
     package mutating func bool(_ bool: Bool) {
-        self.raw(bool ? "true" : "false")
+        self.literal(bool ? "true" : "false")
     }
 
     /// Writes `null`.
     package mutating func null() {
-        self.raw("null")
+        self.literal("null")
     }
 
     /// Writes a text that is one JSON value already, such as the id of a request.
     package mutating func raw(_ json: String) {
-        self.separate()
-        self.text.append(contentsOf: json.utf8)
+        json.utf8Span.span.withUnsafeBufferPointer { self.raw($0) }
     }
 
     /// Writes bytes that are one JSON value in UTF-8 already.
     package mutating func raw(_ json: ByteBuffer) {
-        self.separate()
-        self.text.append(contentsOf: json.readableBytesView)
+        json.readableBytesUInt8Span.withUnsafeBufferPointer { self.raw($0) }
     }
 
     /// Writes something that knows how.
@@ -109,16 +129,29 @@ package struct JSONWriter {
     }
 
     private mutating func begin(_ bracket: UInt8) {
+        self.text.reserve(2)
         self.separate()
         self.text.append(bracket)
         self.followsValue = false
     }
 
     private mutating func end(_ bracket: UInt8) {
+        self.text.reserve(1)
         self.text.append(bracket)
         self.followsValue = true
     }
 
+    private mutating func literal(_ literal: StaticString) {
+        self.raw(UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    private mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>) {
+        self.text.reserve(bytes.count + 1)
+        self.separate()
+        self.text.append(bytes)
+    }
+
+    /// There must be room for a comma.
     private mutating func separate() {
         if self.followsValue {
             self.text.append(UInt8(ascii: ","))
@@ -127,26 +160,22 @@ package struct JSONWriter {
     }
 
     /// Writes valid UTF-8 between quotes, in runs between the bytes that must be escaped.
-    private mutating func writeQuoted(_ utf8: Span<UInt8>) {
+    private mutating func quoted(_ utf8: UnsafeBufferPointer<UInt8>) {
+        self.text.reserve(6 * utf8.count + 3)  // the longest escape is \u001f
+        self.separate()
         self.text.append(UInt8(ascii: "\""))
-        var runStart = 0
-        for offset in utf8.indices {
-            let byte = utf8[offset]
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-            self.append(utf8.extracting(runStart..<offset))
-            self.writeEscape(of: byte)
-            runStart = offset + 1
+        var rest = utf8[...]
+        while let offset = UnsafeBufferPointer(rebasing: rest).firstToEscape {
+            self.text.append(UnsafeBufferPointer(rebasing: rest.prefix(offset)))
+            self.escape(rest[rest.startIndex + offset])
+            rest = rest.dropFirst(offset + 1)
         }
-        self.append(utf8.extracting(runStart...))
+        self.text.append(UnsafeBufferPointer(rebasing: rest))
         self.text.append(UInt8(ascii: "\""))
     }
 
-    private mutating func append(_ run: Span<UInt8>) {
-        run.withUnsafeBufferPointer { self.text.append(contentsOf: $0) }
-    }
-
-    private mutating func writeEscape(of byte: UInt8) {
-        let escape =
+    private mutating func escape(_ byte: UInt8) {
+        let escape: StaticString? =
             switch byte {
             case 0x08: "\\b"
             case 0x09: "\\t"
@@ -155,34 +184,44 @@ package struct JSONWriter {
             case 0x0D: "\\r"
             case UInt8(ascii: "\""): "\\\""
             case UInt8(ascii: "\\"): "\\\\"
-            default: (byte < 0x10 ? "\\u000" : "\\u00") + String(byte, radix: 16)
+            default: nil
             }
-        self.text.append(contentsOf: escape.utf8)
+        if let escape { return self.text.append(escape.utf8Start, escape.utf8CodeUnitCount) }
+        let unicode: StaticString = byte < 0x10 ? "\\u000" : "\\u001"
+        self.text.append(unicode.utf8Start, unicode.utf8CodeUnitCount)
+        let digit = byte & 0xF
+        self.text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
     }
 }
 
 /// Members of the object that was begun last.
 extension JSONWriter {
     /// Writes a member that is a string, or null.
-    package mutating func member(_ name: String, _ value: String?) {
+    package mutating func member(_ name: StaticString, _ value: String?) {
         self.key(name)
         if let value { self.string(value) } else { self.null() }
     }
 
     /// Writes a member that is an integer, or null.
-    package mutating func member(_ name: String, _ value: Int64?) {
+    package mutating func member(_ name: StaticString, _ value: Int64?) {
         self.key(name)
         if let value { self.integer(value) } else { self.null() }
     }
 
     /// Writes a member that is true or false, or null.
-    package mutating func member(_ name: String, _ value: Bool?) {
+    package mutating func member(_ name: StaticString, _ value: Bool?) {
         self.key(name)
         if let value { self.bool(value) } else { self.null() }
     }
 
+    /// Writes a member under a name that is not known beforehand.
+    package mutating func member(named name: String, _ value: some JSONEncodable) {
+        self.key(named: name)
+        self.value(value)
+    }
+
     /// Writes a member that knows how to write itself.
-    package mutating func member(_ name: String, _ value: some JSONEncodable) {
+    package mutating func member(_ name: StaticString, _ value: some JSONEncodable) {
         self.key(name)
         self.value(value)
     }

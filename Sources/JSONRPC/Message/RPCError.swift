@@ -139,7 +139,7 @@ extension RPCError: JSONEncodable {
         writer.member("reason", self.reason)
         writer.member("retryable", self.retryable)
         for detail in self.details {
-            writer.member(detail.name, detail.value)
+            writer.member(named: detail.name, detail.value)
         }
         writer.endObject()
         writer.endObject()

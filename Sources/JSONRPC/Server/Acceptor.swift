@@ -55,7 +55,8 @@ struct Acceptor: Sendable {
             logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
         }
         let connection = Connection(
-            channel, peer: peer, role: role, methods: methods, limits: limits, onRefusal: onRefusal)
+            channel, on: connections.taskExecutor(of: channel.eventLoop), peer: peer, role: role, methods: methods,
+            limits: limits, onRefusal: onRefusal)
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
         return connection
     }

@@ -48,8 +48,8 @@ actor Connection {
 
     /// A connection over a channel that allows half-closure and does not read by itself.
     init(
-        _ channel: any Channel, peer: Peer, role: Role, methods: [String: Method], limits: Limits,
-        onRefusal: @escaping @Sendable (RPCError) -> Void
+        _ channel: any Channel, on taskExecutor: EventLoopTaskExecutor, peer: Peer, role: Role,
+        methods: [String: Method], limits: Limits, onRefusal: @escaping @Sendable (RPCError) -> Void
     ) {
         self.channel = channel
         self.peer = peer
@@ -59,7 +59,7 @@ actor Connection {
         self.onRefusal = onRefusal
         // Unowned is sound: the channel, which we keep, keeps its loop.
         self.unownedExecutor = channel.eventLoop.executor.asUnownedSerialExecutor()
-        self.taskExecutor = EventLoopTaskExecutor(channel.eventLoop)
+        self.taskExecutor = taskExecutor
         self.decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
         self.output = OutputProgress(patience: limits.stalledOutput)
     }

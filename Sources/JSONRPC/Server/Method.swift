@@ -43,8 +43,8 @@ package final class Turn: Sendable {
     }
 }
 
-/// One request on its way to its method.
-package struct Call: Sendable {
+/// One request on its way to its method. An object, because it is handed on a dozen times on that way.
+package final class Call: Sendable {
     /// The request as it was read.
     package let request: Request
     /// Who sent it.
@@ -60,8 +60,8 @@ package struct Call: Sendable {
     }
 }
 
-/// A method of the service.
-package struct Method: Sendable {
+/// A method of the service. An object, because every request carries its method along.
+package final class Method: Sendable {
     /// What a method does to the world, which decides what may run beside it on its connection.
     package enum Effect: Sendable {
         /// Changes nothing. Runs beside other reads.

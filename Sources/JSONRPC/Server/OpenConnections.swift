@@ -14,6 +14,7 @@ final class OpenConnections: Sendable {
         var connections: [ObjectIdentifier: Connection] = [:]
         var closeListeners: [@Sendable () -> Void] = []
         var isDraining = false
+        var taskExecutors: [ObjectIdentifier: EventLoopTaskExecutor] = [:]
     }
 
     private let limits: Limits
@@ -22,6 +23,16 @@ final class OpenConnections: Sendable {
 
     init(limits: Limits) {
         self.limits = limits
+    }
+
+    /// The executor that the tasks of all connections of a loop prefer.
+    func taskExecutor(of loop: any EventLoop) -> EventLoopTaskExecutor {
+        state.withLock { state in
+            if let executor = state.taskExecutors[ObjectIdentifier(loop)] { return executor }
+            let executor = EventLoopTaskExecutor(loop)
+            state.taskExecutors[ObjectIdentifier(loop)] = executor
+            return executor
+        }
     }
 
     /// Connections served on a socket now.

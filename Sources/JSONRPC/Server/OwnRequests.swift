@@ -44,8 +44,8 @@ package struct OwnRequests: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let peer = Peer(userID: getuid(), processID: getpid(), groupID: getgid(), socket: Self.method.name)
                     let connection = Connection(
-                        channel, peer: peer, role: .served, methods: [Self.method.name: Self.method], limits: limits,
-                        onRefusal: { _ in })
+                        channel, on: EventLoopTaskExecutor(loop), peer: peer, role: .served,
+                        methods: [Self.method.name: Self.method], limits: limits, onRefusal: { _ in })
                     try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
                     return connection
                 }

@@ -3,21 +3,18 @@ import NIOCore
 /// The lines that a server sends: reply objects, or arrays of them for a batch, each with its line feed.
 enum ReplyLine {
     private static let lineFeed = UInt8(ascii: "\n")
-    /// Room for a typical reply, so that its buffer is allocated once.
-    private static let expectedBytes = 512
-
     /// The reply to a request that succeeded.
     static func success(_ id: RequestID, _ result: any JSONEncodable, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var writer = JSONWriter(into: allocator.buffer(capacity: expectedBytes))
+        var writer = JSONWriter()
         writer.reply(to: id, result: result)
-        return end(writer)
+        return writer.line(allocator)
     }
 
     /// The reply to a request that was refused or failed.
     static func failure(_ id: RequestID, _ error: RPCError, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var writer = JSONWriter(into: allocator.buffer(capacity: expectedBytes))
+        var writer = JSONWriter()
         writer.reply(to: id, error: error)
-        return end(writer)
+        return writer.line(allocator)
     }
 
     /// The reply to a batch, made of the replies to its entries.
@@ -30,14 +27,6 @@ enum ReplyLine {
             separator = UInt8(ascii: ",")
         }
         line.writeMultipleIntegers(UInt8(ascii: "]"), lineFeed)
-        return line
-    }
-
-    /// Consumes the writer, so that its buffer has one owner and is not copied for the line feed.
-    private static func end(_ writer: consuming JSONWriter) -> ByteBuffer {
-        var line = writer.buffer
-        _ = consume writer
-        line.writeInteger(lineFeed)
         return line
     }
 }

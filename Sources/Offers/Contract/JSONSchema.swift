@@ -109,7 +109,7 @@ package indirect enum JSONSchema: Sendable, JSONEncodable {
         writer.key("properties")
         writer.beginObject()
         for property in properties {
-            writer.key(property.name)
+            writer.key(named: property.name)
             property.schema.encode(description: property.description, defaultValue: nil, to: &writer)
         }
         writer.endObject()

@@ -85,12 +85,12 @@ package struct OpenRPCDocument: JSONEncodable {
         writer.beginObject()
         writer.key("schemas")
         writer.beginObject()
-        for (name, schema) in schemas { writer.member(name, schema) }
+        for (name, schema) in schemas { writer.member(named: name, schema) }
         writer.endObject()
         writer.key("errors")
         writer.beginObject()
         for reason in Reason.allCases {
-            writer.key(reason.rawValue)
+            writer.key(named: reason.rawValue)
             writer.beginObject()
             writer.member("code", Int64(reason.code))
             writer.member("message", reason.summary)

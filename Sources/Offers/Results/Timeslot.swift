@@ -27,13 +27,13 @@ package struct Timeslot: Hashable, Sendable {
 
 extension JSONWriter {
     /// A member with a time; `null` for none and for one without a text.
-    mutating func member(_ name: String, _ moment: Timestamp?) {
+    mutating func member(_ name: StaticString, _ moment: Timestamp?) {
         key(name)
         if let moment { moment.encode(to: &self) } else { null() }
     }
 
     /// A member with a slot; `null` for none.
-    mutating func member(_ name: String, _ timeslot: Timeslot?) {
+    mutating func member(_ name: StaticString, _ timeslot: Timeslot?) {
         guard let timeslot else { return member(name, String?.none) }
         key(name)
         beginObject()

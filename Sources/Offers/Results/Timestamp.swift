@@ -52,28 +52,32 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         let date = Self.date(ofDay: day)
         let seconds = rest / 1_000_000
 
+        // Division by constants of 32 bits is cheap; there are some fifteen of them in a timestamp.
+        let second = UInt32(truncatingIfNeeded: seconds)
+        let fraction = UInt32(truncatingIfNeeded: rest - seconds * 1_000_000)
+        let year = UInt32(truncatingIfNeeded: date.year)
         var text = InlineArray<27, UInt8>(repeating: UInt8(ascii: "0"))
-        func put(_ number: Int64, at end: Int) {
-            var (number, index) = (number, end)
-            while number > 0 {
-                text[index] += UInt8(number % 10)
-                number /= 10
-                index -= 1
-            }
+        func put(_ twoDigits: UInt32, at index: Int) {
+            let tens = twoDigits / 10
+            text[index] += UInt8(truncatingIfNeeded: tens)
+            text[index + 1] += UInt8(truncatingIfNeeded: twoDigits - tens * 10)
         }
-        put(date.year, at: 3)
+        put(year / 100, at: 0)
+        put(year % 100, at: 2)
         text[4] = UInt8(ascii: "-")
-        put(date.month, at: 6)
+        put(UInt32(truncatingIfNeeded: date.month), at: 5)
         text[7] = UInt8(ascii: "-")
-        put(date.day, at: 9)
+        put(UInt32(truncatingIfNeeded: date.day), at: 8)
         text[10] = UInt8(ascii: "T")
-        put(seconds / 3600, at: 12)
+        put(second / 3600, at: 11)
         text[13] = UInt8(ascii: ":")
-        put(seconds / 60 % 60, at: 15)
+        put(second / 60 % 60, at: 14)
         text[16] = UInt8(ascii: ":")
-        put(seconds % 60, at: 18)
+        put(second % 60, at: 17)
         text[19] = UInt8(ascii: ".")
-        put(rest % 1_000_000, at: 25)
+        put(fraction / 10_000, at: 20)
+        put(fraction / 100 % 100, at: 22)
+        put(fraction % 100, at: 24)
         text[26] = UInt8(ascii: "Z")
         return text
     }

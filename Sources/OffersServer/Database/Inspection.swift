@@ -82,7 +82,7 @@ struct Inspection: Sendable, Equatable {
         }
     }
 
-    private static func decodeShortcomings(_ rows: borrowing QueryResult) -> [Shortcoming] {
+    private static func decodeShortcomings(_ rows: QueryResult) -> [Shortcoming] {
         var found: [Shortcoming] = []
         for row in 0..<rows.rowCount {
             guard let number = try? rows.integer(row: row, column: 0), let problem = rows.text(row: row, column: 1)
@@ -146,7 +146,7 @@ struct Inspection: Sendable, Equatable {
             """)
 
     private static func decode(
-        _ rows: borrowing QueryResult, shortcomings: [Shortcoming]
+        _ rows: QueryResult, shortcomings: [Shortcoming]
     ) throws(ResultMismatch) -> Inspection {
         let isOurs = try rows.bool(row: 0, column: 0) == true
         let hasActors = try rows.bool(row: 0, column: 1) == true

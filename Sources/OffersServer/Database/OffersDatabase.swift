@@ -19,13 +19,21 @@ struct OffersDatabase: Sendable {
     /// The master's list: exactly one statement (DESIGN.md G4).
     func listOffers(
         _ params: ListOffersParams, deadline: any Deadline
-    ) async throws(OffersFailure) -> ListOffersResult {
-        let offset = params.offset
-        let page = try await read(ListOffersQuery.bound(params), deadline: deadline) { rows throws(ResultMismatch) in
-            try ListOffersQuery.decode(rows, offset: offset)
+    ) async throws(OffersFailure) -> ListOffersReply {
+        let reply: ListOffersReply?
+        do throws(PostgresError) {
+            let bound = ListOffersQuery.bound(params)
+            let rows = try await pool.read(bound, deadline: deadline)
+            do {
+                reply = try ListOffersReply(rows, offset: params.offset)
+            } catch {
+                throw PostgresError(error, in: bound.statement.name)
+            }
+        } catch {
+            throw OffersFailure(read: error)
         }
-        guard let page else { throw .offers(.masterNotFound) }
-        return page
+        guard let reply else { throw .offers(.masterNotFound) }
+        return reply
     }
 
     /// The card of one offer.
@@ -74,7 +82,7 @@ struct OffersDatabase: Sendable {
     }
 
     private func read<Value: Sendable>(
-        _ bound: BoundStatement, deadline: any Deadline, decode: @escaping Decoder<Value>
+        _ bound: BoundStatement, deadline: any Deadline, decode: Decoder<Value>
     ) async throws(OffersFailure) -> Value {
         do {
             return try await pool.read(bound, deadline: deadline, decode: decode)

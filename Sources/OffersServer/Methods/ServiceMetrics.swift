@@ -126,16 +126,20 @@ final class ServiceMetrics: Sendable {
             writer.key("methods")
             writer.beginObject()
             for method in methods {
-                writer.key(method.name)
+                writer.key(named: method.name)
                 writer.beginObject()
                 writer.key("outcomes")
                 writer.beginObject()
-                for outcome in method.outcomes { writer.member(outcome.reason, Int64(outcome.count)) }
+                for outcome in method.outcomes {
+                    writer.key(named: outcome.reason)
+                    writer.integer(Int64(outcome.count))
+                }
                 writer.endObject()
                 writer.key("latencyMicroseconds")
                 writer.beginObject()
                 for quantile in method.quantiles {
-                    writer.member("p\(quantile.quantile * 100)", Int64(clamping: quantile.microseconds))
+                    writer.key(named: "p\(quantile.quantile * 100)")
+                    writer.integer(Int64(clamping: quantile.microseconds))
                 }
                 writer.endObject()
                 writer.member("slow", Int64(method.slow))
@@ -144,16 +148,22 @@ final class ServiceMetrics: Sendable {
             writer.endObject()
             writer.key("refusals")
             writer.beginObject()
-            for (reason, count) in refusals { writer.member(reason, Int64(count)) }
+            for (reason, count) in refusals {
+                writer.key(named: reason)
+                writer.integer(Int64(count))
+            }
             writer.endObject()
             writer.key("connections")
             writer.beginObject()
-            for (socket, count) in connections { writer.member(socket, Int64(count)) }
+            for (socket, count) in connections {
+                writer.key(named: socket)
+                writer.integer(Int64(count))
+            }
             writer.endObject()
             writer.key("pool")
             writer.beginObject()
             for (name, lane) in lanes {
-                writer.key(name)
+                writer.key(named: name)
                 writer.beginObject()
                 writer.member("connections", Int64(lane.connections))
                 writer.member("connected", Int64(lane.connected))

@@ -100,7 +100,7 @@ enum AcceptOfferStatement {
     }
 
     private static func decode(
-        _ rows: borrowing QueryResult
+        _ rows: QueryResult
     ) throws(ResultMismatch) -> ClaimVerdict<AcceptOfferResult> {
         let verdict = try rows.requiredText(row: 0, column: 0)
         let asOf = try rows.requiredTimestamp(row: 0, column: 7)
@@ -121,7 +121,7 @@ enum AcceptOfferStatement {
         return .done(result, statusBefore: try rows.requiredText(row: 0, column: 1), asOf: asOf)
     }
 
-    private static func order(_ rows: borrowing QueryResult) throws(ResultMismatch) -> AcceptedOrder {
+    private static func order(_ rows: QueryResult) throws(ResultMismatch) -> AcceptedOrder {
         AcceptedOrder(
             orderId: try rows.requiredInteger(row: 0, column: 10),
             category: rows.text(row: 0, column: 11),

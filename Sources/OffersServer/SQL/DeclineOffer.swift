@@ -47,7 +47,7 @@ enum DeclineOfferStatement {
     }
 
     private static func decode(
-        _ rows: borrowing QueryResult
+        _ rows: QueryResult
     ) throws(ResultMismatch) -> ClaimVerdict<DeclineOfferResult> {
         let verdict = try rows.requiredText(row: 0, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_DECLINED" else {

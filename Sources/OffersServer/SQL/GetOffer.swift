@@ -32,7 +32,7 @@ enum GetOfferQuery {
         statement(params.master, .int8(params.order))
     }
 
-    static func decode(_ rows: borrowing QueryResult) throws(ResultMismatch) -> Result<GetOfferResult, OffersError> {
+    static func decode(_ rows: QueryResult) throws(ResultMismatch) -> Result<GetOfferResult, OffersError> {
         let verdict = try rows.requiredText(row: 0, column: 0)
         guard verdict == "ACCEPTABLE" else {
             return .failure(

@@ -19,7 +19,7 @@ enum HealthQuery {
                     current_setting('server_version')
                 """))
 
-    static func decode(_ rows: borrowing QueryResult) throws(ResultMismatch) -> Answer {
+    static func decode(_ rows: QueryResult) throws(ResultMismatch) -> Answer {
         Answer(
             serverTime: Timestamp(microseconds: try rows.requiredTimestamp(row: 0, column: 0)),
             isReadOnly: try rows.bool(row: 0, column: 1) == true,

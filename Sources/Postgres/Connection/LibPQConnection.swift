@@ -121,7 +121,7 @@ final class LibPQConnection {
     // MARK: Receiving
 
     /// What comes next out of the pipeline.
-    enum Event: ~Copyable {
+    enum Event {
         case result(QueryResult)
         /// The end of a unit.
         case synchronized

@@ -1,10 +1,12 @@
 internal import CLibPQ
 
-/// The rows that one statement returned, in Postgres's binary format; freed when it goes out of scope.
+/// The rows that one statement returned, in Postgres's binary format; freed with the last reference to it.
 ///
-/// It stays on the thread of its connection: a decoder borrows it and returns values of its own.
 /// A column's value is read by its number, from 0. NULL is nil; a column that does not hold the type asked for throws.
-package struct QueryResult: ~Copyable {
+///
+/// Unchecked, because Swift cannot know that nothing changes a `PGresult` once libpq has handed it out ("normally
+/// read-only after creation, and so can be passed around freely between threads": libpq manual, section 34.20).
+package final class QueryResult: @unchecked Sendable {
     private let pointer: OpaquePointer
 
     /// Takes ownership of a `PGresult`.
@@ -37,28 +39,29 @@ package struct QueryResult: ~Copyable {
         return (message, field("V") == "ERROR")
     }
 
-    /// The bytes of a value, valid during `body`; nil for NULL.
-    package func withBytes<Value>(row: Int, column: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
-        guard PQgetisnull(pointer, Int32(row), Int32(column)) == 0 else { return nil }
-        return body(
-            UnsafeRawBufferPointer(
-                start: PQgetvalue(pointer, Int32(row), Int32(column)),
-                count: Int(PQgetlength(pointer, Int32(row), Int32(column)))))
+    /// The bytes of a value, valid as long as this object; nil for NULL.
+    package func bytes(row: Int, column: Int) -> UnsafeRawBufferPointer? {
+        let (row, column) = (Int32(row), Int32(column))
+        let count = Int(PQgetlength(pointer, row, column))
+        // NULL has the length 0, too.
+        guard count > 0 || PQgetisnull(pointer, row, column) == 0 else { return nil }
+        return UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: count)
+    }
+
+    /// Whether a value is NULL.
+    package func isNull(row: Int, column: Int) -> Bool {
+        PQgetisnull(pointer, Int32(row), Int32(column)) != 0
     }
 
     /// An `int2`, `int4` or `int8`.
     package func integer(row: Int, column: Int) throws(ResultMismatch) -> Int64? {
-        let value: Int64?? = withBytes(row: row, column: column) { bytes in
-            switch bytes.count {
-            case 2: Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
-            case 4: Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
-            case 8: Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
-            default: nil
-            }
+        guard let bytes = bytes(row: row, column: column) else { return nil }
+        switch bytes.count {
+        case 2: return Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
+        case 4: return Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
+        case 8: return Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+        default: throw ResultMismatch(column: column, expected: "integer")
         }
-        guard let value else { return nil }
-        guard let value else { throw ResultMismatch(column: column, expected: "integer") }
-        return value
     }
 
     /// An `int2`, `int4` or `int8` that cannot be NULL.
@@ -81,7 +84,7 @@ package struct QueryResult: ~Copyable {
 
     /// A `boolean`; NULL is nil.
     package func bool(row: Int, column: Int) throws(ResultMismatch) -> Bool? {
-        let value: UInt8?? = withBytes(row: row, column: column) { $0.count == 1 ? $0[0] : nil }
+        let value: UInt8?? = bytes(row: row, column: column).map { $0.count == 1 ? $0[0] : nil }
         guard let value else { return nil }
         guard let value else { throw ResultMismatch(column: column, expected: "boolean") }
         return value != 0
@@ -89,7 +92,7 @@ package struct QueryResult: ~Copyable {
 
     /// A `text`, `varchar` or enum label; bytes that are not UTF-8 are repaired to U+FFFD.
     package func text(row: Int, column: Int) -> String? {
-        withBytes(row: row, column: column) { String(decoding: $0, as: UTF8.self) }
+        bytes(row: row, column: column).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// A `text`, `varchar` or enum label that cannot be NULL.

@@ -6,7 +6,7 @@
 /// an error touches nobody else.
 struct ReadPipeline: ~Copyable {
     private let session: Session
-    private let jobs: [any ReadJob]
+    private let jobs: [Read]
     /// The jobs that were told that their time is over; their results may be still to come.
     private var givenUp: Set<Int> = []
     private var isUsable = true
@@ -18,7 +18,7 @@ struct ReadPipeline: ~Copyable {
     private static let patience: Int64 = 400
 
     /// Runs `jobs` and tells each its result or error, in order. Returns whether the connection can be used again.
-    static func run(_ jobs: [any ReadJob], on session: Session) -> Bool {
+    static func run(_ jobs: [Read], on session: Session) -> Bool {
         var pipeline = ReadPipeline(session: session, jobs: jobs)
         /// The jobs from this one on have not been told anything but that their time is over.
         var next = 0
@@ -38,7 +38,7 @@ struct ReadPipeline: ~Copyable {
         }
     }
 
-    private init(session: Session, jobs: [any ReadJob]) {
+    private init(session: Session, jobs: [Read]) {
         self.session = session
         self.jobs = jobs
     }
@@ -48,7 +48,7 @@ struct ReadPipeline: ~Copyable {
     private mutating func run(_ range: Range<Int>) throws(LibPQConnection.Broken) -> Int {
         guard range.contains(where: { !givenUp.contains($0) }) else { return range.upperBound }
         let prepares = try send(range)
-        var answers: [() -> Void] = []
+        var answers: [Result<QueryResult, PostgresError>] = []
         answers.reserveCapacity(range.count)
         var firstSkipped = range.upperBound
         var index = range.lowerBound
@@ -56,28 +56,27 @@ struct ReadPipeline: ~Copyable {
         var preparationFailure: ServerMessage?
         receiving: while true {
             let event = try session.connection.next(until: .now().advanced(byMilliseconds: ReadPipeline.tick))
-            switch consume event {
+            switch event {
             case .timedOut:
                 try giveUpOverdue(in: range)
             case .synchronized:
                 break receiving
             case .result(let result):
                 guard index < range.upperBound else { throw LibPQConnection.Broken(reason: "too many results") }
-                let job = jobs[index]
-                let failure = try result.failure(statement: job.bound.statement.name)
+                let failure = try result.failure(statement: jobs[index].bound.statement.name)
                 if isPreparation {
-                    if failure != nil || result.wasSkipped { session.connection.forget(job.bound.statement) }
+                    if failure != nil || result.wasSkipped { session.connection.forget(jobs[index].bound.statement) }
                     preparationFailure = failure
                     isPreparation = false
                     continue
                 }
                 if let failure = preparationFailure ?? failure {
                     if failure.sqlState.closesConnection { isUsable = false }
-                    answers.append { job.fail(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)) }
+                    answers.append(.failure(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)))
                 } else if result.wasSkipped {
                     firstSkipped = min(firstSkipped, index)
                 } else {
-                    answers.append(job.answer(result))
+                    answers.append(.success(result))
                 }
                 preparationFailure = nil
                 index += 1
@@ -88,7 +87,9 @@ struct ReadPipeline: ~Copyable {
         if session.connection.hasSeveralHosts, session.connection.isReadOnly {
             throw LibPQConnection.Broken(reason: "the server has become read-only")
         }
-        for (index, answer) in zip(range, answers) where !givenUp.contains(index) { answer() }
+        for (index, answer) in zip(range, answers) where !givenUp.contains(index) {
+            jobs[index].caller.resume(returning: answer)
+        }
         return firstSkipped
     }
 

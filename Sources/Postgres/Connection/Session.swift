@@ -5,21 +5,23 @@ struct Session {
     let backend: Backend?
 
     /// Connects and makes the session's settings. Behind a pooler nothing is set, as it would stick to a stranger.
-    init(_ configuration: PostgresConfiguration, statementTimeoutMilliseconds: Int64)
-        throws(LibPQConnection.Broken)
-    {
+    init(
+        _ configuration: PostgresConfiguration, statementTimeoutMilliseconds: Int64, looksUpByKey: Bool
+    ) throws(LibPQConnection.Broken) {
         connection = try LibPQConnection(configuration)
         guard configuration.preparesStatements else {
             backend = nil
             return
         }
         _ = try connection.send(
-            BoundStatement(Session.settings, [.text(String(statementTimeoutMilliseconds))]))
+            BoundStatement(
+                looksUpByKey ? Session.lookupSettings : Session.settings, [.text(String(statementTimeoutMilliseconds))])
+        )
         try connection.sync()
         let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
         try connection.flush(until: limit)
         let unit = try UnitReader.read(connection, limit: limit)
-        switch consume unit {
+        switch unit {
         case .rows(let rows):
             do {
                 backend = Backend(
@@ -34,22 +36,31 @@ struct Session {
         }
     }
 
+    private static let settings = Statement("offersd_session", parameters: [.text], sql: sql([]))
+
+    /// For statements that look up a few rows by their keys: the way is known, whatever the statistics say of the day.
+    /// With bitmaps and hashes, which pay with many rows, a list costs the server about 20 % more.
+    private static let lookupSettings = Statement(
+        "offersd_lookup_session", parameters: [.text],
+        sql: sql(["enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan"]))
+
     /// Reads must not inherit a stricter isolation or a lock timeout of the role: a list is one statement with a
     /// snapshot of its own, and a timeout is ours to decide.
-    private static let settings = Statement(
-        "offersd_session", parameters: [.text],
-        sql: """
-            SELECT a.pid, a.backend_start, pg_postmaster_start_time(),
-                set_config('statement_timeout', $1, false),
-                set_config('lock_timeout', '0', false),
-                set_config('default_transaction_isolation', 'read committed', false)
-            FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()
-            """)
+    private static func sql(_ switchedOff: [String]) -> String {
+        """
+        SELECT a.pid, a.backend_start, pg_postmaster_start_time(),
+            set_config('statement_timeout', $1, false),
+            set_config('lock_timeout', '0', false),
+            set_config('default_transaction_isolation', 'read committed', false)
+            \(switchedOff.map { ", set_config('\($0)', 'off', false)" }.joined())
+        FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()
+        """
+    }
 }
 
 /// Reads the results of a single statement up to the sync behind it.
 enum UnitReader {
-    enum Unit: ~Copyable {
+    enum Unit {
         case rows(QueryResult)
         case failed(ServerMessage)
     }
@@ -61,18 +72,18 @@ enum UnitReader {
         var failure: ServerMessage?
         while true {
             let event = try connection.next(until: limit)
-            switch consume event {
+            switch event {
             case .timedOut:
                 throw LibPQConnection.Broken(reason: "the server does not answer")
             case .result(let result):
                 if let message = try result.failure(statement: "session") {
                     failure = failure ?? message
                 } else if result.hasRows {
-                    rows = consume result
+                    rows = result
                 }
             case .synchronized:
                 if let failure { return .failed(failure) }
-                if let rows = consume rows { return .rows(rows) }
+                if let rows { return .rows(rows) }
                 throw LibPQConnection.Broken(reason: "the server gave no rows")
             }
         }

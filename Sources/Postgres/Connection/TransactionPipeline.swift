@@ -15,7 +15,7 @@ struct TransactionPipeline: ~Copyable {
     private static let silenceMargin: Int64 = 150
 
     /// Runs `job` and tells it how it ended. Returns whether the connection can be used again.
-    static func run(_ job: any TransactionJob, on session: Session, lockMarginMilliseconds: Int64) -> Bool {
+    static func run(_ job: Write, on session: Session, lockMarginMilliseconds: Int64) -> Bool {
         let now = MonotonicTime.now()
         let deadline = job.deadline.instant ?? now.advanced(byMilliseconds: Int64(Int32.max))
         let bound = now.milliseconds(until: deadline) - lockMarginMilliseconds
@@ -27,7 +27,7 @@ struct TransactionPipeline: ~Copyable {
         var pipeline = TransactionPipeline(
             session: session,
             statements: [BoundStatement(begin), BoundStatement(limits, [.text(String(bound))])]
-                + job.steps(boundMilliseconds: bound) + [BoundStatement(commit)])
+                + job.steps(bound) + [BoundStatement(commit)])
         do {
             try pipeline.send()
         } catch {
@@ -60,7 +60,7 @@ struct TransactionPipeline: ~Copyable {
         var preparing = prepares[0]
         while true {
             let event = try session.connection.next(until: limit)
-            switch consume event {
+            switch event {
             case .timedOut:
                 throw LibPQConnection.Broken(reason: "the server does not answer")
             case .synchronized:
@@ -77,17 +77,17 @@ struct TransactionPipeline: ~Copyable {
                     preparing = false
                     continue
                 }
-                accept(consume answer, of: index)
+                accept(answer, of: index)
                 index += 1
                 preparing = index < statements.count && prepares[index]
             }
         }
     }
 
-    private mutating func accept(_ answer: consuming QueryResult, of index: Int) {
+    private mutating func accept(_ answer: QueryResult, of index: Int) {
         switch index {
         case statements.count - 2:
-            result = consume answer
+            result = answer
             warningsBeforeCommit = session.connection.warnings
         case statements.count - 1:
             commitTag = answer.commandTag
@@ -96,7 +96,7 @@ struct TransactionPipeline: ~Copyable {
         }
     }
 
-    private mutating func conclude(_ job: any TransactionJob, limit: MonotonicTime) -> Bool {
+    private mutating func conclude(_ job: Write, limit: MonotonicTime) -> Bool {
         if let failure {
             let isUsable = rollBack(until: limit) && !failure.sqlState.closesConnection
             job.fail(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
@@ -109,7 +109,7 @@ struct TransactionPipeline: ~Copyable {
                 job.fail(.unconfirmed)
                 return true
             }
-            guard let rows = result.take() else {
+            guard let rows = result else {
                 job.fail(.unknownOutcome(session.backend))
                 return false
             }
@@ -134,7 +134,7 @@ struct TransactionPipeline: ~Copyable {
             var preparing = prepares
             while true {
                 let event = try session.connection.next(until: limit)
-                switch consume event {
+                switch event {
                 case .timedOut: return false
                 case .synchronized: return !session.connection.isInTransaction
                 case .result(let answer):

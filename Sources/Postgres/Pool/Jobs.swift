@@ -1,65 +1,27 @@
-/// A query that writes nothing, as its connection sees it. Either what `answer` returns or `fail` is called, once.
-protocol ReadJob: Sendable {
-    var bound: BoundStatement { get }
-    var deadline: any Deadline { get }
-    /// Decodes the result, and returns what tells the caller.
-    func answer(_ result: borrowing QueryResult) -> () -> Void
-    func fail(_ error: PostgresError)
-}
-
-/// A transaction, as its connection sees it. Exactly one of `complete` and `fail` is called, once.
-protocol TransactionJob: Sendable {
-    /// The statements between BEGIN and COMMIT, for a transaction that may take that many milliseconds.
-    func steps(boundMilliseconds: Int64) -> [BoundStatement]
-    var deadline: any Deadline { get }
-    /// The transaction is committed; `result` is that of the last step.
-    func complete(_ result: borrowing QueryResult)
-    func fail(_ error: PostgresError)
-}
-
-/// Turns the rows of a result into a value of its own, on the connection's thread.
-package typealias Decoder<Value> = @Sendable (borrowing QueryResult) throws(ResultMismatch) -> Value
-
-/// A job whose caller waits in a continuation.
-struct Awaited<Value: Sendable>: Sendable {
-    let name: String
-    let decode: Decoder<Value>
-    let continuation: CheckedContinuation<Result<Value, PostgresError>, Never>
-
-    func answer(_ result: borrowing QueryResult) -> () -> Void {
-        let outcome: Result<Value, PostgresError>
-        do {
-            outcome = .success(try decode(result))
-        } catch {
-            let problem = "column \(error.column) is not \(error.expected)"
-            outcome = .failure(.unexpectedResult(statement: name, problem: problem))
-        }
-        return { continuation.resume(returning: outcome) }
-    }
-
-    func fail(_ error: PostgresError) {
-        continuation.resume(returning: .failure(error))
-    }
-}
-
-struct Read<Value: Sendable>: ReadJob {
+/// A query that writes nothing, and the caller who waits for it. Either `succeed` or `fail` is called, once.
+struct Read: Sendable {
     let bound: BoundStatement
     let deadline: any Deadline
-    let awaited: Awaited<Value>
+    let caller: CheckedContinuation<Result<QueryResult, PostgresError>, Never>
 
-    func answer(_ result: borrowing QueryResult) -> () -> Void { awaited.answer(result) }
-    func fail(_ error: PostgresError) { awaited.fail(error) }
+    func succeed(_ rows: QueryResult) { caller.resume(returning: .success(rows)) }
+    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
 }
 
-struct Write<Value: Sendable>: TransactionJob {
-    let transaction: Transaction<Value>
+/// A transaction, and the caller who waits for it. Exactly one of `complete` and `fail` is called, once.
+struct Write: Sendable {
+    /// The statements between BEGIN and COMMIT, for a transaction that may take that many milliseconds.
+    let steps: @Sendable (Int64) -> [BoundStatement]
     let deadline: any Deadline
-    let awaited: Awaited<Value>
+    let caller: CheckedContinuation<Result<QueryResult, PostgresError>, Never>
 
-    func steps(boundMilliseconds: Int64) -> [BoundStatement] { transaction.steps(boundMilliseconds) }
-    func complete(_ result: borrowing QueryResult) { awaited.answer(result)() }
-    func fail(_ error: PostgresError) { awaited.fail(error) }
+    /// The transaction is committed; `rows` are those of its last step.
+    func complete(_ rows: QueryResult) { caller.resume(returning: .success(rows)) }
+    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
 }
+
+/// Turns the rows of a result into a value.
+package typealias Decoder<Value> = @Sendable (QueryResult) throws(ResultMismatch) -> Value
 
 /// What is to happen in one transaction, sent as one pipeline: the steps in order, then COMMIT.
 package struct Transaction<Value: Sendable>: Sendable {

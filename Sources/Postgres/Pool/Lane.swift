@@ -6,6 +6,8 @@ final class Lane<Job: Sendable>: Sendable {
     /// What a lane does with its jobs.
     struct Role: Sendable {
         let name: String
+        /// Whether all its statements look up a few rows by their keys.
+        var looksUpByKey = false
         /// Runs a group on a connection; false when the connection must be replaced.
         let run: @Sendable ([Job], Session) -> Bool
         /// Tells a job that it will not run.
@@ -114,7 +116,8 @@ final class Lane<Job: Sendable>: Sendable {
     private func connect(_ index: Int) -> Session? {
         do {
             let session = try Session(
-                configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+                configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds,
+                looksUpByKey: role.looksUpByKey)
             opened.add(1, ordering: .relaxed)
             state.withLock { $0.connected(index) }
             logger.debug("connection opened", metadata: ["lane": "\(role.name)"])

@@ -15,9 +15,9 @@ package final class PostgresPool: Sendable {
         case control
     }
 
-    private let reads: Lane<any ReadJob>
-    private let control: Lane<any ReadJob>
-    private let writes: Lane<any TransactionJob>
+    private let reads: Lane<Read>
+    private let control: Lane<Read>
+    private let writes: Lane<Write>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
     private let readRetries = Atomic<Int>(0)
@@ -41,7 +41,7 @@ package final class PostgresPool: Sendable {
             change.yield()
         }
         reads = Lane(
-            Lane.Role(name: "reads", run: ReadPipeline.run, refuse: { $0.fail($1) }),
+            Lane.Role(name: "reads", looksUpByKey: true, run: ReadPipeline.run, refuse: { $0.fail($1) }),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, logger: logger, onChange: notify)
         control = Lane(
@@ -91,13 +91,12 @@ package final class PostgresPool: Sendable {
             lastError: lastError.withLock { $0 })
     }
 
-    /// Runs a statement that writes nothing and returns what `decode` makes of its rows.
+    /// Runs a statement that writes nothing and returns its rows.
     ///
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again, twice at the most.
-    package func read<Value: Sendable>(
-        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline,
-        decode: @escaping Decoder<Value>
-    ) async throws(PostgresError) -> Value {
+    package func read(
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline
+    ) async throws(PostgresError) -> QueryResult {
         let lane =
             switch purpose {
             case .work: reads
@@ -106,10 +105,9 @@ package final class PostgresPool: Sendable {
         var attempt = 1
         while true {
             do throws(PostgresError) {
-                return try await submit { continuation in
-                    let awaited = Awaited(name: bound.statement.name, decode: decode, continuation: continuation)
-                    let job = Read(bound: bound, deadline: deadline, awaited: awaited)
-                    lane.submit(WorkItem(deadline: deadline, job: job))
+                return try await submit { caller in
+                    lane.submit(
+                        WorkItem(deadline: deadline, job: Read(bound: bound, deadline: deadline, caller: caller)))
                 }
             } catch {
                 guard error.allowsAnotherRead, attempt < 3, !deadline.hasPassed(at: .now()) else { throw error }
@@ -120,28 +118,39 @@ package final class PostgresPool: Sendable {
         }
     }
 
-    /// Runs a transaction once and returns what `decode` makes of its last step's rows, after the server has confirmed
+    /// The same, and what `decode` makes of the rows.
+    package func read<Value>(
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline,
+        decode: (QueryResult) throws(ResultMismatch) -> Value
+    ) async throws(PostgresError) -> Value {
+        let rows = try await read(bound, for: purpose, deadline: deadline)
+        do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
+    }
+
+    /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], deadline: any Deadline
     ) async throws(PostgresError) -> Value {
-        try await submit { continuation in
-            let awaited = Awaited(name: transaction.name, decode: transaction.decode, continuation: continuation)
-            let job = Write(transaction: transaction, deadline: deadline, awaited: awaited)
-            writes.submit(WorkItem(keys: keys, deadline: deadline, job: job))
+        let rows = try await submit { caller in
+            writes.submit(
+                WorkItem(
+                    keys: keys, deadline: deadline,
+                    job: Write(steps: transaction.steps, deadline: deadline, caller: caller)))
         }
+        do { return try transaction.decode(rows) } catch { throw PostgresError(error, in: transaction.name) }
     }
 
-    private func submit<Value: Sendable>(
-        _ body: (CheckedContinuation<Result<Value, PostgresError>, Never>) -> Void
-    ) async throws(PostgresError) -> Value {
+    private func submit(
+        _ body: (CheckedContinuation<Result<QueryResult, PostgresError>, Never>) -> Void
+    ) async throws(PostgresError) -> QueryResult {
         let count = requests.add(1, ordering: .relaxed).newValue
         defer { requests.subtract(1, ordering: .relaxed) }
         guard count <= maximumRequests else { throw .overloaded }
         let trace = PoolTrace.current
         trace?.handedOver()
-        let result = await withCheckedContinuation { continuation in
-            body(continuation)
+        let result = await withCheckedContinuation { caller in
+            body(caller)
             // After the request has been queued: the timer disarms itself before it looks at the queues.
             if !isTimerArmed.exchange(true, ordering: .relaxed) { signal.yield() }
         }

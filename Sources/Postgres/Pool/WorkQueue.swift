@@ -43,8 +43,10 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         fileprivate let number: UInt64
     }
 
-    private var items: [UInt64: WorkItem<Job>] = [:]
-    private var ready: Deque<UInt64> = []
+    /// What could start now, in that order.
+    private var ready: Deque<Taken> = []
+    /// What waits for others with its keys.
+    private var blocked: [UInt64: WorkItem<Job>] = [:]
     /// For each key the work that has it, in order of arrival; the first may be running.
     private var lines: [ExclusionKey: Deque<UInt64>] = [:]
     private var nextNumber: UInt64 = 0
@@ -52,7 +54,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package init() {}
 
     /// The number of items that wait, whether they could start now or not.
-    package var count: Int { items.count }
+    package var count: Int { ready.count + blocked.count }
 
     /// The number of items that could start now.
     package var readyCount: Int { ready.count }
@@ -61,18 +63,17 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package mutating func append(_ item: WorkItem<Job>) {
         let number = nextNumber
         nextNumber += 1
-        items[number] = item
         for key in item.keys { lines[key, default: []].append(number) }
-        if isFirstInItsLines(item, number) { ready.append(number) }
+        if isFirstInItsLines(item, number) {
+            ready.append(Taken(item: item, number: number))
+        } else {
+            blocked[number] = item
+        }
     }
 
     /// Takes the item that has been ready for longest.
     package mutating func next() -> Taken? {
-        while let number = ready.popFirst() {
-            // What expired while it was ready is no longer among the items.
-            if let item = items.removeValue(forKey: number) { return Taken(item: item, number: number) }
-        }
-        return nil
+        ready.popFirst()
     }
 
     /// The work has ended: those behind it in its lines move up.
@@ -91,12 +92,19 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     }
 
     private mutating func remove(where condition: (WorkItem<Job>) -> Bool) -> [WorkItem<Job>] {
-        let numbers = items.filter { condition($0.value) }.keys.sorted()
-        let removed = numbers.compactMap { number in
-            items.removeValue(forKey: number).map { (item: $0, number: number) }
+        var removed: [Taken] = []
+        // Each is asked once: its answer may be another a moment later.
+        ready.removeAll { taken in
+            let isToGo = condition(taken.item)
+            if isToGo { removed.append(taken) }
+            return isToGo
         }
-        for (item, number) in removed { leaveLines(item, number) }
-        if items.isEmpty { ready.removeAll() }
+        for (number, item) in blocked where condition(item) {
+            blocked[number] = nil
+            removed.append(Taken(item: item, number: number))
+        }
+        removed.sort { $0.number < $1.number }
+        for taken in removed { leaveLines(taken.item, taken.number) }
         return removed.map(\.item)
     }
 
@@ -106,8 +114,9 @@ package struct WorkQueue<Job: Sendable>: Sendable {
             let wasFirst = line.first == number
             if wasFirst { line.removeFirst() } else { line.removeAll { $0 == number } }
             lines[key] = line.isEmpty ? nil : line
-            if wasFirst, let first = line.first, let waiting = items[first], isFirstInItsLines(waiting, first) {
-                ready.append(first)
+            if wasFirst, let first = line.first, let waiting = blocked[first], isFirstInItsLines(waiting, first) {
+                blocked[first] = nil
+                ready.append(Taken(item: waiting, number: first))
             }
         }
     }

@@ -136,7 +136,7 @@ func rewritten(_ value: JSONValue) -> ByteBuffer {
         case .object(let text):
             writer.beginObject()
             for member in text.members() {
-                writer.key(member.name)
+                writer.key(named: member.name)
                 write(member.value, to: &writer)
             }
             writer.endObject()

@@ -69,7 +69,7 @@ struct JSONWriterTests {
     func escapedNames() {
         let text = written {
             $0.beginObject()
-            $0.member("a\"b\n", "")
+            $0.member(named: "a\"b\n", JSONValue.string(""))
             $0.endObject()
         }
         #expect(text == #"{"a\"b\n":""}"#)

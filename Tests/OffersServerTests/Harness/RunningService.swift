@@ -9,6 +9,7 @@ import Postgres
 import ServiceLifecycle
 import Synchronization
 import TestDatabase
+import Testing
 
 /// The whole service in this process, on real sockets in a folder of its own, for the time of a test.
 struct RunningService: Sendable {
@@ -144,8 +145,20 @@ struct TestClient: Sendable {
         try await call("getOffer", ("masterId", master), ("orderId", order))
     }
 
+    /// Every list of every test is also held to the contract: the service writes it straight from the rows, and not as
+    /// the type that clients read it with, which would write the same.
     func list(_ master: Int, limit: Int = 100) async throws -> Answer {
-        try await call("listOffers", ("masterId", master), ("limit", limit))
+        let answer = try await call("listOffers", ("masterId", master), ("limit", limit))
+        if let result = answer.result {
+            #expect(text(of: result) == text(of: try ListOffersResult(json: result)))
+        }
+        return answer
+    }
+
+    private func text(of value: some JSONEncodable) -> String {
+        var writer = JSONWriter()
+        writer.value(value)
+        return String(buffer: writer.buffer)
     }
 
     /// The ids of the orders in the master's list, in its order.
