@@ -93,6 +93,23 @@ let package = Package(
             path: "Tests/TestDatabase", swiftSettings: settings),
         .testTarget(name: "TestDatabaseTests", dependencies: ["TestDatabase", "CLibPQ"], swiftSettings: settings),
 
+        // Races, faults, overload and shutdown against real processes, with a checker: a command for long runs, and
+        // short runs of the same as tests.
+        .executableTarget(
+            name: "torture",
+            dependencies: [
+                "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "CLibPQ", argumentParser, nioCore,
+                nioPosix, subprocess, system,
+            ],
+            path: "Tests/Torture", swiftSettings: settings),
+        .testTarget(
+            name: "TortureTests",
+            dependencies: [
+                "torture", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", nioCore, nioPosix,
+                subprocess,
+            ],
+            swiftSettings: settings),
+
         // The programs.
         .executableTarget(
             name: "offersd",

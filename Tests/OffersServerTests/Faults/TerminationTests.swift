@@ -1,0 +1,112 @@
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// The backend of a claim is ended before each of its statements, when all statements before it have been carried out,
+/// and after COMMIT: the claim happens once, and nobody outside notices.
+@Suite("Backends ended at every statement of a claim", .inTurn, .timeLimit(.minutes(5)))
+struct TerminationTests {
+    private static let statements = [
+        "BEGIN", "current_setting('synchronous_commit')", "SELECT m.id FROM masters m", "SELECT o.id FROM orders o",
+        "WITH master AS", "COMMIT",
+    ]
+
+    /// Has a call's backend ended when a message is about to pass the proxy, and returns the call's answer.
+    private func answer(
+        _ scene: Scene, endedOn trigger: FaultProxy.Trigger, holding direction: FaultProxy.Direction,
+        _ call: @escaping @Sendable (TestClient) async throws -> TestClient.Answer
+    ) async throws -> TestClient.Answer {
+        try await FaultProxy.withProxy(to: scene.database) { (proxy) async throws in
+            try await RunningService.run(on: proxy.connectionString) { service in
+                try await service.withClient { client in
+                    let held = proxy.inject(.freeze(direction), on: trigger)
+                    return try await withThrowingTaskGroup { group in
+                        group.addTask { try await call(client) }
+                        await held.occurred()
+                        // All of the service's: the proxy does not tell which one it is. Ten seconds for their end.
+                        try await scene.database.sql(
+                            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                                + "WHERE application_name = 'offersd' AND datname = current_database()")
+                        proxy.heal()
+                        return try await group.next() ?? .error(.internalError)
+                    }
+                }
+            }
+        }
+    }
+
+    private func expect(_ rows: String, of order: Int, _ scene: Scene) async throws {
+        let found = try await scene.database.sql(
+            """
+            SELECT o.status, o.version, (SELECT count(*) FROM order_status_history h WHERE h.order_id = o.id),
+                (SELECT string_agg(f.state::text, ',' ORDER BY f.id) FROM offers f WHERE f.order_id = o.id)
+            FROM orders o WHERE o.id = \(order)
+            """)
+        #expect(found == [rows])
+    }
+
+    @Test("before a statement of an accept", arguments: statements)
+    func accept(statement: String) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder(toRival: true)
+            let answer = try await answer(
+                scene, endedOn: .execute(containing: statement), holding: .fromClient
+            ) { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            try await expect("ASSIGNED|2|1|ACCEPTED,CANCELED", of: order, scene)
+        }
+    }
+
+    @Test("before a statement of a decline", arguments: statements)
+    func decline(statement: String) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder(toRival: true)
+            let answer = try await answer(
+                scene, endedOn: .execute(containing: statement), holding: .fromClient
+            ) { try await $0.decline(order, by: scene.master) }
+            #expect(answer["alreadyDeclined"] == .bool(false), "\(answer)")
+            try await expect("SEARCHING|1|0|DECLINED,SENT", of: order, scene)
+        }
+    }
+
+    @Test("after COMMIT, whose answer is never heard")
+    func afterCommit() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder(toRival: true)
+            let answer = try await answer(scene, endedOn: .commandComplete("COMMIT"), holding: .fromServer) {
+                try await $0.accept(order, by: scene.master)
+            }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            try await expect("ASSIGNED|2|1|ACCEPTED,CANCELED", of: order, scene)
+        }
+    }
+
+    @Test("while it waits for a lock")
+    func whileWaiting() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder(toRival: true)
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
+                try await service.withClient { (client) async throws in
+                    let lock = "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE"
+                    try await HeldLock.hold(lock, in: database) { held in
+                        let answer = try await held.answer {
+                            try await client.accept(order, by: scene.master)
+                        } meanwhile: {
+                            try await database.sql(
+                                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                                    + "WHERE application_name = 'offersd' AND datname = current_database()")
+                            try await held.release()
+                        }
+                        #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+                    }
+                }
+            }
+            try await expect("ASSIGNED|2|1|ACCEPTED,CANCELED", of: order, scene)
+        }
+    }
+}

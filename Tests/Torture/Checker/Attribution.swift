@@ -1,0 +1,171 @@
+import Postgres
+
+/// Who is behind each committed transaction, and therefore when it was committed.
+struct Attribution: Sendable {
+    /// A committed accept of offersd.
+    struct Claim: Sendable {
+        let order: Int
+        let master: Int
+        let before: OrderState
+        let after: OrderState
+        let transaction: Int
+        let changes: [Change]
+    }
+
+    private struct Pair: Hashable {
+        let order: Int
+        let master: Int
+    }
+
+    /// When each transaction was committed, as closely as can be told.
+    private(set) var spans: [Int: Span] = [:]
+    /// The accepts of offersd in the order of their changes.
+    private(set) var claims: [Claim] = []
+    private(set) var violations: [Violation] = []
+    private let disturbances: [Disturbance]
+
+    /// The calls that may have written without anybody having heard of it, each the explanation of one transaction.
+    private var unheardAccepts: [Pair: [Call]] = [:]
+    private var unheardDeclines: [Pair: [Call]] = [:]
+
+    init(_ evidence: Evidence) {
+        disturbances = evidence.disturbances
+        let acts = Dictionary(uniqueKeysWithValues: evidence.acts.map { ($0.number, $0) })
+        var accepts: [Pair: [Int: [Call]]] = [:]
+        var declines: [Pair: [Int: [Call]]] = [:]
+        for call in evidence.calls {
+            switch (call.request, call.outcome) {
+            case (.accept(let master, let order), .accepted(_, let version, already: false)):
+                accepts[Pair(order: order, master: master), default: [:]][version, default: []].append(call)
+            case (.decline(let master, let order), .declined(let offer, already: false)):
+                declines[Pair(order: order, master: master), default: [:]][offer, default: []].append(call)
+            case (.accept(let master, let order), _) where call.mayHaveWritten:
+                unheardAccepts[Pair(order: order, master: master), default: []].append(call)
+            case (.decline(let master, let order), _) where call.mayHaveWritten:
+                unheardDeclines[Pair(order: order, master: master), default: []].append(call)
+            default: break
+            }
+        }
+        let groups = Dictionary(grouping: evidence.changes, by: \.transaction).values
+            .map { $0.sorted { $0.sequence < $1.sequence } }
+            .sorted { $0[0].sequence < $1[0].sequence }
+        for changes in groups {
+            let transaction = changes[0].transaction
+            switch changes[0].writer {
+            case .setup:
+                let start = MonotonicTime(nanoseconds: 0)
+                spans[transaction] = Span(began: start, ended: start)
+            case .act(let number):
+                spans[transaction] = span(of: acts[number], number)
+            case .offersd:
+                if let claim = Self.claim(changes) {
+                    claims.append(claim)
+                    spans[transaction] = explain(claim, by: &accepts)
+                } else if let (pair, offer) = Self.decline(changes) {
+                    spans[transaction] = explain(pair, offer, by: &declines)
+                } else {
+                    note(.explained, "transaction \(transaction) of offersd is no accept and no decline: \(changes)")
+                }
+            }
+        }
+        // What was acknowledged and is not there.
+        for (pair, calls) in accepts {
+            for call in calls.values.joined() {
+                note(.acknowledgedIsThere, "order \(pair.order) was not assigned to master \(pair.master): \(call)")
+            }
+        }
+        for (pair, calls) in declines {
+            for call in calls.values.joined() {
+                note(.acknowledgedIsThere, "order \(pair.order) was not declined by master \(pair.master): \(call)")
+            }
+        }
+    }
+
+    private mutating func note(_ promise: Violation.Promise, _ what: String) {
+        violations.append(Violation(promise: promise, what: what))
+    }
+
+    private mutating func span(of act: Act?, _ number: Int) -> Span? {
+        guard let act else {
+            note(.explained, "no act has the number \(number)")
+            return nil
+        }
+        switch act.outcome {
+        case .done: return act.span
+        case .unknown: return Span(began: act.span.began, ended: Span.never)
+        case .rolledBack:
+            note(.explained, "\(act.name) \(number) was rolled back, and yet it wrote")
+            return act.span
+        }
+    }
+
+    private mutating func explain(_ claim: Claim, by accepts: inout [Pair: [Int: [Call]]]) -> Span? {
+        let pair = Pair(order: claim.order, master: claim.master)
+        if let calls = accepts[pair]?.removeValue(forKey: claim.after.version), let call = calls.first {
+            if calls.count > 1, !areTaps(calls) {
+                note(.acknowledgedOnce, "order \(pair.order), master \(pair.master), one accept for all of: \(calls)")
+            }
+            return call.span
+        }
+        if let span = Self.take(&unheardAccepts, pair) { return span }
+        note(.explained, "nobody asked to accept order \(pair.order) for master \(pair.master): \(claim.after)")
+        return nil
+    }
+
+    /// Whether several requests of one master at the same time, each of which may have lost a connection, found the
+    /// order theirs. Which of them it was that committed nobody can tell, and it was nobody's before any of them.
+    private func areTaps(_ calls: [Call]) -> Bool {
+        calls.allSatisfy { call in
+            calls.allSatisfy { call.span.overlaps($0.span) }
+                && disturbances.contains { $0.endsConnections && $0.span.overlaps(call.span) }
+        }
+    }
+
+    private mutating func explain(_ pair: Pair, _ offer: Int, by declines: inout [Pair: [Int: [Call]]]) -> Span? {
+        if let calls = declines[pair]?.removeValue(forKey: offer), let call = calls.first {
+            if calls.count > 1 { note(.acknowledgedOnce, "offer \(offer), one decline for all of: \(calls)") }
+            return call.span
+        }
+        if let span = Self.take(&unheardDeclines, pair) { return span }
+        note(.explained, "nobody asked to decline order \(pair.order) for master \(pair.master), offer \(offer)")
+        return nil
+    }
+
+    /// Uses up one of the calls of the pair. Which one it was is not known: any time after the first began.
+    private static func take(_ calls: inout [Pair: [Call]], _ pair: Pair) -> Span? {
+        guard let began = calls[pair]?.map(\.span.began).min(), calls[pair]?.popLast() != nil else { return nil }
+        // Those that are left keep the earliest beginning, for they might be the ones that were not used.
+        calls[pair] = calls[pair]?.map { call in
+            Call(
+                request: call.request, connection: call.connection, service: call.service,
+                span: Span(began: began, ended: call.span.ended), outcome: call.outcome)
+        }
+        return Span(began: began, ended: Span.never)
+    }
+
+    private static func claim(_ changes: [Change]) -> Claim? {
+        for change in changes {
+            guard case .order(let id, let before?, let after) = change.content, let master = after.owner else {
+                continue
+            }
+            return Claim(
+                order: id, master: master, before: before, after: after, transaction: change.transaction,
+                changes: changes)
+        }
+        return nil
+    }
+
+    /// The pair and the highest offer, if all changes are declined offers of one pair.
+    private static func decline(_ changes: [Change]) -> (pair: Pair, offer: Int)? {
+        var found: (pair: Pair, offer: Int)?
+        for change in changes {
+            guard case .offer(let id, let order, let master, let from?, let to) = change.content,
+                from.isOpen, to.state == "DECLINED", change.columns == ["state", "responded_at"]
+            else { return nil }
+            let pair = Pair(order: order, master: master)
+            guard found == nil || found?.pair == pair else { return nil }
+            found = (pair, max(id, found?.offer ?? id))
+        }
+        return found
+    }
+}

@@ -1,0 +1,71 @@
+import Offers
+import Postgres
+
+/// Whether every request was answered, in time, and with an error of the service's own only when there was a cause
+/// (DESIGN.md G5, G9, G10).
+enum TimeRules {
+    static func violations(_ evidence: Evidence) -> [Violation] {
+        evidence.calls.flatMap { violations($0, evidence) }
+    }
+
+    /// How much later than its deadline the latest reply came; negative when all came before.
+    static func latest(_ evidence: Evidence) -> Int64? {
+        evidence.calls.compactMap { lateness($0, evidence.terms) }.max()
+    }
+
+    private static func lateness(_ call: Call, _ terms: Terms) -> Int64? {
+        switch call.outcome {
+        case .lost(byClient: true), .unanswered: nil
+        default: call.span.milliseconds - deadline(call, terms)
+        }
+    }
+
+    private static func deadline(_ call: Call, _ terms: Terms) -> Int64 {
+        switch call.request {
+        case .list, .card: terms.readDeadline
+        case .accept, .decline: terms.writeDeadline
+        }
+    }
+
+    private static func excusesLoss(_ disturbance: Disturbance, of call: Call) -> Bool {
+        guard disturbance.losesConnections else { return false }
+        // What was written in the moment of the signal may or may not have arrived.
+        return !disturbance.answersWhatItRead
+            || call.span.began.advanced(byMilliseconds: 100) >= disturbance.span.began
+    }
+
+    private static func violations(_ call: Call, _ evidence: Evidence) -> [Violation] {
+        let terms = evidence.terms
+        var found: [Violation] = []
+        if let late = lateness(call, terms), late > terms.lateness {
+            found.append(Violation(promise: .inTime, what: "\(late) ms after its deadline: \(call)"))
+        }
+        // A disturbance has its effects until the service has recovered.
+        let causes = evidence.disturbances.filter { disturbance in
+            guard disturbance.service == nil || disturbance.service == call.service else { return false }
+            return Span(
+                began: disturbance.span.began,
+                ended: disturbance.span.ended.advanced(byMilliseconds: terms.recovery)
+            ).overlaps(Span(began: call.span.ended, ended: call.span.ended))
+                || disturbance.span.overlaps(call.span)
+        }
+        switch call.outcome {
+        case .unanswered:
+            found.append(Violation(promise: .answered, what: "no reply: \(call)"))
+        case .malformed(let what):
+            found.append(Violation(promise: .answered, what: "\(what): \(call)"))
+        case .lost(byClient: false) where !causes.contains(where: { excusesLoss($0, of: call) }):
+            found.append(Violation(promise: .answered, what: "the connection was closed: \(call)"))
+        case .refused(let reason) where reason.origin != .domain:
+            if !causes.contains(where: { $0.excuses.contains(reason) }) {
+                found.append(Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call)"))
+            } else if reason == .outcomeUnknown, !causes.contains(where: \.hidesBackends),
+                call.span.milliseconds < terms.writeDeadline - 700
+            {
+                found.append(Violation(promise: .excused, what: "there was time to ask again: \(call)"))
+            }
+        default: break
+        }
+        return found
+    }
+}

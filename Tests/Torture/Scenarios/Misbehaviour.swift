@@ -1,0 +1,58 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// Clients as one does not want them.
+enum Misbehaviour: String, Sendable, CaseIterable {
+    /// A thousand connections that say nothing.
+    case idle
+    /// 100,000 requests on one connection, and no reply is ever read.
+    case neverReads
+    /// Twenty connections that send a byte per second.
+    case drips
+    /// Connections are opened and closed as fast as it goes.
+    case storms
+
+    /// Goes on until the task is cancelled. `began` is called when the misbehaviour is in full swing.
+    func run(against socket: String, request: String, began: @Sendable () -> Void) async throws {
+        var channels: [any Channel] = []
+        switch self {
+        case .idle:
+            for _ in 0..<1000 { channels.append(try await Self.connect(socket)) }
+            began()
+            await Self.untilCancelled()
+        case .neverReads:
+            let channel = try await Self.connect(socket)
+            channels.append(channel)
+            let chunk = ByteBuffer(string: String(repeating: request + "\n", count: 1000))
+            for _ in 0..<100 { channel.writeAndFlush(chunk, promise: nil) }
+            began()
+            await Self.untilCancelled()
+        case .drips:
+            for _ in 0..<20 { channels.append(try await Self.connect(socket)) }
+            began()
+            for byte in (request + "\n").utf8 {
+                for channel in channels { channel.writeAndFlush(ByteBuffer(bytes: [byte]), promise: nil) }
+                guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
+            }
+        case .storms:
+            began()
+            while !Task.isCancelled {
+                // Refused when the queue is full: then the next one.
+                try? await Self.connect(socket).close()
+            }
+        }
+        for channel in channels { channel.close(promise: nil) }
+    }
+
+    /// A connection of which nothing is read.
+    static func connect(_ socket: String) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: false)
+            .connect(unixDomainSocketPath: socket).get()
+    }
+
+    private static func untilCancelled() async {
+        for await _ in AsyncStream<Never>.makeStream().stream {}
+    }
+}

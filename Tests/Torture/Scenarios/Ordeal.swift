@@ -1,0 +1,62 @@
+import Offers
+import Postgres
+
+/// Clients and other writers at work on a stage, and faults while they are; afterwards everything is judged.
+struct Ordeal: Sendable {
+    /// The choices of all participants.
+    var seed: UInt64
+    /// How long they work when there are no faults, and before and after each fault otherwise; in milliseconds.
+    var milliseconds: Int64
+    /// What happens meanwhile, in this order.
+    var faults: [Fault] = []
+    var stage = Stage.Options()
+    var clients = 12
+    var writers = 3
+
+    /// Goes through it.
+    func run() async throws -> Report {
+        let (evidence, endings) = try await Stage.run(stage) { stage in
+            let board = Board(masters: stage.masters)
+            try await work(on: stage, board)
+            return try await stage.evidence(board)
+        }
+        return Report(evidence: evidence, endings: endings)
+    }
+
+    private func work(on stage: Stage, _ board: Board) async throws {
+        let sockets = stage.services.map(\.socket)
+        if let standing = standing { board.note(standing) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 1...clients {
+                group.addTask {
+                    var client = LoadClient(board, sockets: sockets, seed: seed, number: number)
+                    await client.run()
+                }
+            }
+            for number in 1...writers {
+                let session = stage.makeSession()
+                group.addTask {
+                    var writer = OtherWriter(board, session, seed: seed, number: number)
+                    await writer.run()
+                }
+            }
+            defer { board.end() }
+            var generator = SeededGenerator(seed: seed)
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            for fault in faults {
+                board.note(try await fault.happen(on: stage, &generator))
+                try await Task.sleep(for: .milliseconds(milliseconds))
+            }
+        }
+    }
+
+    /// What lasts as long as the run and is no fault of the moment.
+    private var standing: Disturbance? {
+        let always = Span(began: MonotonicTime(nanoseconds: 0), ended: Span.never)
+        return switch stage.way {
+        case .direct, .standby, .serializable: nil
+        case .pooler: Disturbance(name: "pooler", span: always, hidesBackends: true)
+        case .rolledBackCommits: Disturbance(name: "rolled back", span: always, excuses: [.internalError])
+        }
+    }
+}

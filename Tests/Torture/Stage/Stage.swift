@@ -1,0 +1,148 @@
+import EmbeddedPostgres
+import Foundation
+import NIOPosix
+import Offers
+import Postgres
+import TestDatabase
+
+/// Where a run takes place: a cluster with everything that is written down, and real processes of offersd on it.
+struct Stage: Sendable {
+    /// What stands between offersd and the database.
+    enum Way: String, Sendable, CaseIterable {
+        case direct
+        /// PgBouncer with transaction pooling.
+        case pooler
+        /// A primary with a standby, both in the connection string.
+        case standby
+        /// A proxy that turns the COMMIT of some connections into ROLLBACK.
+        case rolledBackCommits
+        /// `default_transaction_isolation` is serializable.
+        case serializable
+    }
+
+    /// How the stage is set up.
+    struct Options: Sendable {
+        var way = Way.direct
+        var services = 2
+        /// In milliseconds.
+        var readDeadline: Int64 = 10_000
+        /// In milliseconds.
+        var writeDeadline: Int64 = 10_000
+        /// Further arguments of `offersd serve`.
+        var arguments: [String] = []
+    }
+
+    let options: Options
+    let database: TestDatabase
+    let standby: EmbeddedPostgres.Server?
+    let services: [ServiceProcess]
+    let masters: [Int]
+    let limits: [Int: Int]
+    /// A session of the superuser, for the one who directs.
+    let control: SQLSession
+    /// Makes sessions for other writers.
+    let makeSession: @Sendable () -> SQLSession
+
+    /// Lends a stage; `body` reads what it needs for the evidence by ``evidence(_:)``.
+    static func run<Value: Sendable>(
+        _ options: Options, _ body: @Sendable (Stage) async throws -> Value
+    ) async throws -> (value: Value, endings: [ServiceProcess.Ending]) {
+        // fsync is off: what was committed survives a crash of Postgres all the same, for the machine goes on.
+        var settings: [EmbeddedPostgres.Options.Setting] = [
+            ("synchronous_commit", "on"), ("max_connections", "200"), ("deadlock_timeout", "100ms"),
+        ]
+        if options.way == .standby { settings += Standby.primarySettings }
+        return try await TestDatabase.withServer(.g3, options: .init(settings: settings)) { database in
+            try await database.sql(Audit.sql)
+            try await database.insert(CityRow(name: "Testville"))
+            let overrides = [nil, nil, nil, nil, 1, 1, 1, 2, 2, 1000, 1000, 1000]
+            let masters = try await database.insert(overrides.map { MasterRow(maxActiveOrdersOverride: $0) })
+            try await database.setSetting("max_active_orders", to: "4")
+            let limits = Dictionary(uniqueKeysWithValues: zip(masters, overrides.map { $0 ?? 4 }))
+            if options.way == .serializable {
+                try await database.sql(
+                    "ALTER DATABASE \(database.name) SET default_transaction_isolation = 'serializable'")
+            }
+            let loops = MultiThreadedEventLoopGroup(numberOfThreads: 8)
+            return try await Programs.withFolder { folder in
+                try await throughWay(options, database, folder) { (connectionString, standby) in
+                    let hosts = database.server.folder + (standby.map { "," + $0.folder } ?? "")
+                    let makeSession: @Sendable () -> SQLSession = {
+                        SQLSession(
+                            "host=\(hosts) port=\(EmbeddedPostgres.Server.port) user=postgres dbname=\(database.name) "
+                                + "target_session_attrs=read-write", on: loops.next())
+                    }
+                    return try await runServices(options, connectionString, folder, []) { services in
+                        try await body(
+                            Stage(
+                                options: options, database: database, standby: standby, services: services,
+                                masters: masters, limits: limits, control: makeSession(), makeSession: makeSession))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func throughWay<Value: Sendable>(
+        _ options: Options, _ database: TestDatabase, _ folder: String,
+        _ body: @Sendable (String, EmbeddedPostgres.Server?) async throws -> Value
+    ) async throws -> Value {
+        let server = database.server
+        let rest = " port=\(EmbeddedPostgres.Server.port) user=\(Audit.role) dbname=\(database.name)"
+        switch options.way {
+        case .direct, .serializable:
+            return try await body("host=\(server.folder)" + rest, nil)
+        case .pooler:
+            return try await Pooler.run(before: server, database: database.name, role: Audit.role, in: folder) {
+                try await body($0, nil)
+            }
+        case .standby:
+            return try await Standby.run(of: server) { standby in
+                try await body("host=\(server.folder),\(standby.folder)" + rest, standby)
+            }
+        case .rolledBackCommits:
+            return try await FaultProxy.withProxy(to: database) { proxy in
+                for occurrence in [2, 5, 9] {
+                    proxy.inject(
+                        .rewrite("COMMIT", to: "ROLLBACK"), on: .parse(containing: "COMMIT"), occurrence: occurrence)
+                }
+                return try await body(proxy.connectionString, nil)
+            }
+        }
+    }
+
+    private static func runServices<Value: Sendable>(
+        _ options: Options, _ database: String, _ folder: String, _ services: [ServiceProcess],
+        _ body: @Sendable ([ServiceProcess]) async throws -> Value
+    ) async throws -> (value: Value, endings: [ServiceProcess.Ending]) {
+        guard services.count < options.services else { return (try await body(services), []) }
+        let arguments = [
+            "--read-deadline-ms", "\(options.readDeadline)", "--write-deadline-ms", "\(options.writeDeadline)",
+        ]
+        let pooled = options.way == .pooler ? ["--no-prepared-statements"] : []
+        let run = try await ServiceProcess.run(
+            socket: "\(folder)/offers\(services.count).sock", database: database,
+            arguments + pooled + options.arguments
+        ) { service in
+            try await runServices(options, database, folder, services + [service], body)
+        }
+        return (run.value.value, run.value.endings + run.endings)
+    }
+
+    /// The changes and the final rows, when nobody writes any more; the rest is the board's.
+    func evidence(_ board: Board) async throws -> Evidence {
+        var evidence = Evidence(calls: board.calls, acts: board.acts, disturbances: board.disturbances)
+        // A client that went away may have left something behind that is still running.
+        _ = try await control.rows(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(Audit.role)'")
+        evidence.changes = try await Audit.changes(control)
+        evidence.orders = try await Audit.orders(control)
+        evidence.terms.limits = limits
+        evidence.terms.readDeadline = options.readDeadline
+        evidence.terms.writeDeadline = options.writeDeadline
+        let now = MonotonicTime.now()
+        let microseconds = Int64((Date().timeIntervalSince1970 - 946_684_800) * 1_000_000)
+        evidence.terms.epoch = microseconds - Int64(now.nanoseconds / 1000)
+        return evidence
+    }
+}

@@ -1,0 +1,345 @@
+import Offers
+import Postgres
+import Testing
+
+@testable import torture
+
+/// The checker against histories made by hand: a right one, and one for each way to break a promise.
+@Suite("Checker")
+struct CheckerTests {
+    /// A moment, in milliseconds.
+    private static func at(_ milliseconds: UInt64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: milliseconds * 1_000_000)
+    }
+
+    private static func span(_ began: UInt64, _ ended: UInt64) -> Span { Span(began: at(began), ended: at(ended)) }
+
+    private static func call(
+        _ request: Call.Request, _ span: Span, _ outcome: Call.Outcome
+    ) -> Call {
+        Call(request: request, connection: 1, service: 0, span: span, outcome: outcome)
+    }
+
+    private static func list(_ offers: (id: Int64, order: Int64)..., asOf: Int64 = 0, expires: Int64? = nil)
+        -> Call.Outcome
+    {
+        .listed(
+            ListOffersResult(
+                masterId: 7, total: Int64(offers.count), asOf: Timestamp(microseconds: asOf),
+                offers: offers.map {
+                    OfferEntry(
+                        offerId: $0.id, orderId: $0.order, round: 1, state: "SENT", category: nil, city: "Testville",
+                        district: nil, timezone: nil, timeslot: nil, sentAt: nil,
+                        expiresAt: expires.map { Timestamp(microseconds: $0) })
+                }))
+    }
+
+    private static let free = OrderState(owner: nil, status: "SEARCHING", version: 1)
+    private static let sent = OfferState(state: "SENT")
+    private static let history = "MASTER accepted_by_master offer_accepted atomic_accept 7 71"
+
+    /// Adds the changes of one transaction.
+    private static func commit(
+        _ transaction: Int, by writer: Change.Writer, _ contents: [(Change.Content, Set<String>)],
+        to evidence: inout Evidence
+    ) {
+        for (content, columns) in contents {
+            evidence.changes.append(
+                Change(
+                    sequence: evidence.changes.count + 1, transaction: transaction, writer: writer, columns: columns,
+                    content: content))
+        }
+    }
+
+    private static let orderColumns: Set = ["assigned_master_id", "status", "version", "updated_at"]
+    private static let offerColumns: Set = ["state", "responded_at"]
+
+    /// The changes of a right accept of order 1 by master 7.
+    private static func claim(order: Int = 1, offer: Int = 71, rival: Int = 81) -> [(Change.Content, Set<String>)] {
+        [
+            (.offer(rival, order: order, master: 8, from: sent, to: OfferState(state: "CANCELED")), offerColumns),
+            (.offer(offer, order: order, master: 7, from: sent, to: OfferState(state: "ACCEPTED")), offerColumns),
+            (
+                .order(order, from: free, to: OrderState(owner: 7, status: "ASSIGNED", version: 2)), orderColumns
+            ),
+            (
+                .history(
+                    order: order, from: "SEARCHING", to: "ASSIGNED", master: 7,
+                    note: history.replacing("71", with: "\(offer)")), []
+            ),
+        ]
+    }
+
+    private static func setUp(_ evidence: inout Evidence, orders: [Int] = [1]) {
+        for order in orders {
+            commit(
+                0, by: .setup,
+                [
+                    (.order(order, from: nil, to: free), []),
+                    (.offer(70 + order, order: order, master: 7, from: nil, to: sent), []),
+                    (.offer(80 + order, order: order, master: 8, from: nil, to: sent), []),
+                ], to: &evidence)
+        }
+    }
+
+    /// Master 7 lists, accepts order 1, and lists again; master 8 is told the truth.
+    private static func rightHistory(_ change: (inout [(Change.Content, Set<String>)]) -> Void = { _ in }) -> Evidence {
+        var evidence = Evidence()
+        setUp(&evidence)
+        var changes = claim()
+        change(&changes)
+        commit(1, by: .offersd, changes, to: &evidence)
+        evidence.orders = [1: OrderState(owner: 7, status: "ASSIGNED", version: 2)]
+        evidence.calls = [
+            call(.list(master: 7), span(10, 20), list((71, 1))),
+            call(.accept(master: 7, order: 1), span(30, 40), .accepted(offer: 71, version: 2, already: false)),
+            call(.list(master: 7), span(50, 60), list()),
+            call(.accept(master: 8, order: 1), span(35, 45), .refused(.orderTaken)),
+            call(.accept(master: 7, order: 1), span(50, 60), .accepted(offer: 71, version: 2, already: true)),
+        ]
+        return evidence
+    }
+
+    private func promises(_ evidence: Evidence) -> Set<Violation.Promise> {
+        Set(Checker.violations(in: evidence).map(\.promise))
+    }
+
+    @Test("a right history is right")
+    func right() {
+        #expect(Checker.violations(in: Self.rightHistory()) == [])
+    }
+
+    @Test("an acknowledged accept that is not there")
+    func lost() {
+        var evidence = Self.rightHistory()
+        evidence.changes.removeAll { $0.transaction == 1 }
+        evidence.orders = [1: Self.free]
+        evidence.calls = [evidence.calls[1]]
+        #expect(promises(evidence) == [.acknowledgedIsThere])
+    }
+
+    @Test("one accept, acknowledged twice as the first")
+    func twice() {
+        var evidence = Self.rightHistory()
+        evidence.calls.append(evidence.calls[1])
+        #expect(promises(evidence) == [.acknowledgedOnce])
+        // Two taps at the same time, and backends that end: nobody can tell whose COMMIT it was.
+        evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 100), endsConnections: true)]
+        #expect(promises(evidence) == [])
+    }
+
+    @Test(
+        "an accept that nobody asked for, or whose caller was told that nothing was written",
+        arguments: [nil, Reason.timedOut, .databaseUnavailable, .overloaded, .shuttingDown])
+    func unexplained(reason: Reason?) {
+        var evidence = Self.rightHistory()
+        evidence.calls.remove(at: 1)
+        if let reason {
+            evidence.calls.append(
+                Self.call(.accept(master: 7, order: 1), Self.span(30, 40), .refused(reason)))
+            evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 100), excuses: [reason])]
+        }
+        #expect(promises(evidence).contains(.explained))
+    }
+
+    @Test("an unknown outcome, or a lost connection, explains an accept")
+    func unheard() {
+        for outcome in [Call.Outcome.refused(.outcomeUnknown), .lost(byClient: false), .lost(byClient: true)] {
+            var evidence = Self.rightHistory()
+            evidence.terms.writeDeadline = 500
+            evidence.disturbances = [
+                Disturbance(name: "x", span: Self.span(0, 100), excuses: [.outcomeUnknown], losesConnections: true)
+            ]
+            evidence.calls[1] = Self.call(.accept(master: 7, order: 1), Self.span(30, 40), outcome)
+            #expect(Checker.violations(in: evidence) == [], "\(outcome)")
+            // Once, not twice.
+            Self.commit(2, by: .offersd, Self.claim(), to: &evidence)
+            #expect(promises(evidence).contains(.explained))
+        }
+    }
+
+    @Test("an accept that lacks something, or has too much")
+    func incomplete() {
+        let breaks: [(String, (inout [(Change.Content, Set<String>)]) -> Void)] = [
+            ("the rival is left open", { $0.remove(at: 0) }),
+            ("no accepted offer", { $0.remove(at: 1) }),
+            ("no history", { $0.remove(at: 3) }),
+            ("two history rows", { $0.append($0[3]) }),
+            (
+                "another status before",
+                { $0[3].0 = .history(order: 1, from: "DEFERRED", to: "ASSIGNED", master: 7, note: Self.history) }
+            ),
+            (
+                "no context",
+                { $0[3].0 = .history(order: 1, from: "SEARCHING", to: "ASSIGNED", master: 7, note: "MASTER") }
+            ),
+            ("a column more", { $0[2].1.insert("house") }),
+            ("updated_at is missing", { $0[2].1.remove("updated_at") }),
+            (
+                "the version is not one more",
+                {
+                    $0[2].0 = .order(
+                        1, from: OrderState(owner: nil, status: "SEARCHING", version: 0),
+                        to: .init(owner: 7, status: "ASSIGNED", version: 2))
+                }
+            ),
+        ]
+        for (name, change) in breaks {
+            #expect(promises(Self.rightHistory(change)) == [.complete], "\(name)")
+        }
+    }
+
+    @Test("an offer that was inserted meanwhile may stay open, one that was there before may not")
+    func lateOffer() {
+        for (began, promise) in [(UInt64(25), [Violation.Promise]()), (5, [.complete])] {
+            var evidence = Self.rightHistory()
+            let late = Change.Content.offer(91, order: 1, master: 9, from: nil, to: Self.sent)
+            evidence.acts = [Act(number: 1, name: "late", span: Self.span(began, began + 10), outcome: .done)]
+            evidence.changes.insert(
+                Change(sequence: 0, transaction: 9, writer: .act(1), columns: [], content: late), at: 0)
+            #expect(promises(evidence) == Set(promise), "\(began)")
+        }
+    }
+
+    @Test("two winners")
+    func twoWinners() {
+        var evidence = Self.rightHistory()
+        let taken = OrderState(owner: 7, status: "ASSIGNED", version: 2)
+        let stolen = OrderState(owner: 8, status: "ASSIGNED", version: 3)
+        let canceled = OfferState(state: "CANCELED")
+        Self.commit(
+            2, by: .offersd,
+            [
+                (.offer(81, order: 1, master: 8, from: canceled, to: OfferState(state: "ACCEPTED")), Self.offerColumns),
+                (.order(1, from: taken, to: stolen), Self.orderColumns),
+            ], to: &evidence)
+        evidence.orders = [1: stolen]
+        evidence.calls[3] = Self.call(
+            .accept(master: 8, order: 1), Self.span(35, 45), .accepted(offer: 81, version: 3, already: false))
+        #expect(promises(evidence).contains(.oneWinner))
+    }
+
+    @Test("more orders than the limit, and a limit that was not reached")
+    func limit() {
+        var evidence = Evidence()
+        Self.setUp(&evidence, orders: [1, 2])
+        for order in [1, 2] {
+            Self.commit(
+                order, by: .offersd, Self.claim(order: order, offer: 70 + order, rival: 80 + order), to: &evidence)
+            evidence.orders[order] = OrderState(owner: 7, status: "ASSIGNED", version: 2)
+            evidence.calls.append(
+                Self.call(
+                    .accept(master: 7, order: order), Self.span(30, 40),
+                    .accepted(offer: 70 + order, version: 2, already: false)))
+        }
+        evidence.terms.limits = [7: 2]
+        #expect(Checker.violations(in: evidence) == [])
+        evidence.terms.limits = [7: 1]
+        #expect(promises(evidence) == [.limitHolds])
+        evidence.terms.limits = [7: 3]
+        evidence.calls.append(
+            Self.call(.accept(master: 7, order: 3), Self.span(50, 60), .refused(.limitReached)))
+        #expect(promises(evidence) == [.truthful])
+    }
+
+    @Test("a list that shows what was accepted before, at once and on another connection")
+    func stale() {
+        var evidence = Self.rightHistory()
+        evidence.calls[2] = Self.call(.list(master: 7), Self.span(41, 50), Self.list((71, 1)))
+        #expect(promises(evidence) == [.neverStale])
+        evidence.calls[2] = Self.call(.list(master: 7), Self.span(39, 50), Self.list((71, 1)))
+        #expect(promises(evidence) == [], "it may have read before the commit")
+    }
+
+    @Test("a list that shows an expired offer, an order twice, or leaves one out")
+    func wrongList() {
+        var evidence = Self.rightHistory()
+        evidence.calls[0] = Self.call(.list(master: 7), Self.span(10, 20), Self.list((71, 1), asOf: 5, expires: 5))
+        #expect(promises(evidence) == [.neverStale])
+        evidence.calls[0] = Self.call(.list(master: 7), Self.span(10, 20), Self.list((71, 1), (71, 1)))
+        #expect(promises(evidence) == [.neverStale])
+        evidence.calls[0] = Self.call(.list(master: 7), Self.span(10, 20), Self.list())
+        #expect(promises(evidence) == [.nothingMissing])
+        evidence.calls[0] = Self.call(.list(master: 7), Self.span(10, 35), Self.list())
+        #expect(promises(evidence) == [], "it may have read after the commit")
+    }
+
+    @Test(
+        "a refusal that was never true",
+        arguments: [
+            Reason.orderTaken, .alreadyYours, .offerNotFound, .offerExpired, .offerDeclined, .offerCanceled,
+            .orderNotAvailable, .masterNotFound, .masterBlocked, .limitReached,
+        ])
+    func untrue(reason: Reason) {
+        var evidence = Self.rightHistory()
+        evidence.calls.append(Self.call(.accept(master: 8, order: 1), Self.span(10, 20), .refused(reason)))
+        #expect(promises(evidence) == [.truthful])
+    }
+
+    @Test("a foreign lock that was rolled back: taken is a lie, waiting is not")
+    func rolledBackLock() {
+        var evidence = Self.rightHistory()
+        evidence.acts = [Act(number: 1, name: "look", span: Self.span(5, 29), outcome: .rolledBack)]
+        evidence.calls.append(Self.call(.accept(master: 8, order: 1), Self.span(6, 25), .refused(.orderTaken)))
+        #expect(promises(evidence) == [.truthful])
+        evidence.calls[5] = Self.call(.accept(master: 8, order: 1), Self.span(6, 41), .refused(.orderTaken))
+        #expect(promises(evidence) == [])
+    }
+
+    @Test("an error of the service without a cause, and OUTCOME_UNKNOWN while there was time")
+    func excuses() {
+        var evidence = Self.rightHistory()
+        let refused = Self.call(.accept(master: 8, order: 1), Self.span(5000, 5010), .refused(.databaseUnavailable))
+        evidence.calls.append(refused)
+        #expect(promises(evidence) == [.excused])
+        evidence.disturbances = [
+            Disturbance(name: "x", span: Self.span(4000, 4500), excuses: [.databaseUnavailable, .outcomeUnknown])
+        ]
+        #expect(promises(evidence) == [])
+        evidence.terms.recovery = 100
+        #expect(promises(evidence) == [.excused])
+        evidence.terms.recovery = 1000
+        evidence.calls[5] = Self.call(.accept(master: 8, order: 1), Self.span(4000, 4010), .refused(.outcomeUnknown))
+        #expect(promises(evidence) == [.excused])
+    }
+
+    @Test("no reply, a late one, a connection that was closed for no reason, and not a reply at all")
+    func answers() {
+        let cases: [(Call.Outcome, UInt64, Violation.Promise)] = [
+            (.unanswered, 20, .answered), (.malformed("?"), 20, .answered), (.lost(byClient: false), 20, .answered),
+            (.refused(.offerNotFound), 5210, .truthful),
+            (.accepted(offer: nil, version: 2, already: true), 5231, .inTime),
+        ]
+        for (outcome, ended, promise) in cases {
+            var evidence = Self.rightHistory()
+            evidence.calls.append(Self.call(.accept(master: 7, order: 1), Self.span(30, ended), outcome))
+            #expect(promises(evidence) == [promise], "\(outcome)")
+        }
+    }
+
+    @Test("a service that is told to end answers what it had read, one that is killed does not")
+    func endings() {
+        for (answers, expected) in [(true, [Violation.Promise.answered]), (false, [])] {
+            var evidence = Self.rightHistory()
+            evidence.calls.append(
+                Self.call(.accept(master: 8, order: 1), Self.span(1000, 2000), .lost(byClient: false)))
+            evidence.disturbances = [
+                Disturbance(
+                    name: "x", span: Self.span(1500, 2500), service: 0, losesConnections: true,
+                    answersWhatItRead: answers)
+            ]
+            #expect(promises(evidence) == Set(expected))
+            evidence.disturbances[0].service = 1
+            #expect(promises(evidence) == [.answered], "another service")
+        }
+    }
+
+    @Test("rows that are not what their changes made of them, and a table that is none of our business")
+    func strange() {
+        var evidence = Self.rightHistory()
+        evidence.orders[1]?.version = 3
+        #expect(promises(evidence) == [.sameAtTheEnd])
+        evidence = Self.rightHistory { $0.append((.other("UPDATE of masters 7"), [])) }
+        #expect(promises(evidence) == [.explained])
+    }
+}

@@ -1,0 +1,57 @@
+import Offers
+import Subprocess
+import Testing
+
+@testable import torture
+
+/// What `torture ordeal` does for as long as one likes, for a few seconds each.
+///
+/// Real processes are under load here beside all the other tests: what depends on the speed of the machine has bounds
+/// that only a hanging service breaks. The command holds it to 200 ms and 1 s.
+@Suite("Ordeals", .serialized, .timeLimit(.minutes(10)))
+struct OrdealTests {
+    private func expectSurvived(_ ordeal: Ordeal, accepts: Int = 20) async throws {
+        let report = try await ordeal.run()
+        let violations = report.violations(lateness: 2000, recovery: 5000)
+        #expect(violations.isEmpty, "seed \(ordeal.seed): \(violations.prefix(5)), \(violations.count) in all")
+        // There was something to judge.
+        #expect(report.accepts > accepts, "\(report.summary)")
+        #expect(report.evidence.acts.contains { $0.name == "manual assignment" })
+        for ending in report.endings where ending.status != .signaled(9) {
+            #expect(ending.status == .exited(0), "\(ending)")
+            #expect(ending.milliseconds.map { $0 < 7000 } ?? false, "\(ending)")
+        }
+    }
+
+    @Test("races of clients on two services and of other writers")
+    func races() async throws {
+        try await expectSurvived(Ordeal(seed: 5, milliseconds: 12_000), accepts: 100)
+    }
+
+    @Test(
+        "faults while everybody is at work",
+        arguments: [
+            [Fault.terminatedBackends, .conflicts], [.stopped, .readOnly, .refusedConnections],
+            [.serviceKilled, .serviceStopped],
+        ])
+    func faults(faults: [Fault]) async throws {
+        try await expectSurvived(Ordeal(seed: 11, milliseconds: 1500, faults: faults))
+    }
+
+    @Test("a database that stands still for longer than every deadline")
+    func frozen() async throws {
+        let stage = Stage.Options(readDeadline: 1000, writeDeadline: 2500)
+        // On a busy machine a list may need its second: then it times out, which is honest.
+        try await expectSurvived(Ordeal(seed: 3, milliseconds: 1500, faults: [.frozen], stage: stage))
+    }
+
+    @Test(
+        "other ways to the database",
+        arguments: [
+            (Stage.Way.pooler, [Fault.stopped]), (.standby, [.terminatedBackends, .failover]),
+            (.rolledBackCommits, []), (.serializable, [.conflicts]),
+        ])
+    func ways(way: Stage.Way, faults: [Fault]) async throws {
+        try await expectSurvived(Ordeal(seed: 7, milliseconds: 2500, faults: faults, stage: .init(way: way)))
+    }
+}
