@@ -10,6 +10,13 @@ struct Attribution: Sendable {
         let after: OrderState
         let transaction: Int
         let changes: [Change]
+
+        /// The offer that was accepted.
+        var offer: Int? {
+            changes.lazy.compactMap { change in
+                if case .offer(let id, _, _, _, let to) = change.content, to.state == "ACCEPTED" { id } else { nil }
+            }.first
+        }
     }
 
     private struct Pair: Hashable {
@@ -29,16 +36,23 @@ struct Attribution: Sendable {
     private var unheardDeclines: [Pair: [Call]] = [:]
 
     init(_ evidence: Evidence) {
-        disturbances = evidence.disturbances
+        // What was begun in a disturbance has its effects a little later.
+        disturbances = evidence.disturbances.map { disturbance in
+            var longer = disturbance
+            longer.span = longer.span.lengthened(byMilliseconds: evidence.terms.recovery)
+            return longer
+        }
         let acts = Dictionary(uniqueKeysWithValues: evidence.acts.map { ($0.number, $0) })
         var accepts: [Pair: [Int: [Call]]] = [:]
         var declines: [Pair: [Int: [Call]]] = [:]
         for call in evidence.calls {
             switch (call.request, call.outcome) {
-            case (.accept(let master, let order), .accepted(_, let version, already: false)):
-                accepts[Pair(order: order, master: master), default: [:]][version, default: []].append(call)
+            case (.accept(let master, let order), .accepted(let offer, _, already: false)):
+                accepts[Pair(order: order, master: master), default: [:]][offer ?? 0, default: []].append(call)
             case (.decline(let master, let order), .declined(let offer, already: false)):
                 declines[Pair(order: order, master: master), default: [:]][offer, default: []].append(call)
+            case (.decline(let master, let order), .declined(_, already: true)) where mayHaveAskedAgain(call):
+                unheardDeclines[Pair(order: order, master: master), default: []].append(call)
             case (.accept(let master, let order), _) where call.mayHaveWritten:
                 unheardAccepts[Pair(order: order, master: master), default: []].append(call)
             case (.decline(let master, let order), _) where call.mayHaveWritten:
@@ -101,9 +115,15 @@ struct Attribution: Sendable {
 
     private mutating func explain(_ claim: Claim, by accepts: inout [Pair: [Int: [Call]]]) -> Span? {
         let pair = Pair(order: claim.order, master: claim.master)
-        if let calls = accepts[pair]?.removeValue(forKey: claim.after.version), let call = calls.first {
-            if calls.count > 1, !areTaps(calls) {
+        // An offer is accepted once in its life.
+        let offer = claim.offer ?? accepts[pair]?.keys.first ?? 0
+        if let calls = accepts[pair]?.removeValue(forKey: offer), let call = calls.first {
+            // Of several taps that lost their connections and found the order theirs, none can tell who committed.
+            if calls.count > 1, !calls.allSatisfy(mayHaveAskedAgain) {
                 note(.acknowledgedOnce, "order \(pair.order), master \(pair.master), one accept for all of: \(calls)")
+            }
+            for call in calls where !hasVersion(of: claim, call) {
+                note(.acknowledgedIsThere, "version \(claim.after.version) of order \(pair.order): \(call)")
             }
             return call.span
         }
@@ -112,13 +132,16 @@ struct Attribution: Sendable {
         return nil
     }
 
-    /// Whether several requests of one master at the same time, each of which may have lost a connection, found the
-    /// order theirs. Which of them it was that committed nobody can tell, and it was nobody's before any of them.
-    private func areTaps(_ calls: [Call]) -> Bool {
-        calls.allSatisfy { call in
-            calls.allSatisfy { call.span.overlaps($0.span) }
-                && disturbances.contains { $0.endsConnections && $0.span.overlaps(call.span) }
-        }
+    /// Whether the version that was told is that of the accept; or a later one, if it was found by asking again.
+    private func hasVersion(of claim: Claim, _ call: Call) -> Bool {
+        guard case .accepted(_, let version, _) = call.outcome else { return true }
+        return version == claim.after.version
+            || version > claim.after.version && mayHaveAskedAgain(call)
+    }
+
+    /// Whether connections may have been lost with a COMMIT on its way while the call ran.
+    private func mayHaveAskedAgain(_ call: Call) -> Bool {
+        disturbances.contains { $0.endsConnections && $0.span.overlaps(call.span) }
     }
 
     private mutating func explain(_ pair: Pair, _ offer: Int, by declines: inout [Pair: [Int: [Call]]]) -> Span? {

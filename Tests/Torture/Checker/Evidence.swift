@@ -44,6 +44,11 @@ struct Span: Sendable, Hashable {
 
     var milliseconds: Int64 { began.milliseconds(until: ended) }
 
+    /// The span that ends so much later; one without an end stays so.
+    func lengthened(byMilliseconds milliseconds: Int64) -> Span {
+        ended == Span.never ? self : Span(began: began, ended: ended.advanced(byMilliseconds: milliseconds))
+    }
+
     func overlaps(_ other: Span) -> Bool { began <= other.ended && other.began <= ended }
 }
 

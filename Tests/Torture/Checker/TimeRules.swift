@@ -43,11 +43,9 @@ enum TimeRules {
         // A disturbance has its effects until the service has recovered.
         let causes = evidence.disturbances.filter { disturbance in
             guard disturbance.service == nil || disturbance.service == call.service else { return false }
-            return Span(
-                began: disturbance.span.began,
-                ended: disturbance.span.ended.advanced(byMilliseconds: terms.recovery)
-            ).overlaps(Span(began: call.span.ended, ended: call.span.ended))
-                || disturbance.span.overlaps(call.span)
+            return disturbance.span.overlaps(call.span)
+                || disturbance.span.lengthened(byMilliseconds: terms.recovery)
+                    .overlaps(Span(began: call.span.ended, ended: call.span.ended))
         }
         switch call.outcome {
         case .unanswered:

@@ -2,7 +2,7 @@ import Postgres
 
 /// One of the other programs that write to the same tables: scheduler, admin bot, watchdog, operators
 /// (behaviour-facts.md section 7). It writes a journal of what it did.
-struct OtherWriter {
+struct OtherWriter: Sendable {
     private let board: Board
     private let session: SQLSession
     private var generator: SeededGenerator
@@ -14,7 +14,7 @@ struct OtherWriter {
     }
 
     /// What is done, and whether it is rolled back at the end on purpose.
-    private struct Plan {
+    struct Plan: Sendable {
         let name: String
         let sql: String
         var isRolledBack = false
@@ -29,7 +29,8 @@ struct OtherWriter {
         }
     }
 
-    private func carryOut(_ plan: Plan) async {
+    /// Does it, and writes it down.
+    func carryOut(_ plan: Plan) async {
         let number = board.nextAct()
         let began = MonotonicTime.now()
         let answer = await session.run(

@@ -81,8 +81,13 @@ enum Fault: String, Sendable, CaseIterable {
             disturbance.service = number
             disturbance.losesConnections = true
             disturbance.answersWhatItRead = self == .serviceStopped
+            // Claims that wait when the signal comes, so that there is something to be answered.
+            async let held = stage.control.run(
+                "BEGIN; SELECT 1 FROM masters FOR UPDATE; SELECT pg_sleep(0.5); ROLLBACK")
+            try await Task.sleep(for: .milliseconds(300))
             disturbance.span.began = .now()
             service.send(self == .serviceKilled ? SIGKILL : SIGTERM)
+            _ = await held
             while service.endings == endings || service.processID == nil {
                 try await Task.sleep(for: .milliseconds(2))
             }

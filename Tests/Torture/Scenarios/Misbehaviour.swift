@@ -18,7 +18,10 @@ enum Misbehaviour: String, Sendable, CaseIterable {
         var channels: [any Channel] = []
         switch self {
         case .idle:
-            for _ in 0..<1000 { channels.append(try await Self.connect(socket)) }
+            while channels.count < 1000, !Task.isCancelled {
+                // The kernel's queue may be full: then again.
+                if let channel = try? await Self.connect(socket) { channels.append(channel) }
+            }
             began()
             await Self.untilCancelled()
         case .neverReads:
@@ -29,7 +32,9 @@ enum Misbehaviour: String, Sendable, CaseIterable {
             began()
             await Self.untilCancelled()
         case .drips:
-            for _ in 0..<20 { channels.append(try await Self.connect(socket)) }
+            while channels.count < 20, !Task.isCancelled {
+                if let channel = try? await Self.connect(socket) { channels.append(channel) }
+            }
             began()
             for byte in (request + "\n").utf8 {
                 for channel in channels { channel.writeAndFlush(ByteBuffer(bytes: [byte]), promise: nil) }
@@ -39,7 +44,11 @@ enum Misbehaviour: String, Sendable, CaseIterable {
             began()
             while !Task.isCancelled {
                 // Refused when the queue is full: then the next one.
-                try? await Self.connect(socket).close()
+                if let channel = try? await Self.connect(socket) {
+                    channel.close(promise: nil)
+                } else {
+                    await Task.yield()
+                }
             }
         }
         for channel in channels { channel.close(promise: nil) }

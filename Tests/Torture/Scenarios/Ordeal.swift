@@ -40,6 +40,14 @@ struct Ordeal: Sendable {
                     await writer.run()
                 }
             }
+            for pair in [(stage.duelists[0], stage.duelists[1]), (stage.duelists[2], stage.duelists[3])] {
+                let session = stage.makeSession()
+                group.addTask {
+                    let writer = OtherWriter(board, session, seed: seed, number: 100)
+                    var duel = Duel(board, sockets: sockets, writer: writer, masters: pair, seed: seed)
+                    await duel.run()
+                }
+            }
             defer { board.end() }
             var generator = SeededGenerator(seed: seed)
             try await Task.sleep(for: .milliseconds(milliseconds))

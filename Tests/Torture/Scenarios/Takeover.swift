@@ -38,7 +38,8 @@ struct Takeover: Sendable {
             if line == "start\\n":
                 process = os.fork()
                 if process == 0:
-                    os.dup2(listening.fileno(), 3, inheritable=True)
+                    # By way of a copy: what is 3 already would stay closed to the program.
+                    os.dup2(os.dup(listening.fileno()), 3, inheritable=True)
                     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="offers")
                     os.execv(offersd, [offersd, "serve", "--database", database, "--log-level", "error"])
                 processes.append(process)

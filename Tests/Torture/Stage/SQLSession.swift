@@ -62,17 +62,22 @@ actor SQLSession {
                 })
         default:
             let message = String(cString: PQresultErrorMessage(result))
-            guard PQstatus(connection.pointer) == CONNECTION_OK else { return lose() }
+            // What has no SQLSTATE comes from libpq, not from a server.
+            guard PQstatus(connection.pointer) == CONNECTION_OK,
+                PQresultErrorField(result, Int32(UInt8(ascii: "C"))) != nil
+            else { return lose() }
             PQclear(PQexec(connection.pointer, "ROLLBACK"))
             return .refused(message)
         }
     }
 
-    /// The rows of the last statement.
+    /// The rows of the last statement, on a new connection if the old one was lost.
     ///
     /// - Throws: ``Failure`` when there are none.
     func rows(_ sql: String) throws -> [[String?]] {
-        switch run(sql) {
+        var answer = run(sql)
+        if case .lost = answer { answer = run(sql) }
+        switch answer {
         case .rows(let rows): return rows
         case .refused(let message), .lost(let message): throw Failure(description: message)
         }

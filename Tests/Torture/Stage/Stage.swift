@@ -37,6 +37,8 @@ struct Stage: Sendable {
     let standby: EmbeddedPostgres.Server?
     let services: [ServiceProcess]
     let masters: [Int]
+    /// Masters with room for one order, for `Duel`.
+    let duelists: [Int]
     let limits: [Int: Int]
     /// A session of the superuser, for the one who directs.
     let control: SQLSession
@@ -58,7 +60,9 @@ struct Stage: Sendable {
             let overrides = [nil, nil, nil, nil, 1, 1, 1, 2, 2, 1000, 1000, 1000]
             let masters = try await database.insert(overrides.map { MasterRow(maxActiveOrdersOverride: $0) })
             try await database.setSetting("max_active_orders", to: "4")
-            let limits = Dictionary(uniqueKeysWithValues: zip(masters, overrides.map { $0 ?? 4 }))
+            let duelists = try await database.insert((0..<4).map { _ in MasterRow(maxActiveOrdersOverride: 1) })
+            let limits = Dictionary(
+                uniqueKeysWithValues: zip(masters + duelists, overrides.map { $0 ?? 4 } + [1, 1, 1, 1]))
             if options.way == .serializable {
                 try await database.sql(
                     "ALTER DATABASE \(database.name) SET default_transaction_isolation = 'serializable'")
@@ -76,7 +80,8 @@ struct Stage: Sendable {
                         try await body(
                             Stage(
                                 options: options, database: database, standby: standby, services: services,
-                                masters: masters, limits: limits, control: makeSession(), makeSession: makeSession))
+                                masters: masters, duelists: duelists, limits: limits, control: makeSession(),
+                                makeSession: makeSession))
                     }
                 }
             }
