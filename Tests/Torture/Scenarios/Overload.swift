@@ -45,7 +45,7 @@ struct Overload: Sendable {
         let request =
             #"{"jsonrpc":"2.0","id":1,"method":"listOffers","params":{"masterId":\#(stage.masters[0])}}"#
         // It is connected before the others come: a full queue of the kernel lets nobody in at once.
-        return try await Client.withConnection(to: service.socket) { client in
+        return try await withPatientClient(of: service.socket) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for misbehaviour in misbehaviours {
                     let (swing, isInFullSwing) = AsyncStream.makeStream(of: Never.self)
@@ -62,6 +62,19 @@ struct Overload: Sendable {
                 return Measure(
                     name: name, calls: times.count, median: times[times.count / 2], p99: times[times.count * 99 / 100],
                     resident: resident)
+            }
+        }
+    }
+
+    /// Connects as soon as the kernel's queue has room, which after a storm is not at once.
+    private func withPatientClient<Value: Sendable>(
+        of socket: String, _ body: (Client) async throws -> Value
+    ) async throws -> Value {
+        while true {
+            do {
+                return try await Client.withConnection(to: socket, body)
+            } catch ClientError.cannotConnect {
+                try await Task.sleep(for: .milliseconds(5))
             }
         }
     }
