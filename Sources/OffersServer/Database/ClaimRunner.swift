@@ -68,6 +68,9 @@ struct ClaimRunner: Sendable {
             if !isOverdue { return }
         case .unavailable where progress.mayHaveCommitted:
             if !isOverdue { return }
+        case .refused(let message) where progress.mayHaveCommitted && message.sqlState.closesConnection:
+            // The database is going down or coming up: it may still be asked in time.
+            if !isOverdue { return }
         case .refused(let message) where message.sqlState.isWorthAnotherClaim:
             if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
         case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unconfirmed,

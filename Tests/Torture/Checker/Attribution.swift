@@ -119,7 +119,7 @@ struct Attribution: Sendable {
         let offer = claim.offer ?? accepts[pair]?.keys.first ?? 0
         if let calls = accepts[pair]?.removeValue(forKey: offer), let call = calls.first {
             // Of several taps that lost their connections and found the order theirs, none can tell who committed.
-            if calls.count > 1, !calls.allSatisfy(mayHaveAskedAgain) {
+            if calls.count(where: { !mayHaveAskedAgain($0) }) > 1 {
                 note(.acknowledgedOnce, "order \(pair.order), master \(pair.master), one accept for all of: \(calls)")
             }
             for call in calls where !hasVersion(of: claim, call) {

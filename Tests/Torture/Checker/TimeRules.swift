@@ -55,7 +55,11 @@ enum TimeRules {
         case .lost(byClient: false) where !causes.contains(where: { excusesLoss($0, of: call) }):
             found.append(Violation(promise: .answered, what: "the connection was closed: \(call)"))
         case .refused(let reason) where reason.origin != .domain:
-            if !causes.contains(where: { $0.excuses.contains(reason) }) {
+            // Behind a pooler nobody can tell whether a backend is gone, and a refusal after a lost COMMIT is no answer.
+            let isHidden =
+                reason == .outcomeUnknown && causes.contains(where: \.hidesBackends)
+                && causes.contains(where: \.endsConnections)
+            if !isHidden, !causes.contains(where: { $0.excuses.contains(reason) }) {
                 found.append(Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call)"))
             } else if reason == .outcomeUnknown, !causes.contains(where: \.hidesBackends),
                 call.span.milliseconds < terms.writeDeadline - 700
