@@ -1,3 +1,4 @@
+import Offers
 import Postgres
 
 /// Who is behind each committed transaction, and therefore when it was committed.
@@ -53,6 +54,10 @@ struct Attribution: Sendable {
                 declines[Pair(order: order, master: master), default: [:]][offer, default: []].append(call)
             case (.decline(let master, let order), .declined(_, already: true)) where mayHaveAskedAgain(call):
                 unheardDeclines[Pair(order: order, master: master), default: []].append(call)
+            // Its own first attempt may have been withdrawn by others before it asked again: then it is refused.
+            case (.accept(let master, let order), .refused(let reason))
+            where reason.origin == .domain && mayHaveAskedAgain(call):
+                unheardAccepts[Pair(order: order, master: master), default: []].append(call)
             case (.accept(let master, let order), _) where call.mayHaveWritten:
                 unheardAccepts[Pair(order: order, master: master), default: []].append(call)
             case (.decline(let master, let order), _) where call.mayHaveWritten:
