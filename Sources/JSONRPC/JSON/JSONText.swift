@@ -28,6 +28,7 @@ package struct JSONText: Sendable, Equatable {
         guard self.bytes.readableBytesUInt8Span[0] == UInt8(ascii: "{") else { return [] }
         var cursor = JSONCursor(self)
         var members: [JSONMember] = []
+        members.reserveCapacity(4)
         while let (name, range) = cursor.nextMember() {
             members.append(JSONMember(name: name, value: cursor.value(in: range)))
         }

@@ -81,18 +81,27 @@ package struct JSONWriter: ~Copyable {
 
     /// Writes a string.
     package mutating func string(_ string: String) {
-        string.utf8Span.span.withUnsafeBufferPointer { self.quoted($0) }
+        string.utf8Span.span.withUnsafeBufferPointer { _ = self.quoted($0) }
     }
 
     /// Writes a string from bytes that should be UTF-8; what is not becomes U+FFFD.
     package mutating func string(utf8: UnsafeRawBufferPointer) {
+        let (start, followsValue) = (self.text.count, self.followsValue)
         utf8.withMemoryRebound(to: UInt8.self) { bytes in
-            if bytes.isASCII || (try? UTF8Span(validating: bytes.span)) != nil {
-                self.quoted(bytes)
-            } else {
-                self.string(String(decoding: bytes, as: UTF8.self))
-            }
+            if self.quoted(bytes) || (try? UTF8Span(validating: bytes.span)) != nil { return }
+            self.text.shorten(to: start)
+            self.followsValue = followsValue
+            self.string(String(decoding: bytes, as: UTF8.self))
         }
+    }
+
+    /// Writes a string of so many ASCII characters that need no escape and that `write` stores.
+    package mutating func string(ascii count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
+        self.text.reserve(count + 3)
+        self.separate()
+        self.text.append(UInt8(ascii: "\""))
+        self.text.append(count, write)
+        self.text.append(UInt8(ascii: "\""))
     }
 
     /// Writes an integer.
@@ -148,10 +157,11 @@ package struct JSONWriter: ~Copyable {
     private mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>) {
         self.text.reserve(bytes.count + 1)
         self.separate()
-        self.text.append(bytes)
+        if let start = bytes.baseAddress { self.text.append(start, bytes.count) }
     }
 
     /// There must be room for a comma.
+    @inline(__always)
     private mutating func separate() {
         if self.followsValue {
             self.text.append(UInt8(ascii: ","))
@@ -159,19 +169,23 @@ package struct JSONWriter: ~Copyable {
         self.followsValue = true
     }
 
-    /// Writes valid UTF-8 between quotes, in runs between the bytes that must be escaped.
-    private mutating func quoted(_ utf8: UnsafeBufferPointer<UInt8>) {
+    /// Writes bytes between quotes, in runs between those that must be escaped. Returns whether all are ASCII; if not,
+    /// they should be valid UTF-8.
+    private mutating func quoted(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
         self.text.reserve(6 * utf8.count + 3)  // the longest escape is \u001f
         self.separate()
         self.text.append(UInt8(ascii: "\""))
-        var rest = utf8[...]
-        while let offset = UnsafeBufferPointer(rebasing: rest).firstToEscape {
-            self.text.append(UnsafeBufferPointer(rebasing: rest.prefix(offset)))
-            self.escape(rest[rest.startIndex + offset])
-            rest = rest.dropFirst(offset + 1)
+        var rest = utf8
+        var isASCII = true
+        while true {
+            let (length, runIsASCII) = self.text.append(plainBeginningOf: rest)
+            isASCII = isASCII && runIsASCII
+            guard length < rest.count else { break }
+            self.escape(rest[length])
+            rest = UnsafeBufferPointer(rebasing: rest[(length + 1)...])
         }
-        self.text.append(UnsafeBufferPointer(rebasing: rest))
         self.text.append(UInt8(ascii: "\""))
+        return isASCII
     }
 
     private mutating func escape(_ byte: UInt8) {

@@ -28,21 +28,26 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     /// Days from 0000-03-01 of the proleptic Gregorian calendar, where the leap day ends the year, to 2000-01-01.
     private static let epochDay: Int64 = 730_425
 
+    /// The number of characters of a text.
+    private static let length = 27
+
     /// The RFC 3339 text; nil if the moment has none.
     package var text: String? {
-        guard let digits = digits() else { return nil }
-        return String(decoding: digits.span.bytes.withUnsafeBytes { Array($0) }, as: UTF8.self)
+        guard Self.representable.contains(self) else { return nil }
+        return String(unsafeUninitializedCapacity: Self.length) { bytes in
+            if let start = bytes.baseAddress { put(at: start) }
+            return Self.length
+        }
     }
 
     /// Writes the text as a JSON string, or `null` if the moment has none. Allocates nothing of its own.
     package func encode(to writer: inout JSONWriter) {
-        guard let digits = digits() else { return writer.null() }
-        digits.span.bytes.withUnsafeBytes { writer.string(utf8: $0) }
+        guard Self.representable.contains(self) else { return writer.null() }
+        writer.string(ascii: Self.length, put)
     }
 
-    /// The 27 ASCII characters; nil if the moment has no text.
-    private func digits() -> InlineArray<27, UInt8>? {
-        guard Self.representable.contains(self) else { return nil }
+    /// Stores the 27 ASCII characters of a representable moment.
+    private func put(at text: UnsafeMutablePointer<UInt8>) {
         var day = microseconds / Self.microsecondsPerDay
         var rest = microseconds % Self.microsecondsPerDay
         if rest < 0 {
@@ -50,36 +55,32 @@ package struct Timestamp: Hashable, Comparable, Sendable {
             rest += Self.microsecondsPerDay
         }
         let date = Self.date(ofDay: day)
-        let seconds = rest / 1_000_000
-
-        // Division by constants of 32 bits is cheap; there are some fifteen of them in a timestamp.
-        let second = UInt32(truncatingIfNeeded: seconds)
-        let fraction = UInt32(truncatingIfNeeded: rest - seconds * 1_000_000)
+        // Divisions of 32 bits are cheap; there are some fifteen of them.
+        let second = UInt32(truncatingIfNeeded: rest / 1_000_000)
+        let fraction = UInt32(truncatingIfNeeded: rest % 1_000_000)
         let year = UInt32(truncatingIfNeeded: date.year)
-        var text = InlineArray<27, UInt8>(repeating: UInt8(ascii: "0"))
-        func put(_ twoDigits: UInt32, at index: Int) {
-            let tens = twoDigits / 10
-            text[index] += UInt8(truncatingIfNeeded: tens)
-            text[index + 1] += UInt8(truncatingIfNeeded: twoDigits - tens * 10)
+        func pair(_ number: UInt32, _ index: Int) {
+            let tens = number / 10
+            text[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: tens)
+            text[index + 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number &- tens &* 10)
         }
-        put(year / 100, at: 0)
-        put(year % 100, at: 2)
+        pair(year / 100, 0)
+        pair(year % 100, 2)
         text[4] = UInt8(ascii: "-")
-        put(UInt32(truncatingIfNeeded: date.month), at: 5)
+        pair(UInt32(truncatingIfNeeded: date.month), 5)
         text[7] = UInt8(ascii: "-")
-        put(UInt32(truncatingIfNeeded: date.day), at: 8)
+        pair(UInt32(truncatingIfNeeded: date.day), 8)
         text[10] = UInt8(ascii: "T")
-        put(second / 3600, at: 11)
+        pair(second / 3600, 11)
         text[13] = UInt8(ascii: ":")
-        put(second / 60 % 60, at: 14)
+        pair(second / 60 % 60, 14)
         text[16] = UInt8(ascii: ":")
-        put(second % 60, at: 17)
+        pair(second % 60, 17)
         text[19] = UInt8(ascii: ".")
-        put(fraction / 10_000, at: 20)
-        put(fraction / 100 % 100, at: 22)
-        put(fraction % 100, at: 24)
+        pair(fraction / 10_000, 20)
+        pair(fraction / 100 % 100, 22)
+        pair(fraction % 100, 24)
         text[26] = UInt8(ascii: "Z")
-        return text
     }
 
     /// Reads `YYYY-MM-DDTHH:MM:SS[.f…]Z` with one to six digits of fraction; nil for anything else, also for a date

@@ -83,7 +83,7 @@ enum ListOffersQuery {
 struct ListOffersReply: JSONEncodable {
     private let rows: QueryResult
     /// The rows of the page, in its order.
-    private let page: [Int]
+    private let page: ArraySlice<Row>
     private let masterID: Int64
     private let total: Int64
     private let asOf: Timestamp
@@ -101,24 +101,42 @@ struct ListOffersReply: JSONEncodable {
             page = []
             return
         }
-        var list: [(hasNoTime: Int, sentAt: Int64, orderID: Int64, row: Int)] = []
+        for column in Column.integers where !rows.holdsIntegers(column) {
+            throw ResultMismatch(column: column, expected: "integer")
+        }
+        for column in Column.moments where !rows.holdsTimestamps(column) {
+            throw ResultMismatch(column: column, expected: "timestamp")
+        }
+        var list: [Row] = []
+        var isInOrder = true
         list.reserveCapacity(rows.rowCount)
         for row in 0..<rows.rowCount {
-            for column in [Column.offerID, Column.round] { _ = try rows.requiredInteger(row: row, column: column) }
-            for column in [Column.slotStart, Column.slotEnd, Column.expiresAt] {
-                _ = try rows.timestamp(row: row, column: column)
-            }
-            for column in [Column.state, Column.city] where rows.isNull(row: row, column: column) {
-                throw ResultMismatch(column: column, expected: "text, not null")
+            for column in Column.required where rows.isNull(row: row, column: column) {
+                throw ResultMismatch(column: column, expected: "not null")
             }
             let sentAt = try rows.timestamp(row: row, column: Column.sentAt)
             let orderID = try rows.requiredInteger(row: row, column: Column.orderID)
-            // NULL comes first, as it does in Postgres when the order is descending.
-            list.append((sentAt == nil ? 1 : 0, sentAt ?? 0, orderID, row))
+            let next = Row(hasNoTime: sentAt == nil, sentAt: sentAt ?? 0, orderID: orderID, number: row)
+            if let last = list.last, !Row.isBefore(last, next) { isInOrder = false }
+            list.append(next)
         }
-        // They come in this order, but nothing promises that: the names are joined after the ordering.
-        list.sort { ($0.hasNoTime, $0.sentAt, $0.orderID) > ($1.hasNoTime, $1.sentAt, $1.orderID) }
-        page = list.dropFirst(offset).map(\.row)
+        // They come in order, but nothing promises that: the names are joined after the ordering.
+        if !isInOrder { list.sort(by: Row.isBefore) }
+        page = list.dropFirst(offset)
+    }
+
+    /// A row, and what it is ordered by.
+    private struct Row {
+        /// NULL comes first, as it does in Postgres when the order is descending.
+        let hasNoTime: Bool
+        let sentAt: Int64
+        let orderID: Int64
+        let number: Int
+
+        static func isBefore(_ one: Row, _ other: Row) -> Bool {
+            if one.hasNoTime != other.hasNoTime { return one.hasNoTime }
+            return (one.sentAt, one.orderID) > (other.sentAt, other.orderID)
+        }
     }
 
     private enum Column {
@@ -134,6 +152,10 @@ struct ListOffersReply: JSONEncodable {
         static let slotEnd = 12
         static let sentAt = 13
         static let expiresAt = 14
+
+        static let integers = [offerID, orderID, round]
+        static let moments = [slotStart, slotEnd, sentAt, expiresAt]
+        static let required = [offerID, orderID, round, state, city]
     }
 
     func encode(to writer: inout JSONWriter) {
@@ -144,7 +166,7 @@ struct ListOffersReply: JSONEncodable {
         asOf.encode(to: &writer)
         writer.key("offers")
         writer.beginArray()
-        for row in page { encode(row, to: &writer) }
+        for row in page { encode(row.number, to: &writer) }
         writer.endArray()
         writer.endObject()
     }

@@ -14,7 +14,8 @@ final class LibPQConnection {
     private let connection: OpaquePointer
     private let descriptor: Int32
     private let preparesStatements: Bool
-    private var prepared: Set<String> = []
+    /// The statements that this connection knows, with their names as C has them, so that no copy is made per use.
+    private var prepared: [String: ContiguousArray<CChar>] = [:]
     private var encoder = ParameterEncoder()
     private let notices = NoticeLog()
     /// Whether the connection string names several hosts, so that another one may be the primary.
@@ -71,31 +72,36 @@ final class LibPQConnection {
     /// Returns whether a preparation was sent, whose result then comes before the statement's own.
     func send(_ bound: BoundStatement) throws(Broken) -> Bool {
         let statement = bound.statement
-        let prepares = preparesStatements && !prepared.contains(statement.name)
-        if prepares {
+        guard preparesStatements else {
+            let types = statement.parameterTypes.map(\.rawValue)
+            let sent = encoder.withEncoded(bound.parameters) { count, values, lengths, formats in
+                PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
+            }
+            guard sent == 1 else { throw broken() }
+            return false
+        }
+        let known = prepared[statement.name]
+        let name = known ?? statement.name.utf8CString
+        if known == nil {
             let types = statement.parameterTypes.map(\.rawValue)
             guard PQsendPrepare(connection, statement.name, statement.sql, Int32(types.count), types) == 1 else {
                 throw broken()
             }
         }
         let sent = encoder.withEncoded(bound.parameters) { count, values, lengths, formats in
-            if preparesStatements {
-                PQsendQueryPrepared(connection, statement.name, count, values, lengths, formats, 1)
-            } else {
-                PQsendQueryParams(
-                    connection, statement.sql, count, statement.parameterTypes.map(\.rawValue), values, lengths,
-                    formats, 1)
+            name.withUnsafeBufferPointer {
+                PQsendQueryPrepared(connection, $0.baseAddress, count, values, lengths, formats, 1)
             }
         }
         guard sent == 1 else { throw broken() }
         // Counted as prepared from now on, so that one pipeline can use it many times; see `forget`.
-        if prepares { prepared.insert(statement.name) }
-        return prepares
+        if known == nil { prepared[statement.name] = name }
+        return known == nil
     }
 
     /// The preparation of `statement` did not succeed: it is sent again at the next use.
     func forget(_ statement: Statement) {
-        prepared.remove(statement.name)
+        prepared[statement.name] = nil
     }
 
     /// Ends a unit of the pipeline: an error before this point touches nothing after it. Sends what it can at once.
