@@ -84,6 +84,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // Pool, connections and order together, without input and output, driven by seeds.
+        .testTarget(
+            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", nioCore], swiftSettings: settings),
+
         // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
         .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
         .testTarget(

@@ -94,6 +94,38 @@ struct LaneStateTests {
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
 
+    @Test("work that becomes ready because what it waited for expired wakes a connection for itself")
+    func wakesAfterExpiry() {
+        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        for index in 0..<2 {
+            _ = lane.step(of: index, at: start)
+            lane.connected(index)
+            _ = lane.step(of: index, at: start)
+        }
+        let keys = (0..<2).map { ExclusionKey(space: $0, value: 1) }
+        #expect(
+            lane.submit(WorkItem(keys: keys, deadline: FixedDeadline(start), job: 1)) == .queued(wake: 0))
+        for job in 2...3 { _ = lane.submit(item(job, keys: [keys[job - 2]])) }
+        let (expired, wake) = lane.expire(at: start)
+        #expect(expired == [1])
+        #expect(lane.waitingCount == 2)
+        let woken = Set(wake)
+        #expect(woken == [1], "connection 0 is awake already")
+    }
+
+    @Test("a connection that breaks just when it was woken passes its work on to one that sleeps")
+    func brokenWhenWoken() {
+        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        for index in 0..<2 {
+            _ = lane.step(of: index, at: start)
+            lane.connected(index)
+            _ = lane.step(of: index, at: start)
+        }
+        #expect(lane.submit(item(1)) == .queued(wake: 0))
+        #expect(lane.lost(0) == [1])
+        #expect(jobs(lane.step(of: 1, at: start)) == [1])
+    }
+
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
     func shutdown() {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
@@ -157,7 +189,10 @@ private struct LaneSimulation {
         now = now.advanced(byMilliseconds: Int64.random(in: 0...60, using: &random))
         switch Int.random(in: 0..<10, using: &random) {
         case 0..<4: submit()
-        case 4: ended(lane.expire(at: now))
+        case 4:
+            let (expired, wake) = lane.expire(at: now)
+            ended(expired)
+            for index in wake { self.wake(index) }
         default: advance(Int.random(in: 0..<threads.count, using: &random), mayFail: true)
         }
         // A sleeping connection beside ready work would be a lost wake-up.
@@ -197,8 +232,9 @@ private struct LaneSimulation {
             threads[index] = .asking
         case .sleeping:
             guard fails else { break }
-            lane.lost(index)
+            let wake = lane.lost(index)
             threads[index] = .asking
+            for other in wake { self.wake(other) }
         case .working(let group):
             ended(group.map(\.item.job))
             threads[index] = .asking

@@ -68,7 +68,8 @@ final class Lane<Job: Sendable>: Sendable {
 
     /// Gives up what has waited past its deadline. Returns whether anything still waits.
     func expire() -> Bool {
-        let (expired, waits) = state.withLock { state in (state.expire(at: .now()), state.waitingCount > 0) }
+        let ((expired, wake), waits) = state.withLock { state in (state.expire(at: .now()), state.waitingCount > 0) }
+        for index in wake { wakes[index].wake() }
         for job in expired { role.refuse(job, .timedOut) }
         return waits
     }
@@ -95,7 +96,7 @@ final class Lane<Job: Sendable>: Sendable {
                     try session?.connection.idle(wakes[index])
                 } catch {
                     session = nil
-                    state.withLock { $0.lost(index) }
+                    for other in state.withLock({ $0.lost(index) }) { wakes[other].wake() }
                     logger.debug("connection lost while idle", metadata: metadata(error.reason))
                     onChange()
                 }

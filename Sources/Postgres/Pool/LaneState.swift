@@ -91,14 +91,17 @@ package struct LaneState<Job: Sendable>: Sendable {
     package mutating func submit(_ item: WorkItem<Job>) -> Submission {
         if isShuttingDown { return .shuttingDown }
         if isFailing, connectedCount == 0 { return .unavailable }
+        let readyBefore = queue.readyCount
         queue.append(item)
-        guard queue.readyCount > 0 else { return .queued(wake: nil) }
+        guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
         return .queued(wake: wakeIdle())
     }
 
-    /// Work that waited past its deadline; it must be told so.
-    package mutating func expire(at now: MonotonicTime) -> [Job] {
-        queue.removeExpired(at: now).map(\.job)
+    /// Work that waited past its deadline, which must be told so, and the connections to wake because what waited
+    /// behind it became ready.
+    package mutating func expire(at now: MonotonicTime) -> (expired: [Job], wake: [Int]) {
+        let expired = queue.removeExpired(at: now).map(\.job)
+        return (expired, wakeForReadyWork())
     }
 
     /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
@@ -155,22 +158,32 @@ package struct LaneState<Job: Sendable>: Sendable {
     package mutating func finished(_ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool) -> [Int] {
         for taken in group { queue.finished(taken) }
         connections[index] = usable ? .woken : .disconnected
-        // This connection takes one item or group itself; others may be ready besides.
-        var wake: [Int] = []
-        while queue.readyCount > wake.count + (usable ? 1 : 0), let other = wakeIdle() { wake.append(other) }
-        return wake
+        return wakeForReadyWork()
     }
 
-    /// The idle connection `index` broke.
-    package mutating func lost(_ index: Int) {
-        if case .stopped = connections[index] { return }
+    /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
+    /// another must take now.
+    package mutating func lost(_ index: Int) -> [Int] {
+        if case .stopped = connections[index] { return [] }
         connections[index] = .disconnected
+        return wakeForReadyWork()
     }
 
     private mutating func takeGroup() -> [WorkQueue<Job>.Taken] {
         var group: [WorkQueue<Job>.Taken] = []
         while group.count < maximumGroup, let taken = queue.next() { group.append(taken) }
         return group
+    }
+
+    /// Wakes connections until there is one awake for each item that is ready, or none sleeps.
+    private mutating func wakeForReadyWork() -> [Int] {
+        var awake = connections.count { if case .woken = $0 { true } else { false } }
+        var wake: [Int] = []
+        while queue.readyCount > awake, let index = wakeIdle() {
+            wake.append(index)
+            awake += 1
+        }
+        return wake
     }
 
     private mutating func wakeIdle() -> Int? {

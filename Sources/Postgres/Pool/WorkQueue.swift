@@ -110,11 +110,13 @@ package struct WorkQueue<Job: Sendable>: Sendable {
 
     private mutating func leaveLines(_ item: WorkItem<Job>, _ number: UInt64) {
         for key in item.keys {
-            guard var line = lines[key] else { continue }
+            // Taken out, so that it is changed in place and not copied.
+            guard var line = lines.removeValue(forKey: key) else { continue }
             let wasFirst = line.first == number
             if wasFirst { line.removeFirst() } else { line.removeAll { $0 == number } }
-            lines[key] = line.isEmpty ? nil : line
-            if wasFirst, let first = line.first, let waiting = blocked[first], isFirstInItsLines(waiting, first) {
+            let next = line.first
+            if next != nil { lines[key] = line }
+            if wasFirst, let first = next, let waiting = blocked[first], isFirstInItsLines(waiting, first) {
                 blocked[first] = nil
                 ready.append(Taken(item: waiting, number: first))
             }

@@ -1,0 +1,120 @@
+@testable import JSONRPC
+
+/// One connection of the wire: the sequencer under test, and beside it everything that was sent, by which what the
+/// sequencer says is judged.
+struct SimulatedClient {
+    /// One entry of a line, in the order in which it was sent.
+    struct Entry {
+        let effect: Method.Effect
+        /// Nil when it was answered without being carried out.
+        let turn: Turn?
+        /// Whether it is a request, not a notification.
+        let wantsReply: Bool
+        var hasStarted = false
+        var isFinished = false
+    }
+
+    /// A reply is the number of its entry.
+    private var sequencer = RequestSequencer<Int>()
+    private var entries: [Entry] = []
+    private var lines: [(entries: Range<Int>, isBatch: Bool)] = []
+    private var linesThatLeft = 0
+    private var firstUnfinished = 0
+    /// The most entries that may be under way.
+    let readAhead: Int
+
+    init(readAhead: Int) { self.readAhead = readAhead }
+
+    var hasRoom: Bool { sequencer.outstanding < readAhead }
+    var isIdle: Bool { firstUnfinished == entries.count && linesThatLeft == lines.count }
+    var outstanding: Int { sequencer.outstanding }
+
+    /// Sends a line. Returns the numbers of its entries.
+    mutating func send(_ sent: [Entry], asBatch: Bool) -> Range<Int> {
+        let numbers = entries.count..<entries.count + sent.count
+        entries += sent
+        lines.append((numbers, asBatch))
+        let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Int>.Arrival in
+            if let turn = entry.turn { return .work(entry.effect, turn) }
+            return .answered(entry.wantsReply ? number : nil)
+        }
+        for number in numbers where entries[number].turn == nil { entries[number].isFinished = true }
+        if asBatch { sequencer.append(batch: arrivals) } else { sequencer.append(arrivals[0]) }
+        passFinished()
+        return numbers
+    }
+
+    mutating func finish(_ number: Int) {
+        entries[number].isFinished = true
+        sequencer.finish(number, entries[number].wantsReply ? number : nil)
+        passFinished()
+    }
+
+    private mutating func passFinished() {
+        while firstUnfinished < entries.count, entries[firstUnfinished].isFinished { firstUnfinished += 1 }
+    }
+
+    /// The next entry to start; a start that the order does not allow is a problem.
+    mutating func nextStart() -> (number: Int?, problem: String?) {
+        guard let number = sequencer.nextStart() else { return (nil, nil) }
+        let problem: String? =
+            if entries[number].hasStarted {
+                "entry \(number) started twice"
+            } else if entries[number].turn == nil {
+                "entry \(number) started, which was answered already"
+            } else if entries[number].effect == .write, firstUnfinished != number {
+                "write \(number) started before entry \(firstUnfinished) had ended"
+            } else if (firstUnfinished..<max(number, firstUnfinished)).contains(where: {
+                !entries[$0].isFinished && (entries[$0].effect == .write || !entries[$0].hasStarted)
+            }) {
+                "read \(number) overtook a write, or what waits for one"
+            } else {
+                nil
+            }
+        entries[number].hasStarted = true
+        return (number, problem)
+    }
+
+    /// What an entry that started is to do.
+    func work(_ number: Int) -> (effect: Method.Effect, turn: Turn) {
+        (entries[number].effect, entries[number].turn ?? Turn())
+    }
+
+    /// The next turn that begins.
+    mutating func nextTurn() -> Turn? { sequencer.nextTurn() }
+
+    /// Takes the lines that leave. Returns what is wrong with them, or with what has not left or begun.
+    mutating func takeLines() -> String? {
+        while let line = sequencer.nextLine() {
+            while linesThatLeft < lines.count, repliesOfNextLine.isEmpty { linesThatLeft += 1 }
+            guard linesThatLeft < lines.count else { return "a line left that nobody asked for" }
+            let expected = repliesOfNextLine
+            let numbers = lines[linesThatLeft].entries
+            guard numbers.upperBound <= firstUnfinished else {
+                return "a line left before its entries \(numbers) ended"
+            }
+            switch line {
+            case .single(let reply): if lines[linesThatLeft].isBatch || [reply] != expected { return "wrong: \(reply)" }
+            case .batch(let replies):
+                if !lines[linesThatLeft].isBatch || replies != expected { return "wrong: \(replies)" }
+            }
+            linesThatLeft += 1
+        }
+        while linesThatLeft < lines.count, lines[linesThatLeft].entries.upperBound <= firstUnfinished {
+            if !repliesOfNextLine.isEmpty { return "a complete line was held back" }
+            linesThatLeft += 1
+        }
+        if firstUnfinished < entries.count, entries[firstUnfinished].turn?.began == nil {
+            return "the turn of entry \(firstUnfinished) has not begun"
+        }
+        let next = firstUnfinished + 1
+        if next < entries.count, let turn = entries[next].turn, !entries[next].isFinished, turn.began != nil {
+            return "the turn of entry \(next) began before it was its turn"
+        }
+        let held =
+            entries.count - (linesThatLeft < lines.count ? lines[linesThatLeft].entries.lowerBound : entries.count)
+        return held == sequencer.outstanding ? nil : "\(sequencer.outstanding) entries outstanding, not \(held)"
+    }
+
+    private var repliesOfNextLine: [Int] { lines[linesThatLeft].entries.filter { entries[$0].wantsReply } }
+}

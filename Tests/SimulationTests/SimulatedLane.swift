@@ -1,0 +1,231 @@
+import Postgres
+
+/// One lane of the pool: the state under test, its threads with their wake pipes, and beside it what was handed over,
+/// by which the state is judged.
+struct SimulatedLane {
+    /// What a thread of `Lane` is at.
+    enum Thread {
+        /// About to ask for a step.
+        case asking
+        case connecting
+        /// In `idle`. `poll` ends by a wake, or because the connection broke.
+        case asleep
+        case paused(until: MonotonicTime)
+        case working([WorkQueue<Int>.Taken])
+        case gone
+    }
+
+    /// Work that was handed over and has not ended.
+    struct Job {
+        let keys: [ExclusionKey]
+        let deadline: any Deadline
+        /// The moment, counted in calls, at which nothing before it in its lines was left.
+        var readySince: Int?
+        var isRunning = false
+    }
+
+    private var state: LaneState<Int>
+    private(set) var threads: [Thread]
+    private var isConnected: [Bool]
+    /// Wakes that no sleep has taken yet; a pipe keeps them.
+    private var isWakePending: [Bool]
+    private var jobs: [Int: Job] = [:]
+    private var lines: [ExclusionKey: [Int]] = [:]
+    private var calls = 0
+    private let maximumGroup: Int
+    private(set) var isShutDown = false
+    private(set) var problem: String?
+
+    init(connections: Int, maximumGroup: Int) {
+        state = LaneState(connections: connections, maximumGroup: maximumGroup)
+        threads = Array(repeating: .asking, count: connections)
+        isConnected = Array(repeating: false, count: connections)
+        isWakePending = isConnected
+        self.maximumGroup = maximumGroup
+    }
+
+    var isStopped: Bool { state.isStopped }
+    var hasWork: Bool { !jobs.isEmpty }
+    /// Whether all connections are open.
+    var isWhole: Bool { !isConnected.contains(false) }
+
+    /// Hands work over. Returns whether it was taken; if not, it has ended.
+    mutating func submit(_ job: Int, keys: [ExclusionKey], deadline: any Deadline) -> Bool {
+        calls += 1
+        switch state.submit(WorkItem(keys: keys, deadline: deadline, job: job)) {
+        case .queued(let index):
+            if isShutDown { report("work was taken after the shutdown") }
+            if jobs[job] != nil { report("job \(job) was handed over twice") }
+            jobs[job] = Job(keys: keys, deadline: deadline)
+            for key in keys { lines[key, default: []].append(job) }
+            markReady([job])
+            if let index { wake([index]) }
+            return true
+        case .unavailable:
+            if isConnected.contains(true) { report("refused while a connection is open") }
+        case .shuttingDown:
+            if !isShutDown { report("refused as if shutting down") }
+        }
+        return false
+    }
+
+    /// Gives up what is overdue, and returns it.
+    mutating func expire(at now: MonotonicTime) -> [Int] {
+        calls += 1
+        let (expired, woken) = state.expire(at: now)
+        for job in expired where jobs[job]?.deadline.hasPassed(at: now) != true {
+            report("job \(job) expired too early")
+        }
+        end(expired, running: false)
+        wake(woken)
+        for (job, known) in jobs where !known.isRunning && known.deadline.hasPassed(at: now) {
+            report("job \(job) waits past its deadline")
+        }
+        return expired
+    }
+
+    mutating func shutDown() -> [Int] {
+        calls += 1
+        isShutDown = true
+        let (refused, woken) = state.shutDown()
+        end(refused, running: false)
+        wake(woken)
+        return refused
+    }
+
+    /// Lets a thread do the next thing; `fails` when the database is against it. Returns the work that ended.
+    mutating func advance(_ index: Int, at now: MonotonicTime, fails: Bool) -> [Int] {
+        calls += 1
+        switch threads[index] {
+        case .gone:
+            return []
+        case .paused(let until) where until > now && !isWakePending[index]:
+            return []
+        case .asking, .paused:
+            if case .paused = threads[index] { isWakePending[index] = false }
+            step(index, now)
+            return []
+        case .connecting:
+            threads[index] = .asking
+            guard fails else {
+                state.connected(index)
+                isConnected[index] = !isShutDown
+                return []
+            }
+            let refused = state.connectFailed(index, at: now)
+            if !refused.isEmpty, isConnected.contains(true) { report("refused while a connection is open") }
+            end(refused, running: false)
+            return refused
+        case .asleep:
+            if fails {
+                // Also when a wake came in between: poll saw both.
+                isConnected[index] = false
+                threads[index] = .asking
+                wake(state.lost(index))
+            } else if isWakePending[index] {
+                threads[index] = .asking
+            }
+            if case .asking = threads[index] { isWakePending[index] = false }
+            return []
+        case .working(let group):
+            threads[index] = .asking
+            isConnected[index] = !fails
+            let ended = group.map(\.item.job)
+            end(ended, running: true)
+            wake(state.finished(index, group, usable: !fails))
+            return ended
+        }
+    }
+
+    private mutating func step(_ index: Int, _ now: MonotonicTime) {
+        switch state.step(of: index, at: now) {
+        case .connect:
+            if isConnected[index] { report("connection \(index) was opened twice") }
+            threads[index] = .connecting
+        case .sleep:
+            if !isConnected[index] { report("connection \(index) sleeps, which is not open") }
+            threads[index] = .asleep
+        case .pause(let until):
+            threads[index] = .paused(until: until)
+        case .work(let group):
+            threads[index] = .working(group)
+            start(group.map(\.item.job), on: index)
+        case .close:
+            if !isShutDown { report("connection \(index) closed before the shutdown") }
+            isConnected[index] = false
+            threads[index] = .gone
+        }
+    }
+
+    private mutating func start(_ group: [Int], on index: Int) {
+        if !isConnected[index] { report("connection \(index) got work, which is not open") }
+        if isShutDown { report("work started after the shutdown") }
+        if group.count > maximumGroup { report("\(group.count) jobs at once") }
+        let longest = jobs.values.lazy.filter { !$0.isRunning }.compactMap(\.readySince).min()
+        for (place, job) in group.enumerated() {
+            guard let known = jobs[job], !known.isRunning else {
+                report("job \(job) started, which does not wait")
+                continue
+            }
+            for key in known.keys where lines[key]?.first != job { report("job \(job) started out of its line") }
+            if place == 0, let since = known.readySince, let longest, since > longest {
+                report("job \(job) overtook one that was ready before it")
+            }
+            jobs[job]?.isRunning = true
+        }
+    }
+
+    /// Each ends once, and its lines move up.
+    private mutating func end(_ ended: [Int], running: Bool) {
+        for job in ended {
+            guard let known = jobs.removeValue(forKey: job), known.isRunning == running else {
+                report("job \(job) ended, which was not \(running ? "running" : "waiting")")
+                continue
+            }
+            for key in known.keys { lines[key]?.removeAll { $0 == job } }
+        }
+        if !ended.isEmpty { markReady(Array(jobs.keys)) }
+    }
+
+    private mutating func markReady(_ candidates: [Int]) {
+        for job in candidates {
+            guard let known = jobs[job], known.readySince == nil,
+                known.keys.allSatisfy({ lines[$0]?.first == job })
+            else { continue }
+            jobs[job]?.readySince = calls
+        }
+    }
+
+    private mutating func wake(_ woken: [Int]) {
+        for index in woken { isWakePending[index] = true }
+    }
+
+    private mutating func report(_ text: String) {
+        if problem == nil { problem = text }
+    }
+
+    /// What must hold between any two steps.
+    mutating func check() {
+        var (waiting, ready) = (0, 0)
+        for job in jobs.values where !job.isRunning {
+            waiting += 1
+            if job.readySince != nil { ready += 1 }
+        }
+        var (awake, asleep, busy) = (0, 0, 0)
+        for (index, thread) in threads.enumerated() {
+            switch thread {
+            case .asking: if isConnected[index] { awake += 1 }
+            case .asleep: if isWakePending[index] { awake += 1 } else { asleep += 1 }
+            case .working: busy += 1
+            case .connecting, .paused, .gone: break
+            }
+        }
+        if state.waitingCount != waiting { report("\(state.waitingCount) wait, not \(waiting)") }
+        if state.busyCount != busy { report("\(state.busyCount) are busy, not \(busy)") }
+        if ready > awake, asleep > 0 {
+            report("\(ready) jobs could start, \(awake) connections are awake, \(asleep) sleep on")
+        }
+        let open = isConnected.count { $0 }
+        if !isShutDown, state.connectedCount != open { report("\(state.connectedCount) are connected, not \(open)") }
+    }
+}
