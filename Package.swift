@@ -64,7 +64,8 @@ let package = Package(
         .target(
             name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
             swiftSettings: settings),
-        .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC", logging, nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", logging, nioCore], swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.
         .target(name: "Offers", dependencies: ["JSONRPC", nioCore], swiftSettings: settings),
@@ -83,6 +84,13 @@ let package = Package(
                 subprocess, system,
             ],
             swiftSettings: settings),
+
+        // Mutated inputs for the wire and what must hold for them; a program for long runs.
+        .target(
+            name: "Fuzzing", dependencies: ["JSONRPC", nioCore], path: "Tests/Fuzzing", exclude: ["corpus"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "fuzz", dependencies: ["Fuzzing", argumentParser], path: "Tests/Fuzz", swiftSettings: settings),
 
         // Pool, connections and order together, without input and output, driven by seeds.
         .testTarget(

@@ -1,3 +1,4 @@
+import Fuzzing
 import JSONRPC
 import NIOCore
 import Testing

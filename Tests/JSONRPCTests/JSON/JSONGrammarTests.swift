@@ -1,3 +1,4 @@
+import Fuzzing
 import JSONRPC
 import NIOCore
 import Testing
@@ -117,34 +118,8 @@ func accepts(_ text: [UInt8]) -> Bool {
 /// Takes the whole text apart, writes it again, and expects that this changed nothing but white space and escapes.
 func expectRoundTrip(_ text: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) throws {
     let value = try JSONValue(parsing: ByteBuffer(bytes: text))
-    let once = rewritten(value)
-    let twice = rewritten(try JSONValue(parsing: once))
+    let once = Oracles.rewritten(value)
+    let twice = Oracles.rewritten(try JSONValue(parsing: once))
     #expect(NaiveJSON.accepts(Array(once.readableBytesView)), sourceLocation: sourceLocation)
     #expect(once == twice, sourceLocation: sourceLocation)
-}
-
-/// The value taken apart to the last level and put together by the writer.
-func rewritten(_ value: JSONValue) -> ByteBuffer {
-    func write(_ value: JSONValue, to writer: inout JSONWriter) {
-        switch value {
-        case .array(let text):
-            writer.beginArray()
-            for element in text.elements() {
-                write(element, to: &writer)
-            }
-            writer.endArray()
-        case .object(let text):
-            writer.beginObject()
-            for member in text.members() {
-                writer.key(named: member.name)
-                write(member.value, to: &writer)
-            }
-            writer.endObject()
-        case .null, .bool, .number, .string:
-            writer.value(value)
-        }
-    }
-    var writer = JSONWriter()
-    write(value, to: &writer)
-    return writer.buffer
 }

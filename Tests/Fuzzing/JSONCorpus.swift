@@ -1,6 +1,6 @@
 /// Texts that RFC 8259 accepts, each with a reason to be here. Where the RFC leaves a choice, ours is to accept what is
 /// grammatical: large numbers, repeated names and lone surrogates included.
-let acceptedTexts: [String] = [
+package let acceptedTexts: [String] = [
     // Literals and white space.
     "null", "true", "false", " null", "null ", "\t\n\r null \r\n\t", "[true,false,null]", "[ ]", "{ }", "[\n]", "{\t}",
     "[]", "{}", " [] ", "[1\n,2\r]", "{ \"a\" : 1 , \"b\" : 2 }", "[null ,null]", "{\"a\"\t:\n[\r]\t}",
@@ -29,7 +29,7 @@ let acceptedTexts: [String] = [
 ]
 
 /// Texts that RFC 8259 refuses, with the offset at which they stop being JSON.
-let refusedTexts: [(text: String, offset: Int)] = [
+package let refusedTexts: [(text: String, offset: Int)] = [
     // Nothing, or too much.
     ("", 0), (" ", 1), ("\n", 1), ("null null", 5), ("nullnull", 4), ("1 2", 2), ("[] []", 3), ("{}{}", 2), ("[],", 2),
     (",", 0), (":", 0), ("]", 0), ("}", 0), ("[]]", 2), ("{}}", 2), ("1]", 1), ("1,", 1), ("\"a\"b", 3), ("[]x", 2),
@@ -70,7 +70,7 @@ let refusedTexts: [(text: String, offset: Int)] = [
 ]
 
 /// Strings whose bytes between the quotes are not UTF-8 (RFC 3629), with the offset in the quoted text.
-let invalidUTF8: [(bytes: [UInt8], offset: Int)] = [
+package let invalidUTF8: [(bytes: [UInt8], offset: Int)] = [
     // Bytes that never occur.
     ([0xC0], 1), ([0xC1], 1), ([0xF5], 1), ([0xF6], 1), ([0xF8], 1), ([0xFC], 1), ([0xFE], 1), ([0xFF], 1),
     // Continuations without a start.
@@ -88,7 +88,7 @@ let invalidUTF8: [(bytes: [UInt8], offset: Int)] = [
 ]
 
 /// The same at the borders of what is allowed.
-let validUTF8: [[UInt8]] = [
+package let validUTF8: [[UInt8]] = [
     [0x7F], [0xC2, 0x80], [0xDF, 0xBF], [0xE0, 0xA0, 0x80], [0xED, 0x9F, 0xBF], [0xEE, 0x80, 0x80], [0xEF, 0xBF, 0xBF],
     [0xEF, 0xBB, 0xBF], [0xF0, 0x90, 0x80, 0x80], [0xF4, 0x8F, 0xBF, 0xBF],
 ]
