@@ -153,5 +153,17 @@ let package = Package(
                 nioCore, signals, system,
             ],
             swiftSettings: settings),
+
+        // The benchmark: offersd beside pgbench, on a private Postgres.
+        .systemLibrary(name: "CEpoll", path: "Tests/CEpoll"),
+        .executableTarget(
+            name: "offersd-benchmark",
+            dependencies: [
+                "CEpoll", "EmbeddedPostgres", "OffersServer", argumentParser, collections, histogram, nioPosix,
+                subprocess,
+                system,
+            ],
+            path: "Tests/Benchmarks", exclude: ["connections.svg"], swiftSettings: settings),
+        .testTarget(name: "BenchmarksTests", dependencies: ["offersd-benchmark", histogram], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,173 @@
+import EmbeddedPostgres
+import Glibc
+
+/// What each mode does.
+extension Bench {
+    /// The generator's own limit, and what it costs: its CPU for each request.
+    func calibrate() async throws -> [Sample] {
+        let path = "\(server.folder)/calibrate.sock"
+        // About as long as a list of five offers.
+        var reply = RequestLines.resultPrefix + [UInt8](repeating: UInt8(ascii: "x"), count: 1500)
+        reply.append(UInt8(ascii: "\n"))
+        let line = reply
+        return try await inTurns(.calibrate, "8 connections × 4", ["fixed reply"]) { subject in
+            let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
+            defer { unlink(path) }
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    defer { isListening.finish() }
+                    try await FixedResponder.run(path: path, connections: Self.connections, reply: line) {
+                        isListening.finish()
+                    }
+                }
+                for await _ in listening {}
+                let result = try await LoadGenerator.run(
+                    LoadPlan(
+                        socket: path, connections: Self.connections, pace: .inFlight(Self.inFlight),
+                        seconds: Double(seconds), requests: lists))
+                try await group.waitForAll()
+                var values = result.values
+                values[.cpu] = result.generatorCPU * 1e6 / Double(max(1, result.answered))
+                return [(subject, values)]
+            }
+        }
+    }
+
+    func list() async throws -> [Sample] {
+        try await inTurns(.list, "8 clients", subjects) { subject in
+            switch subject {
+            case .pgbench:
+                [(subject.name, try await pgbench.run(.list, clients: Self.connections, seconds: seconds).values)]
+            case .offersd(let build):
+                try await withOffersd(build) { offersd in
+                    [(build.name, try await figures(offersd, plan(offersd, pace: .inFlight(Self.inFlight))).values)]
+                }
+            }
+        }
+    }
+
+    /// Accepts until the time or the open orders are over. What was acknowledged must be in the database, and nothing
+    /// else; then all of it is taken back.
+    func accept(setting: String, clients: Int, inFlight: Int, _ mode: Mode) async throws -> [Sample] {
+        try await inTurns(mode, setting, subjects) { subject in
+            switch subject {
+            case .pgbench:
+                let outcome = try await pgbench.run(.accept, clients: clients, seconds: seconds)
+                guard outcome.transactions < accepts.count else {
+                    throw LoadFailure(description: "pgbench ran out of open orders: fewer seconds, or more masters")
+                }
+                try await checkAndTakeBack(outcome.transactions)
+                return [(subject.name, outcome.values)]
+            case .offersd(let build):
+                return try await withOffersd(build) { offersd in
+                    let (result, values) = try await figures(
+                        offersd,
+                        plan(offersd, connections: clients, pace: .inFlight(inFlight), requests: accepts))
+                    try await checkAndTakeBack(result.answered)
+                    return [(build.name, values)]
+                }
+            }
+        }
+    }
+
+    private func checkAndTakeBack(_ acknowledged: Int) async throws {
+        let accepted = try await server.sql(Seed.accepted).first.flatMap { Int($0) }
+        guard accepted == acknowledged else {
+            throw LoadFailure(
+                description: "\(acknowledged) accepts were acknowledged, \(accepted ?? -1) are in the database")
+        }
+        try await server.sql(Seed.takeBack)
+    }
+
+    func mixed() async throws -> [Sample] {
+        try await inTurns(.mixed, "lists at half load", builds) { build in
+            try await withOffersd(build) { offersd in
+                let lists = plan(offersd, pace: .perSecond(try await capacity(of: offersd) / 2))
+                let alone = try await figures(offersd, lists).values
+                let accepts = plan(offersd, pace: .perSecond(Double(acceptRate)), requests: accepts)
+                async let stream = LoadGenerator.run(accepts)
+                let beside = try await LoadGenerator.run(lists).values
+                try await checkAndTakeBack(try await stream.answered)
+                return [
+                    ("\(build.name), alone", alone),
+                    ("\(build.name), beside \(acceptRate) accepts/s", beside),
+                ]
+            }
+        }
+    }
+
+    func byConnections() async throws -> [Sample] {
+        var samples: [Sample] = []
+        for (connections, inFlight) in [(1, 4), (8, 4), (100, 4), (1000, 1)] {
+            samples += try await inTurns(.connections, "\(connections) × \(inFlight)", subjects) { subject in
+                switch subject {
+                case .pgbench:
+                    // A client of pgbench is a process of Postgres; nobody has a thousand of them.
+                    guard connections <= 100 else { return [] }
+                    return [(subject.name, try await pgbench.run(.list, clients: connections, seconds: seconds).values)]
+                case .offersd(let build):
+                    return try await withOffersd(build) { offersd in
+                        let plan = plan(offersd, connections: connections, pace: .inFlight(inFlight))
+                        return [(build.name, try await figures(offersd, plan).values)]
+                    }
+                }
+            }
+        }
+        return samples
+    }
+
+    func latency() async throws -> [Sample] {
+        let one = try await inTurns(.latency, "list, one at a time", subjects) { subject in
+            switch subject {
+            case .pgbench: [(subject.name, try await pgbench.run(.list, clients: 1, seconds: seconds).values)]
+            case .offersd(let build):
+                try await withOffersd(build) { offersd in
+                    [(build.name, try await figures(offersd, plan(offersd, connections: 1, pace: .inFlight(1))).values)]
+                }
+            }
+        }
+        let accept = try await accept(setting: "accept, one at a time", clients: 1, inFlight: 1, .latency)
+        let half = try await inTurns(.latency, "lists at half load", builds) { build in
+            try await withOffersd(build) { offersd in
+                let rate = try await capacity(of: offersd) / 2
+                return [(build.name, try await figures(offersd, plan(offersd, pace: .perSecond(rate))).values)]
+            }
+        }
+        return one + accept + half
+    }
+
+    /// Lists a second with the usual load, from a short run.
+    private func capacity(of offersd: Offersd) async throws -> Double {
+        try await LoadGenerator.run(plan(offersd, pace: .inFlight(Self.inFlight), seconds: 2)).perSecond
+    }
+
+    func memory() async throws -> [Sample] {
+        try await inTurns(.memory, "1000 × 1", builds) { build in
+            try await withOffersd(build, isWarm: false) { offersd in
+                let idle = try offersd.process.residentMegabytes().now
+                _ = try await LoadGenerator.run(plan(offersd, connections: 1000, pace: .inFlight(1)))
+                return [(build.name, [.idle: idle, .busy: try offersd.process.residentMegabytes().peak])]
+            }
+        }
+    }
+
+    func ready() async throws -> [Sample] {
+        try await inTurns(.ready, "start", builds) { build in
+            try await withOffersd(build, isWarm: false) { offersd in [(build.name, [.ready: offersd.readyMilliseconds])]
+            }
+        }
+    }
+
+    /// A few hundred requests of each kind are enough: the count hardly depends on the run.
+    func instructions() async throws -> [Sample] {
+        try await inTurns(.instructions, "one at a time", builds) { build in
+            let counter = InstructionCounter(
+                build: build, folder: server.folder, database: server.connectionString())
+            let list = try await counter.perRequest(lists.prefix(600), few: 100) {}
+            let accept = try await counter.perRequest(accepts.prefix(300), few: 50) {
+                try await server.sql(Seed.takeBack)
+            }
+            return [("\(build.name), list", [.instructions: list]), ("\(build.name), accept", [.instructions: accept])]
+        }
+    }
+}
