@@ -163,7 +163,7 @@ let package = Package(
                 subprocess,
                 system,
             ],
-            path: "Tests/Benchmarks", exclude: ["connections.svg"], swiftSettings: settings),
+            path: "Tests/Benchmarks", exclude: ["connections.svg", "instructions"], swiftSettings: settings),
         .testTarget(name: "BenchmarksTests", dependencies: ["offersd-benchmark", histogram], swiftSettings: settings),
     ]
 )

@@ -98,8 +98,8 @@ extension Bench {
 
     func byConnections() async throws -> [Sample] {
         var samples: [Sample] = []
-        for (connections, inFlight) in [(1, 4), (8, 4), (100, 4), (1000, 1)] {
-            samples += try await inTurns(.connections, "\(connections) × \(inFlight)", subjects) { subject in
+        for connections in [1, 8, 100, 1000] {
+            samples += try await inTurns(.connections, "\(connections) × 1", subjects) { subject in
                 switch subject {
                 case .pgbench:
                     // A client of pgbench is a process of Postgres; nobody has a thousand of them.
@@ -107,7 +107,7 @@ extension Bench {
                     return [(subject.name, try await pgbench.run(.list, clients: connections, seconds: seconds).values)]
                 case .offersd(let build):
                     return try await withOffersd(build) { offersd in
-                        let plan = plan(offersd, connections: connections, pace: .inFlight(inFlight))
+                        let plan = plan(offersd, connections: connections, pace: .inFlight(1))
                         return [(build.name, try await figures(offersd, plan).values)]
                     }
                 }

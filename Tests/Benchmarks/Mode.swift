@@ -10,7 +10,7 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case accept
     /// Lists at half of the maximal load, alone and beside a steady stream of accepts.
     case mixed
-    /// Lists with 1, 8, 100 and 1000 connections.
+    /// Lists with 1, 8, 100 and 1000 connections, one request under way on each; so it is with pgbench.
     case connections
     /// One request at a time, and lists at half of the maximal load.
     case latency
@@ -23,6 +23,11 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
 
     /// What is measured when nothing is named.
     static let usual = allCases.filter { $0 != .instructions }
+}
+
+extension Mode {
+    /// Whether pgbench has as many requests under way as offersd.
+    var isSameLoad: Bool { self == .connections || self == .latency }
 }
 
 /// Who does the work.

@@ -144,8 +144,8 @@ struct TextTests {
         #expect(limits.complaints(about: ["list": 1029, "accept": 1941]).isEmpty)
         #expect(
             limits.complaints(about: ["list": 1031, "accept": 1900, "card": 1]) == [
-                "accept: 1900 instructions, 5.0 % less than 2000.0", "there is no limit for 'card' (1 instructions)",
-                "list: 1031 instructions, 3.1 % more than 1000.0",
+                "accept: 1900 instructions, 5.0 % less than 2000", "there is no limit for 'card' (1 instructions)",
+                "list: 1031 instructions, 3.1 % more than 1000",
             ])
     }
 }

@@ -36,6 +36,17 @@ struct ReportTests {
         #expect(report.rows[0].ratios.isEmpty)
     }
 
+    /// In the mode `list` offersd has four times as many requests under way as pgbench.
+    @Test(arguments: [("list", "pgbench", false), ("list", "offersd", true), ("latency", "pgbench", true)])
+    func latenciesAreComparedAtTheSameLoadOnly(mode: String, reference: String, isCompared: Bool) throws {
+        var report = Report(circumstances: [:])
+        report.add(
+            [reference, "other"].map {
+                Sample(mode: mode, setting: "8 clients", subject: $0, round: 0, values: [.perSecond: 1, .p50: 2])
+            })
+        #expect(try #require(report.rows.last).ratios == (isCompared ? [.perSecond: 1, .p50: 1] : [.perSecond: 1]))
+    }
+
     @Test func aTableHasTheColumnsOfItsMode() {
         var report = Report(circumstances: [:])
         report.add([sample("pgbench", 0, [.perSecond: 12_000, .p50: 600]), sample("offersd", 0, [.perSecond: 15_000])])

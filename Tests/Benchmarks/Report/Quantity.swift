@@ -25,13 +25,7 @@ enum Quantity: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
         }
     }
 
-    /// Whether the table compares it with the reference.
-    var isCompared: Bool {
-        switch self {
-        case .perSecond, .p50, .p99: true
-        case .cpu, .switches, .idle, .busy, .ready, .instructions: false
-        }
-    }
+    var isLatency: Bool { self == .p50 || self == .p99 }
 }
 
 /// What one subject did in one round.

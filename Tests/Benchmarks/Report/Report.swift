@@ -40,10 +40,13 @@ struct Report: Codable, Sendable {
             let group = groups[key] ?? []
             let first = order.first { $0[..<2] == key[..<2] } ?? key
             let reference = first == key ? [] : groups[first] ?? []
+            // Latencies can be compared where the same number of requests is under way.
+            let isSameLoad = first[2] != Subject.pgbench.name || Mode(rawValue: key[0])?.isSameLoad == true
             var medians: [Quantity: Double] = [:]
             var ratios: [Quantity: Double] = [:]
             for quantity in Quantity.allCases {
                 medians[quantity] = group.compactMap { $0.values[quantity] }.median()
+                guard quantity == .perSecond || isSameLoad && quantity.isLatency else { continue }
                 ratios[quantity] = group.compactMap { sample -> Double? in
                     guard let own = sample.values[quantity],
                         let other = reference.first(where: { $0.round == sample.round })?.values[quantity], other > 0

@@ -12,7 +12,7 @@ extension Report {
         for quantity in Quantity.allCases where rows.contains(where: { $0.medians[quantity] != nil }) {
             lines[0].append(quantity.title)
             for (index, row) in rows.enumerated() { lines[index + 1].append(Decimals.text(row.medians[quantity])) }
-            guard quantity.isCompared, rows.contains(where: { $0.ratios[quantity] != nil }) else { continue }
+            guard rows.contains(where: { $0.ratios[quantity] != nil }) else { continue }
             lines[0].append("×")
             for (index, row) in rows.enumerated() {
                 lines[index + 1].append(row.ratios[quantity].map { Decimals.text($0, digits: 2) } ?? "")

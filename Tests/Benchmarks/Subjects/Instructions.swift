@@ -81,7 +81,8 @@ struct InstructionLimits {
             let share = count / limit - 1
             guard abs(share) > Self.tolerance else { return nil }
             let percent = Decimals.text(abs(share) * 100, digits: 1)
-            return "\(name): \(number) instructions, \(percent) % \(share > 0 ? "more" : "less") than \(limit)"
+            return
+                "\(name): \(number) instructions, \(percent) % \(share > 0 ? "more" : "less") than \(Decimals.text(limit, digits: 0))"
         }
     }
 }
