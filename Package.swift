@@ -160,8 +160,7 @@ let package = Package(
             name: "offersd-benchmark",
             dependencies: [
                 "CEpoll", "EmbeddedPostgres", "OffersServer", argumentParser, collections, histogram, nioPosix,
-                subprocess,
-                system,
+                signals, subprocess, system,
             ],
             path: "Tests/Benchmarks", exclude: ["connections.svg", "instructions"], swiftSettings: settings),
         .testTarget(name: "BenchmarksTests", dependencies: ["offersd-benchmark", histogram], swiftSettings: settings),

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import OffersServer
 import SystemPackage
+import UnixSignals
 
 /// offersd beside pgbench, or beside another offersd, on a private Postgres.
 @main
@@ -82,7 +83,8 @@ struct Benchmark: AsyncParsableCommand {
         } else {
             subjects.insert(.pgbench, at: 0)
         }
-        let report = try await measure(subjects)
+        let order = subjects
+        let report = try await Interruption.ends { try await measure(order) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -156,6 +158,29 @@ struct Benchmark: AsyncParsableCommand {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
+
+/// Ctrl-C or SIGTERM: no process and no file stays.
+struct Interruption: Error, CustomStringConvertible {
+    let description = "interrupted"
+
+    /// Runs `body`, and cancels it when a signal comes.
+    ///
+    /// - Throws: ``Interruption`` once everything that `body` started has ended; what `body` throws.
+    static func ends<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { throw Interruption() }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let value = try await group.next() {
+                if let value { return value }
+            }
+            throw Interruption()
+        }
     }
 }
 

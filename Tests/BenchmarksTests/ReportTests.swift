@@ -16,6 +16,7 @@ struct ReportTests {
         #expect(hundred.percentile(50) == 50)
         #expect(hundred.percentile(99) == 99)
         #expect(hundred.percentile(100) == 100)
+        #expect([3.0, 1, 2].percentile(50) == 2)
         #expect([7.0].percentile(1) == 7)
         #expect([Double]().percentile(50) == nil)
     }

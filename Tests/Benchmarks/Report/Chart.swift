@@ -74,7 +74,8 @@ struct Chart {
         for connections in [1.0, 8, 100, 1000] {
             text += "<text x=\"\(x(connections))\" y=\"298\" text-anchor=\"middle\">\(Int(connections))</text>\n"
         }
-        text += "<text x=\"\(left + size.width)\" y=\"316\" text-anchor=\"end\">connections</text>\n"
+        text +=
+            "<text x=\"\(left + size.width)\" y=\"316\" text-anchor=\"end\">connections, one request under way on each</text>\n"
         for (index, line) in lines.enumerated() where !line.points.isEmpty {
             let path = line.points.map { "\(x($0.connections)) \(y($0.value))" }.joined(separator: "L")
             let dashes = line.isDashed ? " stroke-dasharray=\"5 4\"" : ""
