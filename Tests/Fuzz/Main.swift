@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fuzzing
+import Glibc
 
 /// Gives mutated inputs to the oracles until there were enough of them; the first failure ends it.
 @main
@@ -31,6 +32,10 @@ struct Fuzz: ParsableCommand {
             }
             done += 10_000
             seed += 1
+            if done.isMultiple(of: 1_000_000) {
+                print("\(done) inputs in \(clock.now - start)")
+                fflush(nil)  // so that a run that is cut short has said how far it came
+            }
         }
         print("\(done) inputs, seeds \(self.seed) to \(seed - 1), \(clock.now - start): nothing found")
     }

@@ -68,12 +68,9 @@ final class Lane<Job: Sendable>: Sendable {
 
     /// Gives up what has waited past its deadline. Returns whether anything still waits.
     func expire() -> Bool {
-        let (expired, wake, waits) = state.withLock { state in
-            let (expired, wake) = state.expire(at: .now())
-            return (expired, wake, state.waitingCount > 0)
-        }
-        for index in wake { wakes[index].wake() }
-        for job in expired { role.refuse(job, .timedOut) }
+        let (overdue, waits) = state.withLock { state in (state.expire(at: .now()), state.waitingCount > 0) }
+        for index in overdue.wake { wakes[index].wake() }
+        for job in overdue.expired { role.refuse(job, .timedOut) }
         return waits
     }
 
