@@ -17,10 +17,10 @@ package enum Corpus {
     }
 
     /// The files of `corpus/` beside this file, by name.
-    package static func files(besides source: StaticString = #filePath) throws(Unreadable) -> [(
+    package static func files() throws(Unreadable) -> [(
         name: String, content: [UInt8]
     )] {
-        let folder = "\(source)".split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/corpus"
+        let folder = #filePath.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/corpus"
         guard let directory = opendir(folder) else { throw unreadable(folder) }
         defer { closedir(directory) }
         var names: [String] = []
