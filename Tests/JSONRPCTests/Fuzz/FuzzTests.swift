@@ -4,9 +4,12 @@ import NIOCore
 import Testing
 
 /// What `swift run -c release fuzz` does at length, and what takes a server.
-@Suite(.timeLimit(.minutes(2))) struct FuzzTests {
-    @Test func `no input of the corpus is judged wrongly, wherever chance cuts it`() throws {
+///
+/// It goes aside again and again: other tests have servers to run on the same threads.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct FuzzTests {
+    @Test func `no input of the corpus is judged wrongly, wherever chance cuts it`() async throws {
         for input in try Corpus.inputs() {
+            await Task.yield()
             for chance in 0..<5 as Range<UInt64> {
                 if let problem = Oracles.judge(input, chance: chance) { Issue.record("\(problem): \(input)") }
             }
@@ -14,18 +17,22 @@ import Testing
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)
-    func `no changed input is judged wrongly`(seed: UInt64) throws {
+    func `no changed input is judged wrongly`(seed: UInt64) async throws {
         var mutator = Mutator(seed: seed, corpus: try Corpus.inputs())
-        for _ in 0..<2000 {
+        for number in 0..<2000 {
+            if number.isMultiple(of: 10) { await Task.yield() }
             let (input, chance) = mutator.next()
             if let problem = Oracles.judge(input, chance: chance) { Issue.record("\(problem): \(input)") }
         }
     }
 
-    @Test func `a file of the corpus gives the same lines wherever it is cut, the short ones with two cuts`() throws {
+    @Test func `a file of the corpus gives the same lines wherever it is cut, the short ones with two cuts`()
+        async throws
+    {
         for (name, content) in try Corpus.files() {
             let whole = Oracles.frames(of: content, maximum: 80)
             for first in 0...content.count {
+                await Task.yield()
                 let seconds = content.count <= 150 ? first...content.count : first...first
                 for second in seconds where cut(content, at: [first, second], maximum: 80) != whole {
                     Issue.record("\(name), cut at \(first) and \(second)")
