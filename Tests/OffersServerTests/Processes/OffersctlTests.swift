@@ -114,14 +114,17 @@ struct OffersctlTests {
         let later = Self.error("OVERLOADED", retryable: true, retryAfterMs: 60_000)
         let done = #"{"result":true}"#
         for (answers, arguments, output) in [
-            ([down, "close", done], "health --retry 2", "true\nstatus 0\n3\n"),
-            ([down, "close", done], "health --retry 1", "status 4\n2\n"),
+            ([down, "close", done], "health --retry 2 --deadline 100", "true\nstatus 0\n3\n"),
+            ([down, "close", done], "health --retry 1 --deadline 100", "status 4\n2\n"),
             ([down, done], "health", "DATABASE_UNAVAILABLE: No.\nstatus 3\n1\n"),
-            ([down], "health --retry 2", "DATABASE_UNAVAILABLE: No.\nstatus 3\n3\n"),
-            ([taken, done], "acceptOffer masterId=7 orderId=9 --retry 5", "ORDER_TAKEN: No.\nstatus 1\n1\n"),
+            ([down], "health --retry 2 --deadline 100", "DATABASE_UNAVAILABLE: No.\nstatus 3\n3\n"),
+            (
+                [taken, done], "acceptOffer masterId=7 orderId=9 --retry 5 --deadline 100",
+                "ORDER_TAKEN: No.\nstatus 1\n1\n"
+            ),
             // What the service wishes is more than there is time for: told at once.
             ([later, done], "health --retry 5 --deadline 30", "OVERLOADED: No.\nstatus 3\n1\n"),
-            ([#"{"nonsense":1}"#, done], "health --retry 5", "status 5\n1\n"),
+            ([#"{"nonsense":1}"#, done], "health --retry 5 --deadline 100", "status 5\n1\n"),
         ] {
             let run = try await against(answers, arguments)
             #expect(run.hasSuffix(output), "\(arguments): \(run)")
