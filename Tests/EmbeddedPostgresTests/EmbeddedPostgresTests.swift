@@ -2,7 +2,7 @@ import EmbeddedPostgres
 import FoundationEssentials
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct EmbeddedPostgresTests {
     private struct BodyFailed: Error {}
 

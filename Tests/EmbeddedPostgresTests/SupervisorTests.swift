@@ -8,7 +8,7 @@ import Testing
 @testable import EmbeddedPostgres
 
 /// The supervisor without our process around it: a shell holds the pipe in our place and is killed.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SupervisorTests {
     enum End: CaseIterable {
         case holderKilled, holderKilledWhilePaused, supervisorTerminated

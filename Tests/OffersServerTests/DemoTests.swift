@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 /// The demo as a process, as people and scripts start it.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct DemoTests {
     @Test("--once shows the walk, says ok to every check, and leaves nothing behind")
     func once() async throws {

@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// What README.md tells people to run does run.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct ReadmeTests {
     @Test("There are two set-up commands, each a line in a block of its own, and .ci/run runs the second")
     func setUp() throws {

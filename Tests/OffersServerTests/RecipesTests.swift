@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// What `Protocol/README.md` tells people to type is what runs here: real socat, real jq, the text as it stands.
-@Suite("Recipes of the protocol", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Recipes of the protocol", .inTurn, .timeLimit(.minutes(10)))
 struct RecipesTests {
     /// The blocks by the first word of their comment.
     private static func recipes() throws -> [String: String] {

@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// The SQL of a new database against what is known of the existing one, both as pg_catalog shows them.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct SchemaTests {
     @Test("Columns are those of the existing database, in order, with types and defaults")
     func columns() async throws {

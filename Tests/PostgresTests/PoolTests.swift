@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// The pool on a real server.
-@Suite("PostgresPool", .timeLimit(.minutes(5)))
+@Suite("PostgresPool", .timeLimit(.minutes(10)))
 struct PoolTests {
     private func withPool<Value: Sendable>(
         _ change: (inout PostgresConfiguration) -> Void = { _ in },

@@ -1,7 +1,7 @@
 import TestDatabase
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct FaultProxyTests {
     /// A database with a table `notes`, a proxy to it, and a connection through the proxy.
     private func withConnection(

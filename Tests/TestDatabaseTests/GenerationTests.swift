@@ -2,7 +2,7 @@ import TestDatabase
 import Testing
 
 /// That the generations are what their names promise, seen from inside a database.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct GenerationTests {
     @Test("Every generation takes a row of every kind", arguments: Generation.allCases)
     func fixtures(generation: Generation) async throws {

@@ -12,7 +12,7 @@ import Testing
 private typealias Call = torture.Call
 
 /// Real processes at their limits (DESIGN.md section 6).
-@Suite("Overload and shutdown", .serialized, .timeLimit(.minutes(5)))
+@Suite("Overload and shutdown", .serialized, .timeLimit(.minutes(10)))
 struct OverloadTests {
     @Test("others are answered beside clients that misbehave, and memory stays small")
     func misbehaviour() async throws {

@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 /// The client against a real server.
-@Suite(.timeLimit(.minutes(1))) struct ClientTests {
+@Suite(.timeLimit(.minutes(10))) struct ClientTests {
     @Test func `many calls at a time get their own results`() async throws {
         try await withToy { toy in
             try await Client.withConnection(to: toy.path) { client in

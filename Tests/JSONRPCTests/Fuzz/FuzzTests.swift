@@ -6,7 +6,7 @@ import Testing
 /// What `swift run -c release fuzz` does at length, and what takes a server.
 ///
 /// It goes aside again and again: other tests have servers to run on the same threads.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FuzzTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct FuzzTests {
     @Test func `no input of the corpus is judged wrongly, wherever chance cuts it`() async throws {
         for input in try Corpus.inputs() {
             await Task.yield()

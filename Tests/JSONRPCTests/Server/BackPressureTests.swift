@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Clients that ask too much, take too little, or go away.
-@Suite(.timeLimit(.minutes(1))) struct BackPressureTests {
+@Suite(.timeLimit(.minutes(10))) struct BackPressureTests {
     @Test func `no more requests than the read-ahead run for one connection`() async throws {
         try await withToy { toy in
             let client = try toy.client()

@@ -7,7 +7,7 @@ import Testing
 @testable import JSONRPC
 
 /// What feeds a watchdog: requests of the server to itself.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct OwnRequestsTests {
     @Test("A request is answered on every event loop, again and again")
     func answered() async throws {

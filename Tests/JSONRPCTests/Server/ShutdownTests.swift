@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// The end of a server.
-@Suite(.timeLimit(.minutes(1))) struct ShutdownTests {
+@Suite(.timeLimit(.minutes(10))) struct ShutdownTests {
     @Test func `what has arrived is answered, a part of a line is dropped, and the server ends`() async throws {
         try await withToy { toy in
             let client = try toy.client()

@@ -8,7 +8,7 @@ import Testing
 @testable import offers_bot
 
 /// Telegram misbehaves; the masters hardly notice.
-@Suite(.timeLimit(.minutes(2)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct MisbehaviourTests {
     private static let user = Stage.user
 

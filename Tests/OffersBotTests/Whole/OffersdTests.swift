@@ -7,7 +7,7 @@ import Testing
 @testable import offers_bot
 
 /// What the adapter makes of a service that fails in the middle of a write.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct OffersdTests {
     @Test("After a lost connection \"nothing was done\" is about the repetition only, so the outcome is unknown")
     func lostConnection() async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import offers_bot
 
 /// tap → HTTP → offers-bot → offersd → Postgres → screen, all of them real but Telegram.
-@Suite(.timeLimit(.minutes(2)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct WholeWayTests {
     private static let user = Stage.user
 

@@ -2,7 +2,7 @@ import TestDatabase
 import Testing
 
 /// The service against `Protocol/conformance/`, over its real sockets.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct ConformanceTests {
     @Test("The service answers every case as the file says", arguments: ConformanceCase.files)
     func cases(of file: String) async throws {

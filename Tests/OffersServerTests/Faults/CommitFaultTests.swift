@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// What becomes of an accept whose connection breaks or falls silent, told by the rows.
-@Suite("Faults around COMMIT", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Faults around COMMIT", .inTurn, .timeLimit(.minutes(10)))
 struct CommitFaultTests {
     private func withFault(
         _ action: FaultProxy.Action, on trigger: FaultProxy.Trigger,

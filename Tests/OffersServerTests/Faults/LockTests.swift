@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// Locks that other programs hold: a claim waits for them, for a time, and never calls that "taken".
-@Suite("Foreign locks", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Foreign locks", .inTurn, .timeLimit(.minutes(10)))
 struct LockTests {
     private func withService(
         _ configure: (inout Settings) -> Void = { _ in },

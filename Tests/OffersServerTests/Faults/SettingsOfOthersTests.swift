@@ -5,7 +5,7 @@ import TestDatabase
 import Testing
 
 /// Databases that are set up otherwise than usual, and what administrators do.
-@Suite("Databases with settings of their own", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Databases with settings of their own", .inTurn, .timeLimit(.minutes(10)))
 struct SettingsOfOthersTests {
     private func expectOrdinaryLife(
         _ database: TestDatabase, _ configure: (inout Settings) -> Void = { _ in }

@@ -5,7 +5,7 @@ import Testing
 
 /// The backend of a claim is ended before each of its statements, when all statements before it have been carried out,
 /// and after COMMIT: the claim happens once, and nobody outside notices.
-@Suite("Backends ended at every statement of a claim", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Backends ended at every statement of a claim", .inTurn, .timeLimit(.minutes(10)))
 struct TerminationTests {
     private static let statements = [
         "BEGIN", "current_setting('synchronous_commit')", "SELECT m.id FROM masters m", "SELECT o.id FROM orders o",

@@ -5,7 +5,7 @@ import TestDatabase
 import Testing
 
 /// The Prometheus exposition: its form, and that the numbers count what they say.
-@Suite(.inTurn, .timeLimit(.minutes(3)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct MetricsTests {
     /// A sample's line without its value, and the value.
     private static func samples(_ text: String) -> [String: Double] {

@@ -3,7 +3,7 @@ import SystemPackage
 import Testing
 
 /// The real program, and what it tells a service manager: a datagram socket that a script listens on (sd_notify(3)).
-@Suite("Notifications to the service manager", .inTurn, .timeLimit(.minutes(3)))
+@Suite("Notifications to the service manager", .inTurn, .timeLimit(.minutes(10)))
 struct WatchdogTests {
     /// Runs a Python script that has `start(**environment)`, `heard()` for the next message, and `freeze` and `thaw` for
     /// a thread of the process; returns what it printed.

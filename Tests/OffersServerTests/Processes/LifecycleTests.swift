@@ -6,7 +6,7 @@ import TestDatabase
 import Testing
 
 /// How the program starts and stops (DESIGN.md section 2).
-@Suite("Start and stop of offersd", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Start and stop of offersd", .inTurn, .timeLimit(.minutes(10)))
 struct LifecycleTests {
     private static let nowhere = "host=/nonexistent user=nobody dbname=none"
     private static let health =

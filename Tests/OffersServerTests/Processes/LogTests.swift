@@ -7,7 +7,7 @@ import TestDatabase
 import Testing
 
 /// What the program writes to the log, as an operator reads it in the journal.
-@Suite("The log of offersd", .inTurn, .timeLimit(.minutes(3)))
+@Suite("The log of offersd", .inTurn, .timeLimit(.minutes(10)))
 struct LogTests {
     private static let nowhere = "host=/nonexistent user=nobody dbname=none"
 

@@ -7,7 +7,7 @@ import TestDatabase
 import Testing
 
 /// offersctl in a script: what it prints, and exit statuses that cannot lie.
-@Suite("offersctl", .inTurn, .timeLimit(.minutes(5)))
+@Suite("offersctl", .inTurn, .timeLimit(.minutes(10)))
 struct OffersctlTests {
     /// Runs it against `$S`; what it printed ends with its exit status.
     private func offersctl(_ process: OffersdProcess, _ arguments: String) async throws -> String {

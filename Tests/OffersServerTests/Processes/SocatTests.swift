@@ -7,7 +7,7 @@ import TestDatabase
 import Testing
 
 /// The real program and the real socat, as an operator types it.
-@Suite("offersd and socat", .inTurn, .timeLimit(.minutes(5)))
+@Suite("offersd and socat", .inTurn, .timeLimit(.minutes(10)))
 struct SocatTests {
     @Test("list, accept, list, accept again, and a rival's accept, each a line typed into a shell")
     func theWholeFlow() async throws {

@@ -4,7 +4,7 @@ import OffersServer
 import TestDatabase
 import Testing
 
-@Suite("Never stale", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Never stale", .inTurn, .timeLimit(.minutes(10)))
 struct FreshnessTests {
     @Test("accept and list in one write: the list does not have the order")
     func acceptThenList() async throws {

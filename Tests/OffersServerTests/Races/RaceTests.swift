@@ -5,7 +5,7 @@ import Testing
 
 /// Two instances of the service on one database: inside one instance claims of the same order queue up before they
 /// reach the database, and the locks would not be tested.
-@Suite("Races of accepts", .inTurn, .timeLimit(.minutes(5)))
+@Suite("Races of accepts", .inTurn, .timeLimit(.minutes(10)))
 struct RaceTests {
     private static let rounds = 1000
 

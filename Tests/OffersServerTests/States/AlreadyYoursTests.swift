@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// Accepting what one has already: a success that writes nothing, however one came to have it.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct AlreadyYoursTests {
     @Test("The order of an ACCEPTED row gives that row, in every status")
     func accepted() async throws {

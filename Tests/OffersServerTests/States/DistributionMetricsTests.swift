@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// The optional row about an accept, in each shape that its table has.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct DistributionMetricsTests {
     static let databases: [(Generation, MetricsShape)] =
         MetricsShape.allCases.map { (.g3, $0) } + [

@@ -5,7 +5,7 @@ import TestDatabase
 import Testing
 
 /// The service on every state of the existing database, on one that is none, and on one that it may not fully use.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct GenerationServiceTests {
     /// The name that health and `offersd check` give a generation, and what check remarks about open offers.
     static let names: [(Generation, name: String, remark: String?)] = [

@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// How many active orders a master may have.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct LimitTests {
     /// A value of the setting `max_active_orders` (nil: no such row) and the limit that it means (nil: none).
     static let settings: [(value: String?, limit: Int?)] = [

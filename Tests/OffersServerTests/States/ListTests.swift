@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// What is listed, in which order, and with which values.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct ListTests {
     @Test("Only open, unexpired offers of free orders that are searched for are listed")
     func filters() async throws {

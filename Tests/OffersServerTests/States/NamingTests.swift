@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// Masters named by their Telegram user, and ids beyond the ranges of the columns.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct NamingTests {
     @Test(
         "A Telegram user id stands for the master in every method",

@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 
 /// The rows of the contract's table of errors that a state of the database causes, with all that they carry.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct RefusalTests {
     /// A state by SQL (`$M` the master, `$R` the rival, `$O` the order), and what each method answers: the reason,
     /// and the further members of `data` as JSON.

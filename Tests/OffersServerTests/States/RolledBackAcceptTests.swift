@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// The report that offersd was made for: a master is told "accepted", and the order stays in his list.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct RolledBackAcceptTests {
     /// What makes every insert of the optional row fail, each at another point.
     static let failures = [

@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 
 /// What an accept and a decline leave in the database, column by column.
-@Suite(.inTurn, .timeLimit(.minutes(5)))
+@Suite(.inTurn, .timeLimit(.minutes(10)))
 struct WritesTests {
     @Test(
         "An accept assigns the order, and changes nothing else of it",
