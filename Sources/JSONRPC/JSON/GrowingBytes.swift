@@ -1,5 +1,3 @@
-import Glibc
-
 /// Memory that bytes are put behind one another in. Room must be reserved first; then an append is a plain store.
 ///
 /// A reply takes hundreds of appends, so they are inlined wherever they are used.

@@ -1,4 +1,3 @@
-import Glibc
 package import NIOCore
 
 /// Something that writes itself as one JSON value.

@@ -2,7 +2,6 @@ import NIOCore
 
 /// The lines that a server sends: reply objects, or arrays of them for a batch, each with its line feed.
 enum ReplyLine {
-    private static let lineFeed = UInt8(ascii: "\n")
     /// The reply to a request that succeeded.
     static func success(_ id: RequestID, _ result: any JSONEncodable, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         var writer = JSONWriter()
@@ -26,7 +25,7 @@ enum ReplyLine {
             line.writeBytes(reply.readableBytesView.dropLast())
             separator = UInt8(ascii: ",")
         }
-        line.writeMultipleIntegers(UInt8(ascii: "]"), lineFeed)
+        line.writeMultipleIntegers(UInt8(ascii: "]"), UInt8(ascii: "\n"))
         return line
     }
 }

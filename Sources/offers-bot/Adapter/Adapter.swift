@@ -77,8 +77,7 @@ struct Adapter: Sendable {
 
     /// The answer to a write whose turn did not come: nothing was sent.
     func tooLate(_ tap: Tap, data: String?) -> Response {
-        guard case .tryAgain(let sentence) = Verdict(.tooSlow) else { preconditionFailure("it can be tried again") }
-        var response = Response(toast: sentence, .failure(sentence, retry: data ?? tap.data))
+        var response = Response(toast: Verdict.notInTime, .failure(Verdict.notInTime, retry: data ?? tap.data))
         response.outcome = "not started"
         return response
     }

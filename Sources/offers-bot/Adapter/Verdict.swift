@@ -23,7 +23,9 @@ enum Verdict: Equatable {
     private static let outcomeUnknown = Verdict.tryAgain(
         "❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно.")
     private static let restarting = Verdict.tryAgain("🔄 Сервис перезапускается. Повторите через несколько секунд.")
-    private static let timedOut = Verdict.tryAgain("⏳ Сервис не успел. Ничего не изменилось, повторите.")
+    /// What was not done in time, or not begun.
+    static let notInTime = "⏳ Сервис не успел. Ничего не изменилось, повторите."
+    private static let timedOut = Verdict.tryAgain(notInTime)
     private static let internalError = Verdict.tryAgain(
         "⚠️ Внутренняя ошибка сервиса. Повторите или сообщите в поддержку.")
 
