@@ -25,6 +25,51 @@ struct LaneStateTests {
         #expect(jobs(lane.step(of: 0, at: start)) == [1, 2])
     }
 
+    @Test("a connection takes its share of what waits and is under way, and leaves the rest to the others")
+    func share() {
+        var lane = LaneState<Int>(connections: 2, maximumGroup: 8)
+        for index in 0...1 {
+            _ = lane.step(of: index, at: start)
+            lane.connected(index)
+        }
+        for job in 1...5 { _ = lane.submit(item(job)) }
+        #expect(jobs(lane.step(of: 0, at: start)) == [1, 2, 3], "half of five, rounded up")
+        #expect(jobs(lane.step(of: 1, at: start)) == [4, 5])
+        for job in 6...8 { _ = lane.submit(item(job)) }
+        #expect(lane.more(for: 0, at: start).map(\.item.job) == [6, 7, 8], "the other one has two to do")
+        for job in 9...10 { _ = lane.submit(item(job)) }
+        #expect(lane.more(for: 1, at: start).map(\.item.job) == [9, 10], "half of two and the other's three")
+        for job in 11...40 { _ = lane.submit(item(job)) }
+        #expect(lane.more(for: 1, at: start).count == 8, "no more than there may be in one group")
+    }
+
+    @Test("a connection that is alone takes all, also when the other one is being opened")
+    func shareAlone() {
+        var lane = LaneState<Int>(connections: 2, maximumGroup: 8)
+        for index in 0...1 { _ = lane.step(of: index, at: start) }
+        lane.connected(0)
+        for job in 1...5 { _ = lane.submit(item(job)) }
+        #expect(jobs(lane.step(of: 0, at: start)) == [1, 2, 3, 4, 5])
+    }
+
+    @Test("more is given only to a connection that works, and counts as its getting on")
+    func more() {
+        var lane = LaneState<Int>(connections: 1, maximumGroup: 1)
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        for job in 1...3 { _ = lane.submit(item(job)) }
+        #expect(lane.more(for: 0, at: start).isEmpty)
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        let later = start.advanced(byMilliseconds: 5000)
+        #expect(lane.longestWork(at: later) == 5000)
+        #expect(lane.more(for: 0, at: later).map(\.item.job) == [2])
+        #expect(lane.longestWork(at: later) == 0)
+        _ = lane.shutDown()
+        #expect(lane.more(for: 0, at: later).isEmpty, "nothing is begun after the shutdown")
+        _ = lane.finished(0, group, usable: true)
+        guard case .close = lane.step(of: 0, at: later) else { return #expect(Bool(false)) }
+    }
+
     @Test("the longest work under way is counted from its start to its end, sleep and attempts to connect are not")
     func longestWork() {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 1)

@@ -11,7 +11,8 @@ struct SimulatedLane {
         /// In `idle`. `poll` ends by a wake, or because the connection broke.
         case asleep
         case paused(until: MonotonicTime)
-        case working([WorkQueue<Int>.Taken])
+        /// Doing what it took in its last step; `groups` are that and what it took besides, as far as they have not ended.
+        case working([WorkQueue<Int>.Taken], groups: [[Int]])
         case gone
     }
 
@@ -93,8 +94,9 @@ struct SimulatedLane {
         return refused
     }
 
-    /// Lets a thread do the next thing; `fails` when the database is against it. Returns the work that ended.
-    mutating func advance(_ index: Int, at now: MonotonicTime, fails: Bool) -> [Int] {
+    /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before the
+    /// oldest of its groups ends, as `ReadPipeline` does. Returns the work that ended.
+    mutating func advance(_ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false) -> [Int] {
         calls += 1
         switch threads[index] {
         case .gone:
@@ -127,12 +129,23 @@ struct SimulatedLane {
             }
             if case .asking = threads[index] { isWakePending[index] = false }
             return []
-        case .working(let group):
-            threads[index] = .asking
-            isConnected[index] = !fails
-            let ended = group.map(\.item.job)
+        case .working(let taken, var groups):
+            if takesMore, !fails, groups.count == 1 {
+                let more = state.more(for: index, at: now).map(\.item.job)
+                if !more.isEmpty {
+                    start(more, on: index)
+                    groups.append(more)
+                }
+            }
+            let ended = fails ? groups.flatMap { $0 } : groups.removeFirst()
             end(ended, running: true)
-            wake(state.finished(index, group, usable: !fails))
+            if !fails, !groups.isEmpty {
+                threads[index] = .working(taken, groups: groups)
+            } else {
+                threads[index] = .asking
+                isConnected[index] = !fails
+                wake(state.finished(index, taken, usable: !fails))
+            }
             return ended
         }
     }
@@ -148,8 +161,9 @@ struct SimulatedLane {
         case .pause(let until):
             threads[index] = .paused(until: until)
         case .work(let group):
-            threads[index] = .working(group)
-            start(group.map(\.item.job), on: index)
+            let jobs = group.map(\.item.job)
+            threads[index] = .working(group, groups: [jobs])
+            start(jobs, on: index)
         case .close:
             if !isShutDown { report("connection \(index) closed before the shutdown") }
             isConnected[index] = false

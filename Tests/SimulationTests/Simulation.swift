@@ -123,7 +123,9 @@ struct Simulation {
     }
 
     private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
-        for job in lanes[lane].advance(thread, at: now, fails: fails) {
+        // Writes have keys, and are taken one at a time.
+        let takesMore = lane == 0 && random.once(in: 2)
+        for job in lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore) {
             // A conflict, which the caller tries again; to the pool this is new work.
             if random.once(in: 6), !lanes[lane].isShutDown { started.append(job) } else { answer([job]) }
         }

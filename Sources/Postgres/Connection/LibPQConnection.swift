@@ -153,6 +153,14 @@ final class LibPQConnection {
         }
     }
 
+    /// Whether the server has sent something by then that was not looked at, be it only a part of a result.
+    func hasInput(until limit: MonotonicTime) throws(Broken) -> Bool {
+        if PQisBusy(connection) == 0 { return true }
+        guard try wait(for: Int16(POLLIN), until: limit) else { return false }
+        try consumeInput()
+        return true
+    }
+
     /// Reads what has arrived, without waiting. Throws when the server has closed the connection.
     func consumeInput() throws(Broken) {
         guard PQconsumeInput(connection) == 1 else { throw broken() }

@@ -1,10 +1,9 @@
-/// A query that writes nothing, and the caller who waits for it. Either `succeed` or `fail` is called, once.
+/// A query that writes nothing, and the caller who waits for it and is told once.
 struct Read: Sendable {
     let bound: BoundStatement
     let deadline: any Deadline
     let caller: CheckedContinuation<Result<QueryResult, PostgresError>, Never>
 
-    func succeed(_ rows: QueryResult) { caller.resume(returning: .success(rows)) }
     func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
 }
 

@@ -8,8 +8,9 @@ final class Lane<Job: Sendable>: Sendable {
         let name: String
         /// Whether all its statements look up a few rows by their keys.
         var looksUpByKey = false
-        /// Runs a group on a connection; false when the connection must be replaced.
-        let run: @Sendable ([Job], Session) -> Bool
+        /// Runs a group on a connection; false when the connection must be replaced. Who can run work without keys
+        /// beside the group may ask for more of it, as often as there is room.
+        let run: @Sendable (_ group: [Job], Session, _ more: () -> [Job]) -> Bool
         /// Tells a job that it will not run.
         let refuse: @Sendable (Job, PostgresError) -> Void
     }
@@ -101,8 +102,7 @@ final class Lane<Job: Sendable>: Sendable {
                     onChange()
                 }
             case .work(let group):
-                for taken in group { taken.item.trace?.taken() }
-                let usable = session.map { role.run(group.map(\.item.job), $0) } ?? false
+                let usable = session.map { role.run(begin(group), $0, { begin(more(for: index)) }) } ?? false
                 if !usable { session = nil }
                 let wake = state.withLock { $0.finished(index, group, usable: usable) }
                 for other in wake { wakes[other].wake() }
@@ -112,6 +112,15 @@ final class Lane<Job: Sendable>: Sendable {
                 return
             }
         }
+    }
+
+    private func more(for index: Int) -> [WorkQueue<Job>.Taken] {
+        state.withLock { $0.more(for: index, at: .now()) }
+    }
+
+    private func begin(_ group: [WorkQueue<Job>.Taken]) -> [Job] {
+        for taken in group { taken.item.trace?.taken() }
+        return group.map(\.item.job)
     }
 
     private func connect(_ index: Int) -> Session? {

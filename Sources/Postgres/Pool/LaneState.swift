@@ -15,8 +15,8 @@ package struct LaneState<Job: Sendable>: Sendable {
         case idle
         /// Connected and about to ask for a step. Next: busy, idle, disconnected.
         case woken
-        /// Doing work. Next: woken, disconnected.
-        case busy(since: MonotonicTime)
+        /// Doing work, of which it began `count` items last, at `since`. Next: woken, disconnected.
+        case busy(since: MonotonicTime, count: Int)
         /// Told to close for good. The end.
         case stopped
 
@@ -74,7 +74,7 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// How long the longest work under way has taken at `now`, in milliseconds; 0 when there is none.
     package func longestWork(at now: MonotonicTime) -> Int64 {
-        connections.map { if case .busy(let since) = $0 { since.milliseconds(until: now) } else { 0 } }.max() ?? 0
+        connections.map { if case .busy(let since, _) = $0 { since.milliseconds(until: now) } else { 0 } }.max() ?? 0
     }
 
     /// The number of items that wait.
@@ -131,8 +131,8 @@ package struct LaneState<Job: Sendable>: Sendable {
             connections[index] = .connecting
             return .connect
         case .idle, .woken, .busy:
-            let group = takeGroup()
-            connections[index] = group.isEmpty ? .idle : .busy(since: now)
+            let group = takeGroup(for: index)
+            connections[index] = group.isEmpty ? .idle : .busy(since: now, count: group.count)
             return group.isEmpty ? .sleep : .work(group)
         }
     }
@@ -153,6 +153,15 @@ package struct LaneState<Job: Sendable>: Sendable {
         return connectedCount == 0 ? queue.removeAll().map(\.job) : []
     }
 
+    /// More work for connection `index`, which is busy and has got on with what it has. For lanes whose work has no keys:
+    /// what is taken here is not handed back.
+    package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
+        guard case .busy = connections[index] else { return [] }
+        let group = takeGroup(for: index)
+        connections[index] = .busy(since: now, count: group.count)
+        return group
+    }
+
     /// Connection `index` has done its work. `usable` is false when it must be closed and opened anew.
     /// Returns the connections to wake because work became ready by it.
     package mutating func finished(_ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool) -> [Int] {
@@ -169,9 +178,19 @@ package struct LaneState<Job: Sendable>: Sendable {
         return wakeForReadyWork()
     }
 
-    private mutating func takeGroup() -> [WorkQueue<Job>.Taken] {
+    /// A connection takes no more than its share of what waits and is under way, so that the others have work, too.
+    private mutating func takeGroup(for index: Int) -> [WorkQueue<Job>.Taken] {
+        var others = 0
+        var connected = 1
+        for other in connections.indices where other != index && connections[other].isConnected {
+            connected += 1
+            if case .busy(_, let count) = connections[other] { others += count }
+        }
+        let share = (queue.readyCount + others + connected - 1) / connected
+        let limit = min(share, maximumGroup)
         var group: [WorkQueue<Job>.Taken] = []
-        while group.count < maximumGroup, let taken = queue.next() { group.append(taken) }
+        group.reserveCapacity(min(limit, queue.readyCount))
+        while group.count < limit, let taken = queue.next() { group.append(taken) }
         return group
     }
 

@@ -52,7 +52,7 @@ package final class PostgresPool: Sendable {
         writes = Lane(
             Lane.Role(
                 name: "writes",
-                run: { jobs, session in
+                run: { jobs, session, _ in
                     jobs.allSatisfy { TransactionPipeline.run($0, on: session, lockMarginMilliseconds: margin) }
                 },
                 refuse: { $0.fail($1) }),
