@@ -13,15 +13,23 @@ struct JSONCursor {
 
     /// Where the array's next element lies; nil at the end.
     mutating func nextElement() -> Range<Int>? {
-        guard let range = self.text.rangeOfValue(from: self.offset) else { return nil }
+        guard let range = self.text.readableBytesUInt8Span.rangeOfValue(from: self.offset) else { return nil }
         self.offset = range.upperBound
         return range
     }
 
     /// The object's next name, and where its value lies; nil at the end.
     mutating func nextMember() -> (name: String, value: Range<Int>)? {
-        guard let name = self.nextElement(), let value = self.nextElement() else { return nil }
-        return (self.text.unescapedString(in: name), value)
+        guard let (name, value) = self.member(from: self.offset) else { return nil }
+        self.offset = value.upperBound
+        return (name, value)
+    }
+
+    private func member(from offset: Int) -> (name: String, value: Range<Int>)? {
+        let text = self.text.readableBytesUInt8Span
+        guard let name = text.rangeOfValue(from: offset), let value = text.rangeOfValue(from: name.upperBound)
+        else { return nil }
+        return (text.unescapedString(in: name), value)
     }
 
     /// The value at a range that this cursor gave.
@@ -31,36 +39,38 @@ struct JSONCursor {
 
     /// The text at a range that this cursor gave, as it was written.
     func source(in range: Range<Int>) -> String {
-        self.text.string(in: range)
+        self.text.readableBytesUInt8Span.string(in: range)
     }
 }
 
-/// Taking checked text apart. Ranges count from the first readable byte.
-extension ByteBuffer {
+/// Taking apart text that is known to be JSON. Ranges count from the first readable byte of the buffer that holds it,
+/// whose span is asked for once per step: it costs a hundred instructions.
+extension Span<UInt8> {
     /// The first value from `offset` on; nil when the closing bracket comes first.
     func rangeOfValue(from offset: Int) -> Range<Int>? {
-        let text = self.readableBytesUInt8Span
-        let start = text.endOfFiller(from: offset)
-        let end = text.endOfValue(from: start)
+        let start = self.endOfFiller(from: offset)
+        let end = self.endOfValue(from: start)
         return start < end ? start..<end : nil
     }
 
-    func slice(of range: Range<Int>) -> ByteBuffer {
-        self.getSlice(at: self.readerIndex + range.lowerBound, length: range.count)!
-    }
-
+    /// Bytes as they are. The grammar's check has found the text to be UTF-8.
     func string(in range: Range<Int>) -> String {
-        self.getString(at: self.readerIndex + range.lowerBound, length: range.count)!
+        String(copying: UTF8Span(unchecked: self.extracting(range)))
     }
 
     /// The string whose quotes are the first and last byte of `range`.
     func unescapedString(in range: Range<Int>) -> String {
         let content = range.lowerBound + 1..<range.upperBound - 1
-        let text = self.readableBytesUInt8Span
-        for offset in content where text[offset] == UInt8(ascii: "\\") {
-            return text.extracting(content).unescaped()
+        for offset in content where self[offset] == UInt8(ascii: "\\") {
+            return self.extracting(content).unescaped()
         }
         return self.string(in: content)
+    }
+}
+
+extension ByteBuffer {
+    func slice(of range: Range<Int>) -> ByteBuffer {
+        self.getSlice(at: self.readerIndex + range.lowerBound, length: range.count)!
     }
 }
 

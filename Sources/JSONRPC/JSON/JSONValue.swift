@@ -28,19 +28,21 @@ extension JSONValue {
     ///
     /// - Throws: ``JSONSyntaxError`` when the readable bytes are not exactly one JSON text in UTF-8.
     package init(parsing bytes: ByteBuffer) throws(JSONSyntaxError) {
-        try JSONGrammar.check(bytes.readableBytesUInt8Span)
-        self.init(checked: bytes, in: bytes.rangeOfValue(from: 0)!)  // there is one, or the check had failed
+        let text = bytes.readableBytesUInt8Span
+        try JSONGrammar.check(text)
+        self.init(checked: bytes, in: text.rangeOfValue(from: 0)!)  // there is one, or the check had failed
     }
 
     /// The value that lies at `range` of the readable bytes of a text that was checked before.
-    init(checked text: ByteBuffer, in range: Range<Int>) {
-        switch text.readableBytesUInt8Span[range.lowerBound] {
+    init(checked bytes: ByteBuffer, in range: Range<Int>) {
+        let text = bytes.readableBytesUInt8Span
+        switch text[range.lowerBound] {
         case UInt8(ascii: "n"): self = .null
         case UInt8(ascii: "t"): self = .bool(true)
         case UInt8(ascii: "f"): self = .bool(false)
         case UInt8(ascii: "\""): self = .string(text.unescapedString(in: range))
-        case UInt8(ascii: "["): self = .array(JSONText(checked: text.slice(of: range)))
-        case UInt8(ascii: "{"): self = .object(JSONText(checked: text.slice(of: range)))
+        case UInt8(ascii: "["): self = .array(JSONText(checked: bytes.slice(of: range)))
+        case UInt8(ascii: "{"): self = .object(JSONText(checked: bytes.slice(of: range)))
         default: self = .number(JSONNumber(checked: text.string(in: range)))
         }
     }

@@ -32,7 +32,7 @@ struct Acceptor: Sendable {
                 }
                 for try await accepted in inbound {
                     guard let connection = accepted else { continue }
-                    group.addTask(executorPreference: connection.taskExecutor) {
+                    group.addTask(executorPreference: connection.loop.taskExecutor) {
                         await connections.run(connection)
                         connections.leave(listener.name, connection.role)
                     }
@@ -55,7 +55,7 @@ struct Acceptor: Sendable {
             logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
         }
         let connection = Connection(
-            channel, on: connections.taskExecutor(of: channel.eventLoop), peer: peer, role: role, methods: methods,
+            channel, on: connections.connectionLoop(of: channel.eventLoop), peer: peer, role: role, methods: methods,
             limits: limits, onRefusal: onRefusal)
         try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
         return connection

@@ -5,7 +5,7 @@ import NIOCore
 /// One client: its lines come in, its methods run, its replies leave in order.
 ///
 /// The actor's executor is the event loop of its channel, so that reading, running and answering take no lock and, as
-/// long as a method does not suspend, no hop. Every request is a child task of `run()`: nothing outlives it.
+/// long as a method does not suspend, no hop. Nothing outlives `run()`: a request is its child task or waited for by it.
 /// The channel's events come from `ConnectionHandler`. (NIOAsyncChannel would do, but its iterator leaves the loop and
 /// comes back for every chunk, which wakes two threads and costs more than all else that a request needs.)
 actor Connection {
@@ -18,8 +18,8 @@ actor Connection {
     }
 
     nonisolated let unownedExecutor: UnownedSerialExecutor
-    /// What the task of `run()` must prefer.
-    nonisolated let taskExecutor: EventLoopTaskExecutor
+    /// Its task executor is what the task of `run()` must prefer.
+    nonisolated let loop: ConnectionLoop
     private nonisolated let channel: any Channel
     private let peer: Peer
     nonisolated let role: Role
@@ -38,7 +38,7 @@ actor Connection {
 
     private var sequencer = RequestSequencer<ByteBuffer>()
     /// Requests that were read and wait for their start.
-    private var blocked: [RequestSequencer<ByteBuffer>.EntryID: CheckedContinuation<Void, Never>] = [:]
+    private var blocked: [RequestSequencer<ByteBuffer>.EntryID: Blocked] = [:]
 
     private var output: OutputProgress
     /// While a chunk is taken in, replies gather and leave with one flush at its end.
@@ -48,7 +48,7 @@ actor Connection {
 
     /// A connection over a channel that allows half-closure and does not read by itself.
     init(
-        _ channel: any Channel, on taskExecutor: EventLoopTaskExecutor, peer: Peer, role: Role,
+        _ channel: any Channel, on loop: ConnectionLoop, peer: Peer, role: Role,
         methods: [String: Method], limits: Limits, onRefusal: @escaping @Sendable (RPCError) -> Void
     ) {
         self.channel = channel
@@ -59,7 +59,7 @@ actor Connection {
         self.onRefusal = onRefusal
         // Unowned is sound: the channel, which we keep, keeps its loop.
         self.unownedExecutor = channel.eventLoop.executor.asUnownedSerialExecutor()
-        self.taskExecutor = taskExecutor
+        self.loop = loop
         self.decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
         self.output = OutputProgress(patience: limits.stalledOutput)
     }
@@ -70,6 +70,8 @@ actor Connection {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 await receive(in: &group)
+                // What methods have started has no task that the group could wait for.
+                await wait { sequencer.outstanding == 0 }
             }
             // All replies are written. An empty write completes when the kernel has taken them, or the channel closes.
             await completion(of: channel.writeAndFlush(ByteBuffer()))
@@ -193,6 +195,13 @@ extension Connection {
         let call: Call
     }
 
+    /// A request that must not start yet.
+    private enum Blocked {
+        /// Its task waits.
+        case task(CheckedContinuation<Void, Never>)
+        case start(@Sendable (Call) -> Void, Call)
+    }
+
     private func accept(_ frame: Frame, in group: inout DiscardingTaskGroup) {
         switch frame {
         case .tooLong:
@@ -201,13 +210,15 @@ extension Connection {
         case .line(let bytes):
             switch Message(line: bytes, maximumBatch: limits.maximumBatch) {
             case .single(let entry):
-                let (arrival, job) = prepare(entry)
-                let id = sequencer.append(arrival)
+                let id = sequencer.nextEntry
+                let (arrival, job) = prepare(entry, id)
+                sequencer.append(arrival)
                 advance()
                 if let job { start(id, job, in: &group) }
             case .batch(let entries):
-                let prepared = entries.map(prepare)
-                let first = sequencer.append(batch: prepared.map(\.arrival))
+                let first = sequencer.nextEntry
+                let prepared = entries.enumerated().map { prepare($1, first + $0) }
+                sequencer.append(batch: prepared.map(\.arrival))
                 advance()
                 for (offset, entry) in prepared.enumerated() {
                     if let job = entry.job { start(first + offset, job, in: &group) }
@@ -216,7 +227,7 @@ extension Connection {
         }
     }
 
-    private func prepare(_ entry: Entry) -> (arrival: Arrival, job: Job?) {
+    private func prepare(_ entry: Entry, _ id: Int) -> (arrival: Arrival, job: Job?) {
         switch entry {
         case .invalid(let id, let error):
             return (refused(id, error), nil)
@@ -231,8 +242,9 @@ extension Connection {
                 return (refused(request.id, .forbidden), nil)
             }
             let turn = Turn()
-            let job = Job(method: method, call: Call(request: request, peer: peer, turn: turn))
-            return (.work(method.effect, turn), job)
+            let origin = Call.Origin(connection: self, entry: id)
+            let call = Call(request: request, peer: peer, turn: turn, origin: origin)
+            return (.work(method.effect, turn), Job(method: method, call: call))
         }
     }
 
@@ -242,29 +254,39 @@ extension Connection {
         return .answered(id.map { failure($0, error) })
     }
 
-    /// Every request has its task from the moment when it is read, because only the reader may add to the group; one
-    /// that must not start yet waits in it. A task that does not suspend is done when this returns.
+    /// A request that runs in a task has it from the moment when it is read, because only the reader may add to the
+    /// group; one that must not start yet waits in it. A task that does not suspend is done when this returns.
     private func start(_ id: Int, _ job: Job, in group: inout DiscardingTaskGroup) {
-        group.addImmediateTask {
-            await self.perform(id, job)
+        switch job.method.work {
+        case .runs(let run):
+            group.addImmediateTask { await self.perform(id, job.call, run) }
+        case .starts(let start):
+            if sequencer.hasStarted(id) { start(job.call) } else { blocked[id] = .start(start, job.call) }
         }
     }
 
-    private func perform(_ id: Int, _ job: Job) async {
+    private func perform(
+        _ id: Int, _ call: Call, _ run: @Sendable (Call) async throws(RPCError) -> any JSONEncodable
+    ) async {
         if !sequencer.hasStarted(id) {
             await withCheckedContinuation { continuation in
                 // Asked again, because a task may be suspended between a question and this closure.
-                if sequencer.hasStarted(id) { continuation.resume() } else { blocked[id] = continuation }
+                if sequencer.hasStarted(id) { continuation.resume() } else { blocked[id] = .task(continuation) }
             }
         }
-        let requestID = job.call.request.id
+        let requestID = call.request.id
         let reply: ByteBuffer?
         do throws(RPCError) {
-            let result = try await job.method.run(job.call)
+            let result = try await run(call)
             reply = requestID.map { ReplyLine.success($0, result, channel.allocator) }
         } catch {
             reply = requestID.map { failure($0, error) }
         }
+        finish(id, reply)
+    }
+
+    /// An entry has ended; `reply` is nil for a notification.
+    func finish(_ id: RequestSequencer<ByteBuffer>.EntryID, _ reply: ByteBuffer?) {
         sequencer.finish(id, reply)
         advance()
     }
@@ -276,7 +298,12 @@ extension Connection {
     /// Does what the sequencer says after a change.
     private func advance() {
         while let id = sequencer.nextStart() {
-            blocked.removeValue(forKey: id)?.resume()
+            if blocked.isEmpty { continue }
+            switch blocked.removeValue(forKey: id) {
+            case .task(let continuation): continuation.resume()
+            case .start(let start, let call): start(call)
+            case nil: break
+            }
         }
         while let turn = sequencer.nextTurn() {
             turn.begin(at: .now())

@@ -14,7 +14,7 @@ final class OpenConnections: Sendable {
         var connections: [ObjectIdentifier: Connection] = [:]
         var closeListeners: [@Sendable () -> Void] = []
         var isDraining = false
-        var taskExecutors: [ObjectIdentifier: EventLoopTaskExecutor] = [:]
+        var loops: [ObjectIdentifier: ConnectionLoop] = [:]
     }
 
     private let limits: Limits
@@ -25,13 +25,13 @@ final class OpenConnections: Sendable {
         self.limits = limits
     }
 
-    /// The executor that the tasks of all connections of a loop prefer.
-    func taskExecutor(of loop: any EventLoop) -> EventLoopTaskExecutor {
+    /// What all connections of an event loop share.
+    func connectionLoop(of loop: any EventLoop) -> ConnectionLoop {
         state.withLock { state in
-            if let executor = state.taskExecutors[ObjectIdentifier(loop)] { return executor }
-            let executor = EventLoopTaskExecutor(loop)
-            state.taskExecutors[ObjectIdentifier(loop)] = executor
-            return executor
+            if let known = state.loops[ObjectIdentifier(loop)] { return known }
+            let new = ConnectionLoop(loop)
+            state.loops[ObjectIdentifier(loop)] = new
+            return new
         }
     }
 

@@ -44,14 +44,14 @@ package struct OwnRequests: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let peer = Peer(userID: getuid(), processID: getpid(), groupID: getgid(), socket: Self.method.name)
                     let connection = Connection(
-                        channel, on: EventLoopTaskExecutor(loop), peer: peer, role: .served,
+                        channel, on: ConnectionLoop(loop), peer: peer, role: .served,
                         methods: [Self.method.name: Self.method], limits: limits, onRefusal: { _ in })
                     try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
                     return connection
                 }
             }
         let received = try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask(executorPreference: connection.taskExecutor) { await connection.run() }
+            group.addTask(executorPreference: connection.loop.taskExecutor) { await connection.run() }
             return try await Self.exchange(over: own, on: loop)
         }
         guard received == Self.reply else { throw Failure.wrongReply(received) }

@@ -65,6 +65,9 @@ struct RequestSequencer<Reply> {
     /// are among them, because their replies occupy memory.
     var outstanding: Int { entries.count }
 
+    /// The number that the next entry gets.
+    var nextEntry: EntryID { first + entries.count }
+
     /// Whether an entry has started, or needs no start.
     func hasStarted(_ id: EntryID) -> Bool { id < startFrontier }
 
@@ -78,7 +81,7 @@ struct RequestSequencer<Reply> {
     /// Takes a batch, at least one entry. Returns the number of its first entry; the others follow it.
     @discardableResult
     mutating func append(batch arrivals: [Arrival]) -> EntryID {
-        let id = first + entries.count
+        let id = nextEntry
         lines.append(Extent(count: arrivals.count, isBatch: true))
         for arrival in arrivals { admit(arrival) }
         return id
@@ -97,7 +100,7 @@ struct RequestSequencer<Reply> {
 
     /// The next entry that may start now. It counts as started.
     mutating func nextStart() -> EntryID? {
-        while startFrontier < first + entries.count {
+        while startFrontier < nextEntry {
             let entry = entries[startFrontier - first]
             guard entry.turn != nil else {
                 startFrontier += 1
@@ -117,7 +120,7 @@ struct RequestSequencer<Reply> {
 
     /// The entry whose turn began since the last question, if it is still unfinished.
     mutating func nextTurn() -> Turn? {
-        guard turnFrontier <= finishFrontier, finishFrontier < first + entries.count else { return nil }
+        guard turnFrontier <= finishFrontier, finishFrontier < nextEntry else { return nil }
         turnFrontier = finishFrontier + 1
         return entries[finishFrontier - first].turn
     }
@@ -140,7 +143,7 @@ struct RequestSequencer<Reply> {
 
     @discardableResult
     private mutating func admit(_ arrival: Arrival) -> EntryID {
-        let id = first + entries.count
+        let id = nextEntry
         switch arrival {
         case .work(let effect, let turn):
             entries.append(Entry(effect: effect, turn: turn, finished: false, reply: nil))
@@ -152,6 +155,6 @@ struct RequestSequencer<Reply> {
     }
 
     private mutating func advanceFinishFrontier() {
-        while finishFrontier < first + entries.count, entries[finishFrontier - first].finished { finishFrontier += 1 }
+        while finishFrontier < nextEntry, entries[finishFrontier - first].finished { finishFrontier += 1 }
     }
 }

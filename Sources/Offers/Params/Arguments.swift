@@ -27,8 +27,8 @@ struct Arguments {
         case .positional(let elements):
             try take(elements)
         }
-        for (index, parameter) in method.parameters.enumerated() where values[index] == nil {
-            values[index] = Self.defaultValue(of: parameter)
+        for index in values.indices where values[index] == nil {
+            values[index] = Self.defaultValue(method.parameters[index].kind)
         }
     }
 
@@ -85,8 +85,8 @@ struct Arguments {
         }
     }
 
-    private static func defaultValue(of parameter: ParameterDescription) -> Value? {
-        switch parameter.kind {
+    private static func defaultValue(_ kind: ParameterDescription.Kind) -> Value? {
+        switch kind {
         case .identifier: nil
         case .integer(_, default: let value): .integer(value)
         case .choice(_, default: let label): .choice(label)

@@ -19,10 +19,12 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     }
 
     /// The moments that have a text: 0001-01-01T00:00:00.000000Z to 9999-12-31T23:59:59.999999Z.
-    package static let representable =
-        Timestamp(
-            microseconds: -63_082_281_600_000_000)...Timestamp(
-            microseconds: 252_455_615_999_999_999)
+    package static var representable: ClosedRange<Timestamp> {
+        Timestamp(microseconds: earliest)...Timestamp(microseconds: latest)
+    }
+
+    private static var earliest: Int64 { -63_082_281_600_000_000 }
+    private static var latest: Int64 { 252_455_615_999_999_999 }
 
     private static let microsecondsPerDay: Int64 = 86_400_000_000
     /// Days from 0000-03-01 of the proleptic Gregorian calendar, where the leap day ends the year, to 2000-01-01.
@@ -31,9 +33,13 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     /// The number of characters of a text.
     private static let length = 27
 
+    private var hasText: Bool {
+        microseconds >= Self.earliest && microseconds <= Self.latest
+    }
+
     /// The RFC 3339 text; nil if the moment has none.
     package var text: String? {
-        guard Self.representable.contains(self) else { return nil }
+        guard hasText else { return nil }
         return String(unsafeUninitializedCapacity: Self.length) { bytes in
             if let start = bytes.baseAddress { put(at: start) }
             return Self.length
@@ -42,8 +48,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     /// Writes the text as a JSON string, or `null` if the moment has none. Allocates nothing of its own.
     package func encode(to writer: inout JSONWriter) {
-        guard Self.representable.contains(self) else { return writer.null() }
-        writer.string(ascii: Self.length, put)
+        guard hasText else { return writer.null() }
+        // Not `put` itself: a method that is passed as a value is a closure on the heap, twenty in a list.
+        writer.string(ascii: Self.length) { put(at: $0) }
     }
 
     /// Stores the 27 ASCII characters of a representable moment.

@@ -16,36 +16,24 @@ struct OffersDatabase: Sendable {
         self.metrics = metrics
     }
 
+    /// Called once, on any thread, with what came of a query.
+    typealias End<Value> = @Sendable (Result<Value, OffersFailure>) -> Void
+
     /// The master's list: exactly one statement (DESIGN.md G4).
     func listOffers(
-        _ params: ListOffersParams, deadline: any Deadline
-    ) async throws(OffersFailure) -> ListOffersReply {
-        let reply: ListOffersReply?
-        do throws(PostgresError) {
-            let bound = ListOffersQuery.bound(params)
-            let rows = try await pool.read(bound, deadline: deadline)
-            do {
-                reply = try ListOffersReply(rows, offset: params.offset)
-            } catch {
-                throw PostgresError(error, in: bound.statement.name)
-            }
-        } catch {
-            throw OffersFailure(read: error)
+        _ params: ListOffersParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<ListOffersReply>
+    ) {
+        read(ListOffersQuery.bound(params), deadline: deadline, trace: trace, end: end) { rows throws(ResultMismatch) in
+            guard let reply = try ListOffersReply(rows, offset: params.offset) else { return .failure(.masterNotFound) }
+            return .success(reply)
         }
-        guard let reply else { throw .offers(.masterNotFound) }
-        return reply
     }
 
     /// The card of one offer.
-    func getOffer(_ params: OrderParams, deadline: any Deadline) async throws(OffersFailure) -> GetOfferResult {
-        let answer = try await read(GetOfferQuery.bound(params), deadline: deadline) { rows throws(ResultMismatch) in
-            try GetOfferQuery.decode(rows)
-        }
-        do {
-            return try answer.get()
-        } catch {
-            throw .offers(error)
-        }
+    func getOffer(
+        _ params: OrderParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<GetOfferResult>
+    ) {
+        read(GetOfferQuery.bound(params), deadline: deadline, trace: trace, end: end, decode: GetOfferQuery.decode)
     }
 
     /// Accepts; a success means that the server has confirmed COMMIT (DESIGN.md G1).
@@ -81,13 +69,19 @@ struct OffersDatabase: Sendable {
         }
     }
 
-    private func read<Value: Sendable>(
-        _ bound: BoundStatement, deadline: any Deadline, decode: Decoder<Value>
-    ) async throws(OffersFailure) -> Value {
-        do {
-            return try await pool.read(bound, deadline: deadline, decode: decode)
-        } catch {
-            throw OffersFailure(read: error)
+    private func read<Value>(
+        _ bound: BoundStatement, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<Value>,
+        decode: @escaping Decoder<Result<Value, OffersError>>
+    ) {
+        pool.read(bound, deadline: deadline, trace: trace) { result in
+            let answer = result.mapError(OffersFailure.init(read:)).flatMap { rows in
+                do throws(ResultMismatch) {
+                    return try decode(rows).mapError(OffersFailure.offers)
+                } catch {
+                    return .failure(OffersFailure(read: PostgresError(error, in: bound.statement.name)))
+                }
+            }
+            end(answer)
         }
     }
 }

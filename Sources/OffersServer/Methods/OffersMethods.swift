@@ -5,41 +5,55 @@ import Postgres
 
 /// The methods of the service: each reads its params, asks the database, and returns a result or one of the
 /// contract's errors. Access, deadlines, counters and the write log are here, once for all.
-struct OffersMethods: Sendable {
-    let database: OffersDatabase
-    let health: HealthCheck
-    let metrics: ServiceMetrics
-    let settings: Settings
-    let monitor: DatabaseMonitor
-    let logger: Logger
+///
+/// An object, because every call takes it along.
+final class OffersMethods: Sendable {
+    private let database: OffersDatabase
+    private let health: HealthCheck
+    private let metrics: ServiceMetrics
+    private let settings: Settings
+    private let monitor: DatabaseMonitor
+    private let logger: Logger
+
+    init(
+        database: OffersDatabase, health: HealthCheck, metrics: ServiceMetrics, settings: Settings,
+        monitor: DatabaseMonitor, logger: Logger
+    ) {
+        self.database = database
+        self.health = health
+        self.metrics = metrics
+        self.settings = settings
+        self.monitor = monitor
+        self.logger = logger
+    }
 
     /// All methods, for the server.
     var table: [Method] {
         [
-            method(Contract.listOffers, .read) { call throws(OffersFailure) in
+            query(Contract.listOffers) { [self] call, trace, end throws(OffersFailure) in
                 let params = try self.params(call, ListOffersParams.init)
-                return try await database.listOffers(params, deadline: readDeadline(call))
+                database.listOffers(params, deadline: readDeadline(call), trace: trace, end: end)
             },
-            method(Contract.getOffer, .read) { call throws(OffersFailure) in
+            query(Contract.getOffer) { [self] call, trace, end throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
-                return try await database.getOffer(params, deadline: readDeadline(call))
+                database.getOffer(params, deadline: readDeadline(call), trace: trace, end: end)
             },
-            method(Contract.acceptOffer, .write) { call throws(OffersFailure) in
+            method(Contract.acceptOffer, .write) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
                 return try await database.acceptOffer(params, deadline: writeDeadline(call))
             },
-            method(Contract.declineOffer, .write) { call throws(OffersFailure) in
+            method(Contract.declineOffer, .write) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
                 return try await database.declineOffer(params, deadline: writeDeadline(call))
             },
-            method(Contract.health, .read) { call throws(OffersFailure) in
+            method(Contract.health, .read) { [self] call throws(OffersFailure) in
                 _ = try self.params(call, NoParams.init)
                 return await health.check(deadline: readDeadline(call))
             },
-            method(Contract.metrics, .read) { call throws(OffersFailure) in
+            method(Contract.metrics, .read) { [self] call throws(OffersFailure) in
                 metrics.report(try self.params(call, MetricsParams.init).format)
             },
-            method(Contract.discover, .read) { call throws(OffersFailure) in
+            method(Contract.discover, .read) { [self] call throws(OffersFailure) in
                 _ = try self.params(call, NoParams.init)
                 return OpenRPCDocument()
             },
@@ -61,30 +75,69 @@ struct OffersMethods: Sendable {
         CallDeadline(turn: call.turn, milliseconds: settings.writeDeadlineMilliseconds)
     }
 
-    /// Wraps what a method does in what is the same for all of them.
+    /// A method that runs in a task, wrapped in what is the same for all of them.
     private func method(
         _ description: MethodDescription, _ effect: Method.Effect,
         _ body: @escaping @Sendable (Call) async throws(OffersFailure) -> any JSONEncodable
     ) -> Method {
-        let name = description.name
         let opsMayWrite = settings.opsWrites
         return Method(
-            name: name, effect: effect,
+            name: description.name, effect: effect,
             allowed: { $0.socket != Settings.opsSocketName || effect == .read || opsMayWrite },
-            run: { call throws(RPCError) in
-                let began = MonotonicTime.now()
-                // Where the time goes is measured only for whom it is shown to.
-                let trace = logger.logLevel <= .debug ? PoolTrace() : nil
+            run: { [self] call throws(RPCError) in
+                let record = record(of: call, description.name, effect)
                 do throws(OffersFailure) {
-                    let result = try await traced(trace, call, body)
-                    note(name, effect, call, began: began, outcome: "ok", trace)
+                    let result = try await traced(record.trace, call, body)
+                    note(record, outcome: "ok")
                     return result
                 } catch {
-                    let refusal = answer(to: error, method: name)
-                    note(name, effect, call, began: began, outcome: refusal.reason, trace)
-                    throw refusal
+                    throw refusal(record, error)
                 }
             })
+    }
+
+    /// A method that asks the database one thing, wrapped in the same.
+    private func query<Value: JSONEncodable>(
+        _ description: MethodDescription,
+        _ body:
+            @escaping @Sendable (Call, PoolTrace?, @escaping OffersDatabase.End<Value>) throws(OffersFailure) -> Void
+    ) -> Method {
+        Method(
+            name: description.name, effect: .read,
+            work: .starts { [self] call in
+                let record = record(of: call, description.name, .read)
+                let end: OffersDatabase.End<Value> = { [self] result in
+                    switch result {
+                    case .success(let value):
+                        note(record, outcome: "ok")
+                        call.succeed(value)
+                    case .failure(let error):
+                        call.fail(refusal(record, error))
+                    }
+                }
+                do throws(OffersFailure) { try body(call, record.trace, end) } catch { end(.failure(error)) }
+            })
+    }
+
+    /// A call under way, as it is counted and logged at its end.
+    private struct Record: Sendable {
+        let call: Call
+        let name: String
+        let effect: Method.Effect
+        let began: MonotonicTime
+        let trace: PoolTrace?
+    }
+
+    private func record(of call: Call, _ name: String, _ effect: Method.Effect) -> Record {
+        // Where the time goes is measured only for whom it is shown to.
+        let trace = logger.logLevel <= .debug ? PoolTrace() : nil
+        return Record(call: call, name: name, effect: effect, began: .now(), trace: trace)
+    }
+
+    private func refusal(_ record: Record, _ failure: OffersFailure) -> RPCError {
+        let refusal = answer(to: failure, method: record.name)
+        note(record, outcome: refusal.reason)
+        return refusal
     }
 
     private func traced(
@@ -120,11 +173,9 @@ struct OffersMethods: Sendable {
 
     /// Counts a call, and logs it if it was a write or slow: who asked for what, and what became of it. With debug all
     /// are logged, with what they took of the database.
-    private func note(
-        _ name: String, _ effect: Method.Effect, _ call: Call, began: MonotonicTime, outcome: String,
-        _ trace: PoolTrace?
-    ) {
-        let microseconds = (MonotonicTime.now().nanoseconds - began.nanoseconds) / 1000
+    private func note(_ record: Record, outcome: String) {
+        let (name, effect, call) = (record.name, record.effect, record.call)
+        let microseconds = (MonotonicTime.now().nanoseconds - record.began.nanoseconds) / 1000
         let isSlow = microseconds >= settings.slowRequestMilliseconds.magnitude * 1000
         metrics.count(method: name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : effect == .write ? .info : .debug
@@ -142,7 +193,7 @@ struct OffersMethods: Sendable {
         } else if effect == .write {
             (fields["master"], fields["order"]) = ("?", "?")
         }
-        if let times = trace?.times {
+        if let times = record.trace?.times {
             fields["databaseCalls"] = "\(times.calls)"
             fields["waitedMs"] = "\(Double(times.waiting / 1000) / 1000)"
             fields["databaseMs"] = "\(Double(times.working / 1000) / 1000)"

@@ -10,8 +10,8 @@ internal import DequeModule
 /// An error makes the server skip what is behind it in the group; those reads, which have not run, are sent again, each
 /// with a sync of its own, so that an error touches nobody else.
 struct ReadPipeline: ~Copyable {
-    /// Reads that were sent with one sync behind them.
-    private struct Group {
+    /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
+    private final class Group {
         let jobs: [Read]
         /// For each read, whether a preparation went before it.
         let prepares: [Bool]
@@ -23,10 +23,16 @@ struct ReadPipeline: ~Copyable {
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
+        init(jobs: [Read], prepares: [Bool]) {
+            self.jobs = jobs
+            self.prepares = prepares
+            answers.reserveCapacity(jobs.count)
+        }
+
         /// Tells the reads that have not been told anything.
         func end(_ answer: (Int) -> Result<QueryResult, PostgresError>?) {
             for index in jobs.indices where !givenUp.contains(index) {
-                if let answer = answer(index) { jobs[index].caller.resume(returning: answer) }
+                if let answer = answer(index) { jobs[index].end(answer) }
             }
         }
     }
@@ -108,48 +114,49 @@ struct ReadPipeline: ~Copyable {
             case .result(let result): try take(result)
             }
         }
-        guard groups[0].answers.count == groups[0].jobs.count else {
+        let group = groups[0]
+        guard group.answers.count == group.jobs.count, group.answers.contains(where: { $0 != nil }) else {
             throw LibPQConnection.Broken(reason: "too few results")
         }
         if session.connection.hasSeveralHosts, session.connection.isReadOnly {
             throw LibPQConnection.Broken(reason: "the server has become read-only")
         }
-        let group = groups.removeFirst()
+        groups.removeFirst()
         group.end { group.answers[$0] }
-        let skipped = group.jobs.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
-        guard skipped.count < group.jobs.count else { throw LibPQConnection.Broken(reason: "no error, but no results") }
-        return skipped.map { group.jobs[$0] }
+        return group.jobs.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
+            .map { group.jobs[$0] }
     }
 
     /// A result of the oldest group.
     private mutating func take(_ result: QueryResult) throws(LibPQConnection.Broken) {
-        let index = groups[0].answers.count
-        guard index < groups[0].jobs.count else { throw LibPQConnection.Broken(reason: "too many results") }
-        let statement = groups[0].jobs[index].bound.statement
+        let group = groups[0]
+        let index = group.answers.count
+        guard index < group.jobs.count else { throw LibPQConnection.Broken(reason: "too many results") }
+        let statement = group.jobs[index].bound.statement
         let failure = try result.failure(statement: statement.name)
-        if groups[0].prepares[index], !groups[0].isPrepared {
+        if group.prepares[index], !group.isPrepared {
             if failure != nil || result.wasSkipped { session.connection.forget(statement) }
-            groups[0].preparationFailure = failure
-            groups[0].isPrepared = true
+            group.preparationFailure = failure
+            group.isPrepared = true
             return
         }
-        if let failure = groups[0].preparationFailure ?? failure {
+        if let failure = group.preparationFailure ?? failure {
             if failure.sqlState.closesConnection { isUsable = false }
-            groups[0].answers.append(.failure(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)))
+            group.answers.append(.failure(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)))
         } else {
-            groups[0].answers.append(result.wasSkipped ? nil : .success(result))
+            group.answers.append(result.wasSkipped ? nil : .success(result))
         }
-        groups[0].preparationFailure = nil
-        groups[0].isPrepared = false
+        group.preparationFailure = nil
+        group.isPrepared = false
     }
 
     private mutating func giveUpOverdue() throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
-        for number in groups.indices {
-            for (index, job) in groups[number].jobs.enumerated()
-            where !groups[number].givenUp.contains(index) && job.deadline.hasPassed(at: now) {
+        for group in groups {
+            for (index, job) in group.jobs.enumerated()
+            where !group.givenUp.contains(index) && job.deadline.hasPassed(at: now) {
                 job.fail(.timedOut)
-                groups[number].givenUp.insert(index)
+                group.givenUp.insert(index)
             }
         }
         // All were given up, the first of them longest ago.

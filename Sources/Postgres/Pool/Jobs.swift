@@ -1,10 +1,20 @@
-/// A query that writes nothing, and the caller who waits for it and is told once.
-struct Read: Sendable {
+/// A query that writes nothing, and who is told of its end, once.
+/// An object, because it is handed on so often on its way.
+final class Read: Sendable {
     let bound: BoundStatement
     let deadline: any Deadline
-    let caller: CheckedContinuation<Result<QueryResult, PostgresError>, Never>
+    let end: @Sendable (Result<QueryResult, PostgresError>) -> Void
 
-    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
+    init(
+        bound: BoundStatement, deadline: any Deadline,
+        end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
+    ) {
+        self.bound = bound
+        self.deadline = deadline
+        self.end = end
+    }
+
+    func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
 /// A transaction, and the caller who waits for it. Exactly one of `complete` and `fail` is called, once.

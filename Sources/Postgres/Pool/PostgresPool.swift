@@ -25,6 +25,8 @@ package final class PostgresPool: Sendable {
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
+    private let repetitions: AsyncStream<ReadAttempt>
+    private let repetition: AsyncStream<ReadAttempt>.Continuation
 
     /// Has an element soon after a connection was opened or lost; several such events may give one. For one consumer.
     package let connectionChanges: AsyncStream<Void>
@@ -33,6 +35,7 @@ package final class PostgresPool: Sendable {
         let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.signals = signals
         self.signal = signal
+        (repetitions, repetition) = AsyncStream<ReadAttempt>.makeStream()
         maximumRequests = configuration.maximumRequests
         let (changes, change) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         connectionChanges = changes
@@ -67,9 +70,13 @@ package final class PostgresPool: Sendable {
         control.start()
         writes.start()
         await withTaskCancellationHandler {
-            for await _ in signals {
-                if reads.isStopped && control.isStopped && writes.isStopped { return }
-                if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.repeatReads() }
+                for await _ in signals {
+                    if reads.isStopped && control.isStopped && writes.isStopped { break }
+                    if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
+                }
+                repetition.finish()
             }
         } onCancel: {
             shutDown()
@@ -91,74 +98,118 @@ package final class PostgresPool: Sendable {
             lastError: lastError.withLock { $0 })
     }
 
-    /// Runs a statement that writes nothing and returns its rows.
+    // MARK: Reads
+
+    /// One of the attempts to carry out a read.
+    private struct ReadAttempt: Sendable {
+        let bound: BoundStatement
+        let lane: Lane<Read>
+        let deadline: any Deadline
+        let trace: PoolTrace?
+        let end: @Sendable (Result<QueryResult, PostgresError>) -> Void
+        var number = 1
+    }
+
+    /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block there.
     ///
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again, twice at the most.
     package func read(
-        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline
-    ) async throws(PostgresError) -> QueryResult {
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline, trace: PoolTrace? = nil,
+        end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
+    ) {
         let lane =
             switch purpose {
             case .work: reads
             case .control: control
             }
-        var attempt = 1
-        while true {
-            do throws(PostgresError) {
-                return try await submit { caller in
-                    lane.submit(
-                        WorkItem(deadline: deadline, job: Read(bound: bound, deadline: deadline, caller: caller)))
-                }
-            } catch {
-                guard error.allowsAnotherRead, attempt < 3, !deadline.hasPassed(at: .now()) else { throw error }
-                attempt += 1
-                readRetries.add(1, ordering: .relaxed)
-                await Backoff.pause(attempt: attempt)
-            }
-        }
+        start(ReadAttempt(bound: bound, lane: lane, deadline: deadline, trace: trace, end: end))
     }
 
-    /// The same, and what `decode` makes of the rows.
+    /// The same for a task, which waits for what `decode` makes of the rows.
     package func read<Value>(
         _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline,
         decode: (QueryResult) throws(ResultMismatch) -> Value
     ) async throws(PostgresError) -> Value {
-        let rows = try await read(bound, for: purpose, deadline: deadline)
+        let result = await withCheckedContinuation { caller in
+            read(bound, for: purpose, deadline: deadline, trace: PoolTrace.current) { caller.resume(returning: $0) }
+        }
+        let rows = try result.get()
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
     }
+
+    private func start(_ attempt: ReadAttempt) {
+        guard admit(attempt.trace) else { return attempt.end(.failure(.overloaded)) }
+        let read = Read(bound: attempt.bound, deadline: attempt.deadline) { result in
+            self.ended(result, attempt.trace)
+            if case .failure(let error) = result, self.canRepeat(attempt, after: error) { return }
+            attempt.end(result)
+        }
+        attempt.lane.submit(WorkItem(deadline: attempt.deadline, job: read, trace: attempt.trace))
+        armTimer()
+    }
+
+    private func canRepeat(_ attempt: ReadAttempt, after error: PostgresError) -> Bool {
+        guard error.allowsAnotherRead, attempt.number < 3, !attempt.deadline.hasPassed(at: .now()) else { return false }
+        var next = attempt
+        next.number += 1
+        guard case .enqueued = repetition.yield(next) else { return false }
+        readRetries.add(1, ordering: .relaxed)
+        return true
+    }
+
+    private func repeatReads() async {
+        await withDiscardingTaskGroup { group in
+            for await attempt in repetitions {
+                group.addTask {
+                    await Backoff.pause(attempt: attempt.number)
+                    self.start(attempt)
+                }
+            }
+        }
+    }
+
+    // MARK: Transactions
 
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], deadline: any Deadline
     ) async throws(PostgresError) -> Value {
-        let rows = try await submit { caller in
-            writes.submit(
-                WorkItem(
-                    keys: keys, deadline: deadline,
-                    job: Write(steps: transaction.steps, deadline: deadline, caller: caller)))
+        let trace = PoolTrace.current
+        guard admit(trace) else { throw .overloaded }
+        let result = await withCheckedContinuation { caller in
+            let write = Write(steps: transaction.steps, deadline: deadline, caller: caller)
+            writes.submit(WorkItem(keys: keys, deadline: deadline, job: write, trace: trace))
+            armTimer()
         }
+        ended(result, trace)
+        let rows = try result.get()
         do { return try transaction.decode(rows) } catch { throw PostgresError(error, in: transaction.name) }
     }
 
-    private func submit(
-        _ body: (CheckedContinuation<Result<QueryResult, PostgresError>, Never>) -> Void
-    ) async throws(PostgresError) -> QueryResult {
-        let count = requests.add(1, ordering: .relaxed).newValue
-        defer { requests.subtract(1, ordering: .relaxed) }
-        guard count <= maximumRequests else { throw .overloaded }
-        let trace = PoolTrace.current
-        trace?.handedOver()
-        let result = await withCheckedContinuation { caller in
-            body(caller)
-            // After the request has been queued: the timer disarms itself before it looks at the queues.
-            if !isTimerArmed.exchange(true, ordering: .relaxed) { signal.yield() }
+    // MARK: All requests
+
+    /// Whether there may be one more.
+    private func admit(_ trace: PoolTrace?) -> Bool {
+        guard requests.add(1, ordering: .relaxed).newValue <= maximumRequests else {
+            requests.subtract(1, ordering: .relaxed)
+            return false
         }
+        trace?.handedOver()
+        return true
+    }
+
+    private func ended(_ result: Result<QueryResult, PostgresError>, _ trace: PoolTrace?) {
+        requests.subtract(1, ordering: .relaxed)
         trace?.ended()
         if case .failure(let error) = result, let kind = error.kind {
             lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }
         }
-        return try result.get()
+    }
+
+    /// Called when the request has been queued: the timer disarms itself before it looks at the queues.
+    private func armTimer() {
+        if !isTimerArmed.exchange(true, ordering: .relaxed) { signal.yield() }
     }
 
     /// Looks at the waiting requests until there are none.

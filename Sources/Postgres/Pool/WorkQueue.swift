@@ -11,11 +11,11 @@ package struct WorkItem<Job: Sendable>: Sendable {
     /// Who wants to know how long it waits; nil if nobody does.
     let trace: PoolTrace?
 
-    package init(keys: [ExclusionKey] = [], deadline: any Deadline, job: Job) {
+    package init(keys: [ExclusionKey] = [], deadline: any Deadline, job: Job, trace: PoolTrace? = nil) {
         self.keys = keys
         self.deadline = deadline
         self.job = job
-        self.trace = PoolTrace.current
+        self.trace = trace
     }
 }
 

@@ -41,6 +41,8 @@ final class ToyState: Sendable {
     let gate = Gate()
     let value = Mutex(0)
     let turns = Mutex<[NIODeadline?]>([])
+    /// The calls of `later`, for the test to end.
+    let started = AsyncStream<Call>.makeStream()
 }
 
 /// Text that is JSON already, as a result.
@@ -72,6 +74,7 @@ func toyMethods(_ state: ToyState) -> [Method] {
             state.turns.withLock { $0.append(call.turn.began) }
             return JSONResult(json: "\(state.value.withLock { $0 })")
         },
+        Method(name: "later", effect: .read, work: .starts { state.started.continuation.yield($0) }),
         Method(name: "add", effect: .write) { _ in
             let before = state.value.withLock { $0 }
             await Task.yield()
