@@ -2,14 +2,18 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Writes the optional `distribution_metrics` row of an accept: after its COMMIT, in a transaction of its own, while
-/// the reply is already on its way. Whatever happens here changes no reply and no other row; it is counted (DESIGN.md G8).
+/// Writes the optional `distribution_metrics` row of an accept: after its COMMIT, in another transaction, while the
+/// reply is already on its way. Whatever happens here changes no reply and no other row; it is counted (DESIGN.md G8).
+///
+/// Rows that wait together are written together: a commit for each would ask as much of the disk as the accepts do.
 ///
 /// What is written: behaviour-facts.md section 5, second part. Rows that a shutdown or a long outage does not let
 /// through are lost, as with the program before it, but counted.
 final class DistributionMetrics: Sendable {
     /// How many rows may wait. More are dropped, and counted as failures.
     private static let maximumWaiting = 1024
+    /// How many rows one transaction takes.
+    private static let maximumGroup = 64
 
     private struct Row: Sendable {
         let order: Int64
@@ -23,15 +27,17 @@ final class DistributionMetrics: Sendable {
     private let pool: PostgresPool
     private let logger: Logger
     private let statement = Mutex<Statement?>(nil)
-    private let rows: AsyncStream<Row>
-    private let append: AsyncStream<Row>.Continuation
+    private let waiting = Mutex<[Row]>([])
+    /// Has an element when there may be rows.
+    private let arrivals: AsyncStream<Void>
+    private let arrival: AsyncStream<Void>.Continuation
     private let failureCount = Atomic<Int>(0)
     private let writtenCount = Atomic<Int>(0)
 
     init(pool: PostgresPool, logger: Logger) {
         self.pool = pool
         self.logger = logger
-        (rows, append) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(DistributionMetrics.maximumWaiting))
+        (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Rows that could not be written.
@@ -49,35 +55,54 @@ final class DistributionMetrics: Sendable {
     /// Has a row written soon. Returns at once.
     func record(order: Int64, master: Int64, at acceptedAt: Int64, statusBefore: String?) {
         let row = Row(order: order, master: master, acceptedAt: acceptedAt, statusBefore: statusBefore)
-        if case .enqueued = append.yield(row) { return }
-        failureCount.add(1, ordering: .relaxed)
+        let hasRoom = waiting.withLock { rows in
+            guard rows.count < Self.maximumWaiting else { return false }
+            rows.append(row)
+            return true
+        }
+        if hasRoom { arrival.yield() } else { failureCount.add(1, ordering: .relaxed) }
     }
 
     /// No more rows will come: `run` returns when those that wait are written.
     func finish() {
-        append.finish()
+        arrival.finish()
     }
 
-    /// Writes rows one after the other until `finish` or cancellation.
+    /// Writes rows, those that wait together, until `finish` or cancellation.
     func run() async {
-        for await row in rows { await write(row) }
+        for await _ in arrivals {
+            while case let rows = takeGroup(), !rows.isEmpty { await write(rows) }
+        }
     }
 
-    private func write(_ row: Row) async {
+    private func takeGroup() -> [Row] {
+        waiting.withLock { rows in
+            let group = Array(rows.prefix(Self.maximumGroup))
+            rows.removeFirst(group.count)
+            return group
+        }
+    }
+
+    private func write(_ rows: [Row]) async {
         guard let statement = statement.withLock({ $0 }) else { return }
-        let bound = BoundStatement(
-            statement,
-            [.int8(row.order), .int8(row.master), .timestamptz(row.acceptedAt), .text(row.statusBefore)])
+        let inserts = rows.map { row in
+            BoundStatement(
+                statement,
+                [.int8(row.order), .int8(row.master), .timestamptz(row.acceptedAt), .text(row.statusBefore)])
+        }
         do {
             _ = try await pool.transaction(
-                Transaction(name: "distributionMetrics", steps: { _ in [bound] }, decode: { $0.rowCount }),
+                Transaction(name: "distributionMetrics", steps: { _ in inserts }, decode: { $0.rowCount }),
                 deadline: FixedDeadline(milliseconds: 1000))
-            writtenCount.add(1, ordering: .relaxed)
+            writtenCount.add(rows.count, ordering: .relaxed)
+        } catch .refused where rows.count > 1 {
+            // One that the database does not want must not cost the others theirs.
+            for row in rows { await write([row]) }
         } catch {
-            failureCount.add(1, ordering: .relaxed)
+            failureCount.add(rows.count, ordering: .relaxed)
             logger.warning(
-                "distribution_metrics row not written",
-                metadata: ["order": "\(row.order)", "error": "\(error)"])
+                "distribution_metrics rows not written",
+                metadata: ["orders": "\(rows.map(\.order))", "error": "\(error)"])
         }
     }
 

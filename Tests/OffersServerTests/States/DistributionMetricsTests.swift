@@ -1,6 +1,10 @@
 import JSONRPC
+import Logging
+import Postgres
 import TestDatabase
 import Testing
+
+@testable import OffersServer
 
 /// The optional row about an accept, in each shape that its table has.
 @Suite(.inTurn, .timeLimit(.minutes(10)))
@@ -123,9 +127,41 @@ struct DistributionMetricsTests {
                         return numbers.compactMap { $0?.int64Value }.reduce(0, +) == 3
                     })
                 #expect(metrics["distributionMetricsWritten"]?.int64Value == 3)
-                let last = service.log.texts.filter { $0.contains("distribution_metrics row not written") }
+                let last = service.log.texts.filter { $0.contains("distribution_metrics rows not written") }
                 #expect(last == [])
             }
+        }
+    }
+
+    @Test("Rows that wait together are written in one transaction; one that is refused costs the others nothing")
+    func together() async throws {
+        try await TestDatabase.withDatabase { database in
+            let scene = try await Scene(database)
+            var orders: [Int] = []
+            for _ in 0..<70 { orders.append(try await scene.offeredOrder()) }
+            try await database.sql(
+                "ALTER TABLE distribution_metrics ADD CHECK (order_id <> \(orders[69])), ADD written_by xid8 DEFAULT pg_current_xact_id()"
+            )
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let pool = PostgresPool(
+                PostgresConfiguration(connectionInfo: database.connectionString), logger: logger)
+            let metrics = DistributionMetrics(pool: pool, logger: logger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                defer { pool.shutDown() }
+                metrics.use(
+                    try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000)).metricsTable)
+                for order in orders {
+                    metrics.record(order: Int64(order), master: Int64(scene.master), at: 0, statusBefore: nil)
+                }
+                metrics.finish()
+                await metrics.run()
+            }
+            #expect(metrics.written == 69)
+            #expect(metrics.failures == 1)
+            #expect(
+                try await database.sql("SELECT count(*), count(DISTINCT written_by) FROM distribution_metrics")
+                    == ["69|6"], "64 at once, then six of which one is refused: those five one by one")
         }
     }
 
