@@ -54,7 +54,7 @@ package final class PostgresPool: Sendable {
         let margin = configuration.lockMarginMilliseconds
         writes = Lane(
             Lane.Role(
-                name: "writes",
+                name: "writes", looksUpByKey: true,
                 run: { jobs, session, _ in
                     jobs.allSatisfy { TransactionPipeline.run($0, on: session, lockMarginMilliseconds: margin) }
                 },
