@@ -108,6 +108,76 @@ struct PoolTests {
         }
     }
 
+    @Test("groups that overlap, with errors among them: each read gets the answer to its own question")
+    func overlapping() async throws {
+        try await withPool({
+            $0.readConnections = 2
+            $0.maximumPipeline = 4
+        }) { (pool, _) async throws in
+            let wrong = await withTaskGroup(of: Int.self) { group in
+                for task: Int64 in 0..<32 {
+                    group.addTask {
+                        var wrong = 0
+                        for number: Int64 in 0..<40 {
+                            let divisor = (task + number) % 13
+                            let result = await divide(pool, by: divisor)
+                            switch (divisor, result) {
+                            case (0, .failure(.refused)): break
+                            case (1..., .success(let value)) where value == 12 / divisor: break
+                            default: wrong += 1
+                            }
+                        }
+                        return wrong
+                    }
+                }
+                return await group.reduce(0, +)
+            }
+            #expect(wrong == 0)
+            #expect(pool.status.reads.opened == 2, "no connection was given up for it")
+            #expect(pool.status.requests == 0)
+        }
+    }
+
+    @Test(
+        "connections that are lost under load and a shutdown in the middle: each read is told once, and nothing wrong")
+    func lostUnderLoad() async throws {
+        try await withPool({
+            $0.readConnections = 2
+            $0.maximumPipeline = 4
+        }) { (pool, database) async throws in
+            let answers = await withTaskGroup(of: [Result<Int64, PostgresError>].self) { group in
+                for divisor: Int64 in 1...24 {
+                    group.addTask {
+                        var results: [Result<Int64, PostgresError>] = []
+                        while results.last != .failure(.shuttingDown) {
+                            let result = await divide(pool, by: divisor)
+                            results.append(result == .success(12 / divisor) ? .success(0) : result)
+                        }
+                        return results
+                    }
+                }
+                for _ in 0..<10 {
+                    _ = try? await database.sql(
+                        """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE application_name = 'offersd' AND datname = current_database()
+                        """)
+                }
+                pool.shutDown()
+                return await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(pool.status.requests == 0)
+            #expect(pool.status.readRetries > 0)
+            for answer in answers {
+                switch answer {
+                case .success(0), .failure(.shuttingDown), .failure(.connectionLost), .failure(.unavailable): break
+                default: Issue.record("\(answer)")
+                }
+            }
+            #expect(answers.contains(.success(0)))
+        }
+    }
+
     @Test("a read that its server ends for taking too long is timed out, and those behind it are answered")
     func slowRead() async throws {
         try await withPool({ $0.readTimeoutMilliseconds = 300 }) { (pool, _) async throws in

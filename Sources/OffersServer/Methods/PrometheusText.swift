@@ -16,10 +16,10 @@ struct PrometheusText: JSONEncodable {
         calls(&lines)
         lines.family(
             "offersd_refused_total", .counter, "Requests that were refused before any method was called, by reason.",
-            snapshot.refusals.map { (["reason": $0.reason], "\($0.count)") })
+            snapshot.refusals.map { (["reason": $0.name], "\($0.count)") })
         lines.family(
             "offersd_connections", .gauge, "Connections of clients that are open, by socket.",
-            snapshot.connections.map { (["socket": $0.socket], "\($0.count)") })
+            snapshot.connections.map { (["socket": $0.name], "\($0.count)") })
         pool(&lines)
         lines.family(
             "offersd_retries_total", .counter, "What was run again because of a conflict or a lost connection.",
@@ -45,7 +45,7 @@ struct PrometheusText: JSONEncodable {
         lines.family(
             "offersd_requests_total", .counter, "Finished requests by method and outcome.",
             snapshot.methods.flatMap { method in
-                method.outcomes.map { (["method": method.name, "outcome": $0.reason], "\($0.count)") }
+                method.outcomes.map { (["method": method.name, "outcome": $0.name], "\($0.count)") }
             })
         lines.family(
             "offersd_slow_requests_total", .counter, "Finished requests that were slow enough for a line in the log.",

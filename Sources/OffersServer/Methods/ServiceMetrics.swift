@@ -94,7 +94,7 @@ final class ServiceMetrics: Sendable {
     struct Snapshot: JSONEncodable {
         struct Method: Sendable {
             let name: String
-            let outcomes: [(reason: String, count: Int)]
+            let outcomes: [(name: String, count: Int)]
             /// Microseconds by quantile.
             let quantiles: [(quantile: Double, microseconds: UInt64)]
             let count: UInt64
@@ -108,9 +108,9 @@ final class ServiceMetrics: Sendable {
         let startedAt: Int
         let methods: [Method]
         /// What the server refused before any method was called.
-        let refusals: [(reason: String, count: Int)]
+        let refusals: [(name: String, count: Int)]
         /// Connections of clients that are open.
-        let connections: [(socket: String, count: Int)]
+        let connections: [(name: String, count: Int)]
         let claimRetries: Int
         let pool: PoolStatus
         let distributionMetricsWritten: Int
@@ -128,13 +128,7 @@ final class ServiceMetrics: Sendable {
             for method in methods {
                 writer.key(named: method.name)
                 writer.beginObject()
-                writer.key("outcomes")
-                writer.beginObject()
-                for outcome in method.outcomes {
-                    writer.key(named: outcome.reason)
-                    writer.integer(Int64(outcome.count))
-                }
-                writer.endObject()
+                writer.counts("outcomes", method.outcomes)
                 writer.key("latencyMicroseconds")
                 writer.beginObject()
                 for quantile in method.quantiles {
@@ -146,20 +140,8 @@ final class ServiceMetrics: Sendable {
                 writer.endObject()
             }
             writer.endObject()
-            writer.key("refusals")
-            writer.beginObject()
-            for (reason, count) in refusals {
-                writer.key(named: reason)
-                writer.integer(Int64(count))
-            }
-            writer.endObject()
-            writer.key("connections")
-            writer.beginObject()
-            for (socket, count) in connections {
-                writer.key(named: socket)
-                writer.integer(Int64(count))
-            }
-            writer.endObject()
+            writer.counts("refusals", refusals)
+            writer.counts("connections", connections)
             writer.key("pool")
             writer.beginObject()
             for (name, lane) in lanes {
@@ -181,5 +163,18 @@ final class ServiceMetrics: Sendable {
             writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
             writer.endObject()
         }
+    }
+}
+
+extension JSONWriter {
+    /// Writes a member that is an object of numbers by name.
+    fileprivate mutating func counts(_ name: StaticString, _ counts: [(name: String, count: Int)]) {
+        key(name)
+        beginObject()
+        for (name, count) in counts {
+            key(named: name)
+            integer(Int64(count))
+        }
+        endObject()
     }
 }

@@ -81,8 +81,8 @@ enum Seed {
             """
     }
 
-    /// All pairs, in the order in which they are taken.
-    static let pairs = "SELECT master_id || ' ' || order_id FROM bench_pairs ORDER BY n;"
+    /// The pairs, in the order in which they are taken, as many as no round takes.
+    static let pairs = "SELECT master_id || ' ' || order_id FROM bench_pairs WHERE n < 100000 ORDER BY n;"
 
     /// How many pairs were accepted, completely: the order, its offer, and a row of history.
     static let accepted = """
