@@ -12,29 +12,29 @@ struct Arguments {
         case choice(String)
     }
 
-    private let method: MethodDescription
-    /// In the order of `method.parameters`; nil = not given.
+    private let parameters: [ParameterDescription]
+    /// In the order of `parameters`; nil = not given.
     private var values: [Value?]
 
     init(_ params: Params, of method: MethodDescription) throws(RPCError) {
-        self.method = method
-        values = Array(repeating: nil, count: method.parameters.count)
+        parameters = method.parameters
+        values = Array(repeating: nil, count: parameters.count)
         switch params {
         case .none:
             break
         case .named(let members):
             for member in members { try take(member) }
         case .positional(let elements):
-            try take(elements)
+            try take(elements, named: method.positionalNames)
         }
         for index in values.indices where values[index] == nil {
-            values[index] = Self.defaultValue(method.parameters[index].kind)
+            values[index] = Self.defaultValue(parameters[index].kind)
         }
     }
 
     private mutating func take(_ member: JSONMember) throws(RPCError) {
-        guard let index = method.parameters.firstIndex(where: { $0.name == member.name }) else {
-            let names = method.parameters.map(\.name).joined(separator: ", ")
+        guard let index = parameters.firstIndex(where: { $0.name == member.name }) else {
+            let names = parameters.map(\.name).joined(separator: ", ")
             throw .invalidParams(
                 path: member.name,
                 message: names.isEmpty
@@ -43,11 +43,10 @@ struct Arguments {
         guard values[index] == nil else {
             throw .invalidParams(path: member.name, message: "This parameter is given twice; give it once.")
         }
-        values[index] = try Self.value(member.value, for: method.parameters[index])
+        values[index] = try Self.value(member.value, kind: parameters[index].kind, path: member.name)
     }
 
-    private mutating func take(_ elements: [JSONValue]) throws(RPCError) {
-        let names = method.positionalNames
+    private mutating func take(_ elements: [JSONValue], named names: [String]) throws(RPCError) {
         guard elements.count <= names.count else {
             let allowed = names.isEmpty ? "none" : names.joined(separator: ", ")
             throw .invalidParams(
@@ -58,11 +57,13 @@ struct Arguments {
         }
     }
 
-    private static func value(_ json: JSONValue, for parameter: ParameterDescription) throws(RPCError) -> Value {
-        switch parameter.kind {
+    private static func value(
+        _ json: JSONValue, kind: ParameterDescription.Kind, path: String
+    ) throws(RPCError) -> Value {
+        switch kind {
         case .identifier:
             guard case .number(let number) = json, number.isInteger else {
-                throw .invalidParams(path: parameter.name, message: "Must be an integer without fraction and exponent.")
+                throw .invalidParams(path: path, message: "Must be an integer without fraction and exponent.")
             }
             return .identifier(number.int64)
         case .integer(let range, default: _):
@@ -70,7 +71,7 @@ struct Arguments {
                 let value = Int(exactly: integer), range.contains(value)
             else {
                 throw .invalidParams(
-                    path: parameter.name,
+                    path: path,
                     message:
                         "Must be an integer without fraction and exponent, from \(range.lowerBound) to \(range.upperBound)."
                 )
@@ -79,7 +80,7 @@ struct Arguments {
         case .choice(let labels, default: _):
             guard case .string(let label) = json, labels.contains(label) else {
                 let allowed = labels.map { "\"\($0)\"" }.joined(separator: ", ")
-                throw .invalidParams(path: parameter.name, message: "Must be one of \(allowed).")
+                throw .invalidParams(path: path, message: "Must be one of \(allowed).")
             }
             return .choice(label)
         }
@@ -94,7 +95,7 @@ struct Arguments {
     }
 
     private func value(_ name: String) -> Value? {
-        method.parameters.firstIndex { $0.name == name }.flatMap { values[$0] }
+        parameters.firstIndex { $0.name == name }.flatMap { values[$0] }
     }
 
     /// The identifier of this name; `.some(nil)` is an integer beyond Int64, nil is not given.
@@ -114,7 +115,7 @@ struct Arguments {
     /// The integer of this name, or its default.
     func integer(_ name: String) -> Int {
         guard case .integer(let value)? = value(name) else {
-            preconditionFailure("\(method.name) describes no integer \(name)")
+            preconditionFailure("the method describes no integer \(name)")
         }
         return value
     }
@@ -122,7 +123,7 @@ struct Arguments {
     /// The label of this name, or its default.
     func choice(_ name: String) -> String {
         guard case .choice(let label)? = value(name) else {
-            preconditionFailure("\(method.name) describes no choice \(name)")
+            preconditionFailure("the method describes no choice \(name)")
         }
         return label
     }
