@@ -58,14 +58,16 @@ let package = Package(
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
         .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: settings),
         .testTarget(
-            name: "PostgresTests", dependencies: ["Postgres", "TestDatabase", logging], swiftSettings: settings),
+            name: "PostgresTests", dependencies: ["Postgres", "SeededRandom", "TestDatabase", logging],
+            swiftSettings: settings),
 
         // JSON-RPC 2.0 over lines. Knows no method by name.
         .target(
             name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
-            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", logging, nioCore], swiftSettings: settings),
+            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", logging, nioCore],
+            swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.
         .target(name: "Offers", dependencies: ["JSONRPC", nioCore], swiftSettings: settings),
@@ -87,14 +89,19 @@ let package = Package(
 
         // Mutated inputs for the wire and what must hold for them; a program for long runs.
         .target(
-            name: "Fuzzing", dependencies: ["JSONRPC", nioCore], path: "Tests/Fuzzing", exclude: ["corpus"],
+            name: "Fuzzing", dependencies: ["JSONRPC", "SeededRandom", nioCore], path: "Tests/Fuzzing",
+            exclude: ["corpus"],
             swiftSettings: settings),
         .executableTarget(
             name: "fuzz", dependencies: ["Fuzzing", argumentParser], path: "Tests/Fuzz", swiftSettings: settings),
 
         // Pool, connections and order together, without input and output, driven by seeds.
         .testTarget(
-            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", nioCore], swiftSettings: settings),
+            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", "SeededRandom", nioCore],
+            swiftSettings: settings),
+
+        // Random numbers that can be repeated, for all tests that draw some.
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: settings),
 
         // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
         .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
@@ -159,7 +166,8 @@ let package = Package(
         .executableTarget(
             name: "offersd-benchmark",
             dependencies: [
-                "CEpoll", "EmbeddedPostgres", "OffersServer", argumentParser, collections, histogram, nioPosix,
+                "CEpoll", "EmbeddedPostgres", "OffersServer", "SeededRandom", argumentParser, collections, histogram,
+                nioPosix,
                 signals, subprocess, system,
             ],
             path: "Tests/Benchmarks", exclude: ["connections.svg", "instructions"], swiftSettings: settings),

@@ -1,3 +1,5 @@
+import SeededRandom
+
 /// Makes inputs for the wire, by a seed: new ones, and known ones with changes that know what JSON and JSON-RPC are
 /// made of.
 package struct Mutator {
@@ -9,7 +11,7 @@ package struct Mutator {
 
     /// Changes what is in `corpus`, which must not be empty.
     package init(seed: UInt64, corpus: [[UInt8]]) {
-        random = SeededGenerator(state: seed)
+        random = SeededGenerator(seed: seed)
         self.corpus = corpus
     }
 

@@ -1,11 +1,12 @@
 package import JSONRPC
 package import NIOCore
+import SeededRandom
 
 /// What must hold for every input. Each oracle gives what is wrong, as half a sentence, or nil.
 package enum Oracles {
     /// All of them. `chance` decides where the input is cut and what it is written behind.
     package static func judge(_ input: [UInt8], chance: UInt64) -> String? {
-        var random = SeededGenerator(state: chance)
+        var random = SeededGenerator(seed: chance)
         return reading(input) ?? writing(input, &random) ?? framing(input, &random) ?? answering(input)
     }
 

@@ -1,4 +1,5 @@
 import Postgres
+import SeededRandom
 import Testing
 
 @Suite("LaneState")

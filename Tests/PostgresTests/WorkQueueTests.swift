@@ -1,4 +1,5 @@
 import Postgres
+import SeededRandom
 import Testing
 
 @Suite("WorkQueue")
@@ -125,19 +126,4 @@ struct WorkQueueTests {
 extension WorkQueue {
     /// Takes the next item out and says which it was.
     fileprivate mutating func nextJob() -> Job? { next()?.item.job }
-}
-
-/// SplitMix64: the same seed gives the same numbers everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
 }

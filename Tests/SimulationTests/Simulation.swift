@@ -1,5 +1,6 @@
 import NIOCore
 import Postgres
+import SeededRandom
 
 @testable import JSONRPC
 

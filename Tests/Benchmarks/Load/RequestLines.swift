@@ -1,3 +1,5 @@
+import SeededRandom
+
 /// The requests of a run, written before it begins: while the clock runs they are only copied.
 struct RequestLines: Sendable {
     /// All lines, each with its line feed.
@@ -18,7 +20,7 @@ struct RequestLines: Sendable {
 
     /// Lists of five offers of masters 1 to `masters`, in an order that `seed` decides.
     static func lists(masters: Int, count: Int = 1 << 16, seed: UInt64 = 1) -> RequestLines {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var lines = RequestLines(repeats: true)
         for _ in 0..<count {
             lines.append(
@@ -55,17 +57,4 @@ struct RequestLines: Sendable {
 struct AcceptablePair: Sendable, Equatable {
     let master: Int
     let order: Int
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same requests in every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -1,6 +1,7 @@
 import Fuzzing
 import JSONRPC
 import NIOCore
+import SeededRandom
 import Testing
 
 @Suite("Cutting a stream into lines")
@@ -52,7 +53,7 @@ struct LineDecoderTests {
 
     @Test("Lines are found in random streams cut at random places")
     func randomCuts() {
-        var random = SeededGenerator(state: 11)
+        var random = SeededGenerator(seed: 11)
         for _ in 0..<2000 {
             let pieces = (0..<8).map { _ in Self.streams.randomElement(using: &random)! }
             let stream = pieces.map { $0.stream + "\n" }.joined()

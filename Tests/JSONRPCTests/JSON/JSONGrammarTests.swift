@@ -1,6 +1,7 @@
 import Fuzzing
 import JSONRPC
 import NIOCore
+import SeededRandom
 import Testing
 
 @Suite("The grammar of JSON")
@@ -64,7 +65,7 @@ struct JSONGrammarTests {
     @Test(
         "Random changes to texts are judged as an independent checker judges them", arguments: [1, 2, 3, 4] as [UInt64])
     func mutations(_ seed: UInt64) throws {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         var (acceptedCount, refusedCount) = (0, 0)
         for _ in 0..<10_000 {
             let text = random.mutation()
@@ -97,7 +98,7 @@ struct JSONGrammarTests {
 
     @Test("Which bracket closes which is known at every depth")
     func mixedNesting() throws {
-        var random = SeededGenerator(state: 7)
+        var random = SeededGenerator(seed: 7)
         for depth in 1...200 {
             let isObject = (0..<depth).map { _ in Bool.random(using: &random) }
             let open = isObject.map { $0 ? "{\"\":" : "[" }.joined()

@@ -1,6 +1,7 @@
 import Fuzzing
 import JSONRPC
 import NIOCore
+import SeededRandom
 import Testing
 
 @Suite("Reading messages")
@@ -177,7 +178,7 @@ struct MessageTests {
 
     @Test("Any line at all gives a message")
     func anyLine() {
-        var random = SeededGenerator(state: 5)
+        var random = SeededGenerator(seed: 5)
         let line = Array(
             #"[{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[1]}},{"jsonrpc":"2.0","method":"n"}]"#.utf8)
         var kinds: [String: Int] = [:]

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import JSONRPC
@@ -75,7 +76,7 @@ import Testing
 
     @Test(arguments: 0..<50)
     func `it agrees with a model that looks at everything anew after each step`(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         var sequencer = Sequencer()
         var model = Model()
         var running: [Int] = []
@@ -123,7 +124,7 @@ private struct Model {
     var lines: [(entries: Range<Int>, isBatch: Bool)] = []
     var left = 0
 
-    static func random(id: Int, _ random: inout SplitMix) -> (RequestSequencer<String>.Arrival, Entry) {
+    static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<String>.Arrival, Entry) {
         let turn = Turn()
         switch Int.random(in: 0..<6, using: &random) {
         case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
@@ -172,19 +173,6 @@ private struct Model {
     }
 
     var outstanding: Int { entries.count - (left < lines.count ? lines[left].entries.lowerBound : entries.count) }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }
 
 extension RequestSequencer where Reply == String {

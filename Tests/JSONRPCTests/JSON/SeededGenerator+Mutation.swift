@@ -1,4 +1,5 @@
 import Fuzzing
+import SeededRandom
 
 extension SeededGenerator {
     /// An accepted text with one to three changes.
