@@ -62,8 +62,6 @@ struct RolledBackAcceptTests {
             try await FaultProxy.withProxy(to: database) { proxy in
                 let commit = FaultProxy.Trigger.parse(containing: "COMMIT")
                 proxy.inject(.rewrite("COMMIT", to: "ROLLBACK"), on: commit, repeats: true)
-                // BEGIN names READ COMMITTED, and shall go on to.
-                proxy.inject(.rewrite("ROLLBACKTED", to: "COMMITTED"), on: commit, repeats: true)
                 try await RunningService.run(on: proxy.connectionString) { service in
                     try await service.withClient { client in
                         for _ in 1...3 {

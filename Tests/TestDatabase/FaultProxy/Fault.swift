@@ -12,9 +12,9 @@ extension FaultProxy {
         case startup
         /// A request to cancel a statement, which comes on a connection of its own.
         case cancelRequest
-        /// The client prepares a statement whose text contains this, or runs it as a simple query.
+        /// The client prepares a statement whose text contains these words, or runs it as a simple query.
         case parse(containing: String)
-        /// The client executes a statement whose Parse contained this (before any rewriting), or runs it as a simple
+        /// The client executes a statement whose Parse contained these words (before any rewriting), or runs it as a simple
         /// query.
         case execute(containing: String)
         /// The server reports the end of a statement with exactly this tag, such as `COMMIT` or `UPDATE 1`.
@@ -23,6 +23,8 @@ extension FaultProxy {
         case clientMessage(Character)
         /// Any message of this type from the server, such as `Z` for ReadyForQuery.
         case serverMessage(Character)
+        /// The server is ready for the next statements, and the last one that it ended had this tag.
+        case readyForQuery(after: String)
     }
 
     /// What is done about the message.
@@ -40,6 +42,16 @@ extension FaultProxy {
         case freeze(Direction)
         /// Lets the message wait, and what follows it.
         case delay(Duration)
+        /// Sends a warning with this SQLSTATE along with the message, in the same write, as if it came from the server.
+        case warn(String, Place)
+        /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which gets
+        /// all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
+        case orphan
+    }
+
+    /// Where something is added to a message.
+    package enum Place: Sendable {
+        case before, behind
     }
 
     /// A fault that was put in.
@@ -50,6 +62,8 @@ extension FaultProxy {
         private let repeats: Bool
         private let seen = Mutex(0)
         private let hasOccurred = Gate(isOpen: false)
+        let released = Gate(isOpen: false)
+        private let hasEnded = Gate(isOpen: false)
 
         init(on trigger: Trigger, occurrence: Int, repeats: Bool, action: Action) {
             self.trigger = trigger
@@ -63,6 +77,12 @@ extension FaultProxy {
             await hasOccurred.wait()
         }
 
+        /// Lets an orphan get its work, and returns when it has done it or is no more.
+        package func release() async {
+            released.open()
+            await hasEnded.wait()
+        }
+
         /// Counts an occurrence of the trigger, and says whether it is one that the action is for.
         func isDue() -> Bool {
             let number = seen.withLock { seen in
@@ -74,6 +94,10 @@ extension FaultProxy {
 
         func markOccurred() {
             hasOccurred.open()
+        }
+
+        func markEnded() {
+            hasEnded.open()
         }
     }
 }

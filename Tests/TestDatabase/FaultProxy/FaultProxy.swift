@@ -122,22 +122,37 @@ package final class FaultProxy: Sendable {
                 channel.eventLoop.makeCompletedFuture { try Self.wrap(channel, fromClient: false) }
             }
         let session = Session()
+        defer { session.orphaned?.markEnded() }
         try await client.executeThenClose { fromClient, toClient in
             try await server.executeThenClose { fromServer, toServer in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
-                        for try await message in fromClient {
+                        var messages = fromClient.makeAsyncIterator()
+                        while let message = try await messages.next() {
                             if let code = message.requestCode, WireMessage.RequestCode.encryption.contains(code) {
                                 // The cluster has no TLS, and a bare byte is no message: the proxy says No by itself.
                                 try await toClient.write(ByteBuffer(string: "N"))
-                            } else {
-                                try await self.pass(message, .fromClient, of: session, to: toServer)
+                                continue
                             }
+                            try await self.pass(message, .fromClient, of: session, to: toServer)
+                            guard let fault = session.orphaned else { continue }
+                            var work = [message]
+                            while work.last?.type != "S", let next = try await messages.next() { work.append(next) }
+                            try await client.channel.close()
+                            await fault.released.wait()
+                            try Task.checkCancellation()
+                            for message in work { try await toServer.write(message.encoded()) }
+                            // The other direction sees the end.
+                            await Gate(isOpen: false).wait()
                         }
                     }
                     group.addTask {
                         for try await message in fromServer {
-                            try await self.pass(message, .fromServer, of: session, to: toClient)
+                            if session.orphaned == nil {
+                                try await self.pass(message, .fromServer, of: session, to: toClient)
+                            } else if message.type == "Z" {
+                                return
+                            }
                         }
                     }
                     // Whichever side ends first ends both.
@@ -153,6 +168,8 @@ package final class FaultProxy: Sendable {
         to writer: NIOAsyncChannelOutboundWriter<ByteBuffer>
     ) async throws {
         var message = original
+        var before = ByteBuffer()
+        var behind = ByteBuffer()
         var last: Fault?
         for fault in faults(on: session.observe(message, direction)) {
             defer { if fault !== last { fault.markOccurred() } }
@@ -160,18 +177,25 @@ package final class FaultProxy: Sendable {
             case .observe: break
             case .rewrite(let old, let new):
                 if message.type == "P" || message.type == "Q" {
-                    message = message.replacingSQL { $0.replacing(old, with: new) }
+                    message = message.replacingSQL { $0.replacing(words: old, with: new) }
                 }
             case .disconnect: throw Disconnected()
             case .passThenDisconnect: last = fault
             case .freeze(let frozen): freeze(frozen)
             case .delay(let duration): try await Task.sleep(for: duration)
+            case .warn(let code, .before): before.writeImmutableBuffer(WireMessage.warning(code).encoded())
+            case .warn(let code, .behind): behind.writeImmutableBuffer(WireMessage.warning(code).encoded())
+            case .orphan:
+                session.orphaned = fault
+                return
             }
         }
         await gates[direction]?.wait()
         // The other direction may have sent its last message meanwhile.
         guard session.mayPass(andEnds: last != nil) else { throw Disconnected() }
-        try await writer.write(message.encoded())
+        before.writeImmutableBuffer(message.encoded())
+        before.writeImmutableBuffer(behind)
+        try await writer.write(before)
         if let last {
             last.markOccurred()
             throw Disconnected()

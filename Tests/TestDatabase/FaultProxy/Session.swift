@@ -8,7 +8,10 @@ extension FaultProxy {
             var statements: [String: String] = [:]
             /// SQL by the name of the portal.
             var portals: [String: String] = [:]
+            /// The tag of the statement that the server ended last.
+            var lastTag = ""
             var hasEnded = false
+            var orphaned: Fault?
         }
 
         private let state = Mutex(State())
@@ -20,7 +23,11 @@ extension FaultProxy {
             }
             switch (direction, type) {
             case (.fromServer, "C"):
-                return [.serverMessage(type)] + message.texts(1).map { .commandComplete($0) }
+                let tag = message.texts(1).first ?? ""
+                state.withLock { $0.lastTag = tag }
+                return [.serverMessage(type), .commandComplete(tag)]
+            case (.fromServer, "Z"):
+                return [.serverMessage(type), .readyForQuery(after: state.withLock { $0.lastTag })]
             case (.fromServer, _):
                 return [.serverMessage(type)]
             case (.fromClient, "Q"):
@@ -43,6 +50,12 @@ extension FaultProxy {
             }
         }
 
+        /// The fault that has made the server's side an orphan, if one has.
+        var orphaned: Fault? {
+            get { state.withLock { $0.orphaned } }
+            set { state.withLock { $0.orphaned = newValue } }
+        }
+
         /// Whether a message may still pass; with `andEnds` it is the last one that may.
         func mayPass(andEnds: Bool) -> Bool {
             state.withLock { state in
@@ -57,8 +70,29 @@ extension FaultProxy.Trigger {
     /// Whether this, taken from a message, is what `wanted` asks for.
     func matches(_ wanted: FaultProxy.Trigger) -> Bool {
         switch (self, wanted) {
-        case (.parse(let sql), .parse(let part)), (.execute(let sql), .execute(let part)): sql.contains(part)
+        case (.parse(let sql), .parse(let part)), (.execute(let sql), .execute(let part)): sql.contains(words: part)
         default: self == wanted
+        }
+    }
+}
+
+extension String {
+    /// Whether this contains `words` and nothing in front of or behind them that would make them part of longer ones:
+    /// `READ COMMITTED` does not contain `COMMIT`.
+    func contains(words: String) -> Bool { !ranges(ofWords: words).isEmpty }
+
+    /// This with other text in the place of `words`, which are found as ``contains(words:)`` does.
+    func replacing(words: String, with text: String) -> String {
+        var result = self
+        for range in ranges(ofWords: words).reversed() { result.replaceSubrange(range, with: text) }
+        return result
+    }
+
+    private func ranges(ofWords words: String) -> [Range<Index>] {
+        func isWord(_ character: Character?) -> Bool { character.map { $0.isLetter || $0 == "_" } ?? false }
+        return ranges(of: words).filter { range in
+            !(isWord(words.first) && isWord(self[..<range.lowerBound].last))
+                && !(isWord(words.last) && isWord(self[range.upperBound...].first))
         }
     }
 }

@@ -26,6 +26,15 @@ struct WireMessage: Sendable {
         return bytes
     }
 
+    /// A NoticeResponse of severity WARNING.
+    static func warning(_ sqlState: String) -> WireMessage {
+        var body = ByteBuffer()
+        for field in ["SWARNING", "VWARNING", "C\(sqlState)", "Mput in by the proxy", ""] {
+            body.writeNullTerminatedString(field)
+        }
+        return WireMessage(type: "N", body: body)
+    }
+
     /// The texts at the start of the body, each ended by a zero byte.
     func texts(_ count: Int) -> [String] {
         var rest = body
