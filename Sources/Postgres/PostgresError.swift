@@ -33,10 +33,11 @@ package enum PostgresError: Error, Sendable, Equatable {
     /// COMMIT was answered by ROLLBACK: nothing was written, although no statement failed.
     case rolledBack
     /// COMMIT was sent and its end was not heard: perhaps written, perhaps not.
-    /// The backend that ran it, when it is known, so that one can find out whether it has ended.
-    case unknownOutcome(Backend?)
+    /// `sent` is when the transaction began to be sent. The backend that ran it, when it is known, so that one can find
+    /// out whether it has ended.
+    case unknownOutcome(Backend?, sent: MonotonicTime)
     /// Written here, but the server warned while it committed: a standby has not confirmed it, and may take over.
-    case unconfirmed
+    case unconfirmed(sent: MonotonicTime)
     /// The answer does not have the columns that were expected; nothing is known to be wrong with the data.
     case unexpectedResult(statement: String, problem: String)
 }

@@ -24,15 +24,18 @@ struct ClaimRunner: Sendable {
         /// Whether such a backend cannot be named, so that nobody can find out whether it is gone.
         var hasUnnamed = false
         var attempts = 0
+        /// When the first attempt was sent that may have committed without our having heard so.
+        var unheardSince: MonotonicTime?
 
-        var mayHaveCommitted = false
+        var mayHaveCommitted: Bool { unheardSince != nil }
         var isSettled: Bool { unsettled.isEmpty && !hasUnnamed }
     }
 
-    /// The verdict, and whether an earlier attempt of this very claim may be what brought it about.
+    /// The verdict; and if an earlier attempt of this very claim may be what brought it about, when the first such
+    /// attempt was sent.
     func run<Success: Sendable>(
         _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], deadline: any Deadline
-    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, repeated: Bool) {
+    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
         var progress = Progress()
         while true {
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
@@ -40,7 +43,7 @@ struct ClaimRunner: Sendable {
             progress.attempts += 1
             do throws(PostgresError) {
                 let verdict = try await pool.transaction(transaction, keys: keys, deadline: deadline)
-                if verdict.isSuccess || progress.isSettled { return (verdict, progress.mayHaveCommitted) }
+                if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)
                 await Backoff.pause(attempt: min(progress.attempts, 5))
@@ -58,11 +61,18 @@ struct ClaimRunner: Sendable {
     ) throws(OffersFailure) {
         let isOverdue = deadline.hasPassed(at: .now())
         switch error {
-        case .unknownOutcome(let backend):
+        case .unknownOutcome(let backend, let sent):
             logger.warning(
                 "claim of unknown outcome", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
-            progress.mayHaveCommitted = true
+            progress.unheardSince = progress.unheardSince ?? sent
             if let backend { progress.unsettled.append(backend) } else { progress.hasUnnamed = true }
+            if !isOverdue { return }
+        case .unconfirmed(let sent):
+            logger.warning(
+                "claim not confirmed by a standby", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
+            // The next COMMIT that is confirmed confirms this one, too: it comes later in the log that standbys follow,
+            // for row locks alone make a transaction write there.
+            progress.unheardSince = progress.unheardSince ?? sent
             if !isOverdue { return }
         case .connectionLost:
             if !isOverdue { return }
@@ -73,11 +83,14 @@ struct ClaimRunner: Sendable {
             if !isOverdue { return }
         case .refused(let message) where message.sqlState.isWorthAnotherClaim:
             if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
-        case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unconfirmed,
-            .unexpectedResult:
+        case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unexpectedResult:
             break
         }
-        throw progress.mayHaveCommitted ? .offers(.outcomeUnknown) : OffersFailure(claim: error)
+        guard progress.mayHaveCommitted else { throw OffersFailure(claim: error) }
+        logger.warning(
+            "claim left with its outcome unknown",
+            metadata: ["method": "\(name)", "attempt": "\(progress.attempts)", "reason": "\(error)"])
+        throw .offers(.outcomeUnknown)
     }
 
     /// Ends the backends that may still commit, and forgets those that are gone.

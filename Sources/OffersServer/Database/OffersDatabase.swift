@@ -38,22 +38,23 @@ struct OffersDatabase: Sendable {
 
     /// Accepts; a success means that the server has confirmed COMMIT (DESIGN.md G1).
     func acceptOffer(_ params: OrderParams, deadline: any Deadline) async throws(OffersFailure) -> AcceptOfferResult {
-        let started = MonotonicTime.now()
-        let (verdict, repeated) = try await claims.run(
+        let (verdict, unheardSince) = try await claims.run(
             AcceptOfferStatement.transaction(params), keys: ExclusionKey.keys(of: params), deadline: deadline)
         switch verdict {
         case .refused(let error):
             throw .offers(error)
         case .done(var result, let statusBefore, let asOf):
-            // Found as ours by asking again: if it was accepted since we began, then by our own first attempt.
-            let elapsed = Int64((MonotonicTime.now().nanoseconds - started.nanoseconds) / 1000)
-            if repeated, result.alreadyAccepted, let at = result.acceptedAt, at.microseconds >= asOf - elapsed {
-                result = result.asAcceptedNow
+            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
+            // that one. The database's clock was at `asOf` a moment ago, so this never denies what was our own doing; it
+            // may claim what the same master did elsewhere in the milliseconds that `asOf` took to get here.
+            if let unheardSince, result.alreadyAccepted, let at = result.acceptedAt {
+                let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
+                if at.microseconds >= asOf - elapsed { result = result.asAcceptedNow }
             }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
-                    statusBefore: repeated ? nil : statusBefore)
+                    statusBefore: unheardSince == nil ? statusBefore : nil)
             }
             return result
         }

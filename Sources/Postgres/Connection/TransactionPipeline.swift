@@ -5,11 +5,13 @@
 struct TransactionPipeline: ~Copyable {
     private let session: Session
     private let statements: [BoundStatement]
+    private let sent: MonotonicTime
     private var prepares: [Bool] = []
     private var result: QueryResult?
     private var failure: ServerMessage?
     private var commitTag: String?
     private var warningsBeforeCommit = 0
+    private var isConfirmed = false
 
     /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
     private static let silenceMargin: Int64 = 150
@@ -25,7 +27,7 @@ struct TransactionPipeline: ~Copyable {
         }
         let limit = deadline.advanced(byMilliseconds: -silenceMargin)
         var pipeline = TransactionPipeline(
-            session: session,
+            session: session, sent: now,
             statements: [BoundStatement(begin), BoundStatement(limits, [.text(String(bound))])]
                 + job.steps(bound) + [BoundStatement(commit)])
         do {
@@ -37,14 +39,15 @@ struct TransactionPipeline: ~Copyable {
         do {
             try pipeline.receive(until: limit)
         } catch {
-            job.fail(.unknownOutcome(session.backend))
+            job.fail(.unknownOutcome(session.backend, sent: pipeline.sent))
             return false
         }
         return pipeline.conclude(job, limit: deadline)
     }
 
-    private init(session: Session, statements: [BoundStatement]) {
+    private init(session: Session, sent: MonotonicTime, statements: [BoundStatement]) {
         self.session = session
+        self.sent = sent
         self.statements = statements
     }
 
@@ -91,6 +94,9 @@ struct TransactionPipeline: ~Copyable {
             warningsBeforeCommit = session.connection.warnings
         case statements.count - 1:
             commitTag = answer.commandTag
+            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
+            // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
+            isConfirmed = session.connection.warnings == warningsBeforeCommit
         default:
             break
         }
@@ -104,13 +110,12 @@ struct TransactionPipeline: ~Copyable {
         }
         switch commitTag {
         case "COMMIT":
-            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same.
-            guard session.connection.warnings == warningsBeforeCommit else {
-                job.fail(.unconfirmed)
+            guard isConfirmed else {
+                job.fail(.unconfirmed(sent: sent))
                 return true
             }
             guard let rows = result else {
-                job.fail(.unknownOutcome(session.backend))
+                job.fail(.unknownOutcome(session.backend, sent: sent))
                 return false
             }
             job.complete(rows)
@@ -119,7 +124,7 @@ struct TransactionPipeline: ~Copyable {
             job.fail(.rolledBack)
             return true
         default:
-            job.fail(.unknownOutcome(session.backend))
+            job.fail(.unknownOutcome(session.backend, sent: sent))
             return false
         }
     }

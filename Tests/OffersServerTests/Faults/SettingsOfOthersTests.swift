@@ -72,27 +72,27 @@ struct SettingsOfOthersTests {
         }
     }
 
-    @Test("a commit that replication has not confirmed is OUTCOME_UNKNOWN, although it is done here")
-    func unconfirmedByReplication() async throws {
+    @Test(
+        "a commit that replication has not confirmed is asked for again: known as soon as a standby confirms, else unknown",
+        arguments: [true, false])
+    func unconfirmedByReplication(confirmed: Bool) async throws {
         try await TestDatabase.withServer(.g3) { (database) async throws in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
             try await database.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             try await database.sql("SELECT pg_reload_conf()")
-            try await RunningService.run(on: database.connectionString) { (service) async throws in
+            try await RunningService.run(on: database.connectionString) {
+                $0.writeDeadlineMilliseconds = confirmed ? 20_000 : 1500
+            } _: { (service) async throws in
                 try await service.withClient { (client) async throws in
-                    async let cancelled = database.sql(
-                        """
-                        DO $$ BEGIN
-                            WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP
-                                PERFORM pg_stat_clear_snapshot();
-                            END LOOP;
-                            PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep';
-                        END $$
-                        """)
+                    async let cancelled = cancelWait(for: database, thenConfirm: confirmed)
                     let answer = try await client.accept(order, by: scene.master)
-                    #expect(answer.reason == "OUTCOME_UNKNOWN", "\(answer)")
-                    _ = try await cancelled
+                    if confirmed {
+                        #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+                    } else {
+                        #expect(answer.reason == "OUTCOME_UNKNOWN", "\(answer)")
+                    }
+                    try await cancelled
                 }
             }
             try await database.sql("ALTER SYSTEM RESET synchronous_standby_names")
@@ -100,6 +100,22 @@ struct SettingsOfOthersTests {
             let rows = try await database.sql("SELECT assigned_master_id FROM orders WHERE id = \(order)")
             #expect(rows == ["\(scene.master)"])
         }
+    }
+
+    /// Waits for a commit that waits for a standby and cancels its wait; then has commits wait for none any more.
+    private func cancelWait(for database: TestDatabase, thenConfirm confirms: Bool) async throws {
+        try await database.sql(
+            """
+            DO $$ BEGIN
+                WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP
+                    PERFORM pg_stat_clear_snapshot();
+                END LOOP;
+                PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep';
+            END $$
+            """)
+        guard confirms else { return }
+        try await database.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+        try await database.sql("SELECT pg_reload_conf()")
     }
 
     @Test("backends that an administrator ends are replaced, and nobody notices")

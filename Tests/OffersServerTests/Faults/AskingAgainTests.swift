@@ -1,0 +1,110 @@
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// What is made of a COMMIT that was not heard of, or not plainly: the database is asked again, and what it says is told.
+@Suite("Asking again", .inTurn, .timeLimit(.minutes(10)))
+struct AskingAgainTests {
+    private func withProxy(
+        _ body: (Scene, RunningService, FaultProxy) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            try await FaultProxy.withProxy(to: database) { (proxy) async throws in
+                try await RunningService.run(on: proxy.connectionString) {
+                    $0.writeDeadlineMilliseconds = 20_000
+                } _: {
+                    try await body(scene, $0, proxy)
+                }
+            }
+        }
+    }
+
+    /// An attempt to accept; the metrics that follow it are written by another statement.
+    private static let attempt = FaultProxy.Trigger.execute(containing: "WITH master AS")
+
+    @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
+    func farewell() async throws {
+        try await withProxy { scene, service, proxy in
+            proxy.inject(.warn("57P02", .behind), on: .readyForQuery(after: "COMMIT"))
+            let order = try await scene.offeredOrder()
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            #expect(proxy.count(of: Self.attempt) == 1)
+        }
+    }
+
+    @Test("a warning before the answer of COMMIT: asked again, and it was this request's doing")
+    func warned() async throws {
+        try await withProxy { scene, service, proxy in
+            // As SyncRepWaitForLSN gives up: the same code as a shutdown's.
+            proxy.inject(.warn("57P01", .before), on: .commandComplete("COMMIT"))
+            let order = try await scene.offeredOrder()
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            #expect(proxy.count(of: Self.attempt) == 2)
+        }
+    }
+
+    @Test(
+        "a database that takes no work at the moment is asked once more after a lost COMMIT",
+        arguments: ["57P01", "57P02", "57P03", "53300", "25006", "08006"])
+    func refusedMeanwhile(code: String) async throws {
+        try await withProxy { scene, service, proxy in
+            let begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+            let refusal = "DO $$ BEGIN RAISE 'not now' USING ERRCODE = '\(code)'; END $$"
+            proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
+            // Each attempt is the first claim of a connection, which prepares its statements: the second is refused.
+            proxy.inject(.rewrite(begin, to: refusal), on: .parse(containing: begin), occurrence: 2)
+            let order = try await scene.offeredOrder()
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            #expect(proxy.count(of: Self.attempt) == 3)
+        }
+    }
+
+    @Test("a refusal found by asking again is given only when the backend of the lost COMMIT can do nothing any more")
+    func orphan() async throws {
+        try await withProxy { scene, service, proxy in
+            let orphan = proxy.inject(.orphan, on: .execute(containing: "BEGIN ISOLATION"))
+            let order = try await scene.offeredOrder { $0.status = "CLOSED" }
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer.reason == "ORDER_NOT_AVAILABLE", "\(answer)")
+            // Now it could be accepted. Who was told otherwise must not get it behind his back.
+            try await scene.database.sql("UPDATE orders SET status = 'SEARCHING' WHERE id = \(order)")
+            await orphan.release()
+            let rows = try await scene.database.sql("SELECT status, version FROM orders WHERE id = \(order)")
+            #expect(rows == ["SEARCHING|1"])
+        }
+    }
+
+    @Test("two taps that both lose their COMMIT: one has accepted, the other finds it accepted before")
+    func twoTaps() async throws {
+        try await withProxy { scene, service, proxy in
+            let order = try await scene.offeredOrder()
+            // Half a second between the two, so that the database's clock tells them apart on any machine.
+            proxy.inject(.delay(.milliseconds(500)), on: .commandComplete("COMMIT"))
+            proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
+            proxy.inject(.disconnect, on: .commandComplete("COMMIT"), occurrence: 2)
+            let accept: @Sendable () async throws -> TestClient.Answer = {
+                // A connection each: on one connection a write waits for the one before it.
+                try await service.withClient { try await $0.accept(order, by: scene.master) }
+            }
+            let answers = try await withThrowingTaskGroup { group in
+                try await HeldLock.hold("SELECT 1 FROM orders FOR UPDATE", in: scene.database) { lock in
+                    group.addTask { try await accept() }
+                    try await lock.isWaitedFor()
+                    // The second waits in the service for the first: it is asked for before the first has decided.
+                    group.addTask { try await accept() }
+                    _ = try await eventually({ try await service.metrics() }) {
+                        $0["pool"]?["writes"]?["waiting"]?.int64Value == 1
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.count { $0["alreadyAccepted"] == .bool(false) } == 1, "\(answers)")
+            #expect(answers.count { $0["alreadyAccepted"] == .bool(true) } == 1, "\(answers)")
+        }
+    }
+}
