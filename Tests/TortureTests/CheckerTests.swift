@@ -158,6 +158,18 @@ struct CheckerTests {
         }
     }
 
+    @Test("an accept that is carried out after its call was refused, although that had asked again")
+    func behindTheBack() {
+        for (at, isBehind) in [(Int64(42_000), true), (38_000, false)] {
+            var evidence = Self.rightHistory()
+            for index in evidence.changes.indices { evidence.changes[index].at = at }
+            evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 100), endsConnections: true)]
+            evidence.calls[1] = Self.call(
+                .accept(master: 7, order: 1), Self.span(30, 40), .refused(.orderNotAvailable))
+            #expect(promises(evidence).contains(.explained) == isBehind)
+        }
+    }
+
     @Test("an accept that lacks something, or has too much")
     func incomplete() {
         let breaks: [(String, (inout [(Change.Content, Set<String>)]) -> Void)] = [
@@ -301,6 +313,20 @@ struct CheckerTests {
         evidence.terms.recovery = 1000
         evidence.calls[5] = Self.call(.accept(master: 8, order: 1), Self.span(4000, 4010), .refused(.outcomeUnknown))
         #expect(promises(evidence) == [.excused])
+    }
+
+    @Test("a claim that is given up because of conflicts has been tried again and again before")
+    func exhausted() {
+        for (ended, expected) in [(UInt64(5400), [Violation.Promise]()), (5050, [.excused])] {
+            var evidence = Self.rightHistory()
+            evidence.calls.append(
+                Self.call(.accept(master: 8, order: 1), Self.span(5000, ended), .refused(.timedOut)))
+            #expect(promises(evidence) == [.excused], "there were no conflicts")
+            evidence.disturbances = [
+                Disturbance(name: "x", span: Self.span(4000, 5100), exhaustsRetries: true)
+            ]
+            #expect(promises(evidence) == Set(expected))
+        }
     }
 
     @Test("no reply, a late one, a connection that was closed for no reason, and not a reply at all")

@@ -31,12 +31,14 @@ struct Attribution: Sendable {
     private(set) var claims: [Claim] = []
     private(set) var violations: [Violation] = []
     private let disturbances: [Disturbance]
+    private let terms: Terms
 
     /// The calls that may have written without anybody having heard of it, each the explanation of one transaction.
     private var unheardAccepts: [Pair: [Call]] = [:]
     private var unheardDeclines: [Pair: [Call]] = [:]
 
     init(_ evidence: Evidence) {
+        terms = evidence.terms
         // What was begun in a disturbance has its effects a little later.
         disturbances = evidence.disturbances.map { disturbance in
             var longer = disturbance
@@ -132,7 +134,15 @@ struct Attribution: Sendable {
             }
             return call.span
         }
-        if let span = Self.take(&unheardAccepts, pair) { return span }
+        if let span = Self.take(&unheardAccepts, pair) {
+            // Told that it was refused, and carried out behind the master's back.
+            if let at = claim.changes.first?.at, at > terms.microseconds(at: span.ended) {
+                note(
+                    .explained,
+                    "order \(claim.order) went to master \(claim.master) after the last of his calls had been refused")
+            }
+            return span
+        }
         note(.explained, "nobody asked to accept order \(pair.order) for master \(pair.master): \(claim.after)")
         return nil
     }
@@ -159,16 +169,25 @@ struct Attribution: Sendable {
         return nil
     }
 
+    /// When what a call began must be over at the latest: when it was refused, nothing of it may be left.
+    private static func end(of call: Call) -> MonotonicTime {
+        call.mayHaveWritten ? Span.never : call.span.ended
+    }
+
     /// Uses up one of the calls of the pair. Which one it was is not known: any time after the first began.
     private static func take(_ calls: inout [Pair: [Call]], _ pair: Pair) -> Span? {
-        guard let began = calls[pair]?.map(\.span.began).min(), calls[pair]?.popLast() != nil else { return nil }
+        guard let possible = calls[pair], let began = possible.map(\.span.began).min(),
+            let ended = possible.map(end(of:)).max(),
+            let first = possible.indices.min(by: { end(of: possible[$0]) < end(of: possible[$1]) })
+        else { return nil }
+        calls[pair]?.remove(at: first)
         // Those that are left keep the earliest beginning, for they might be the ones that were not used.
         calls[pair] = calls[pair]?.map { call in
             Call(
                 request: call.request, connection: call.connection, service: call.service,
                 span: Span(began: began, ended: call.span.ended), outcome: call.outcome)
         }
-        return Span(began: began, ended: Span.never)
+        return Span(began: began, ended: ended)
     }
 
     private static func claim(_ changes: [Change]) -> Claim? {

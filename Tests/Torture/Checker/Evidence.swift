@@ -159,6 +159,8 @@ struct Change: Sendable {
     /// The columns whose values differ.
     let columns: Set<String>
     let content: Content
+    /// The database's clock when the row was changed, in microseconds since 2000-01-01 UTC; nil if it is not known.
+    var at: Int64?
 }
 
 /// Something that was done to the database or to a service while clients were at work.
@@ -176,6 +178,8 @@ struct Disturbance: Sendable {
     var losesConnections = false
     /// Whether what was sent well before must have been answered all the same.
     var answersWhatItRead = false
+    /// Whether a claim may be given up (TIMED_OUT) because the database refused it again and again for the sake of others.
+    var exhaustsRetries = false
     /// Whether nobody can find out what became of a transaction: behind a transaction pooler.
     var hidesBackends = false
 }

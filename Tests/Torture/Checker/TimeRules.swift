@@ -8,6 +8,9 @@ enum TimeRules {
         evidence.calls.flatMap { violations($0, evidence) }
     }
 
+    /// The pauses between ten attempts take so long at least, in milliseconds: who gives up earlier has not tried.
+    private static let leastTimeOfRetries: Int64 = 150
+
     /// How much later than its deadline the latest reply came; negative when all came before.
     static func latest(_ evidence: Evidence) -> Int64? {
         evidence.calls.compactMap { lateness($0, evidence.terms) }.max()
@@ -59,7 +62,10 @@ enum TimeRules {
             let isHidden =
                 reason == .outcomeUnknown && causes.contains(where: \.hidesBackends)
                 && causes.contains(where: \.endsConnections)
-            if !isHidden, !causes.contains(where: { $0.excuses.contains(reason) }) {
+            let isExhausted =
+                reason == .timedOut && causes.contains(where: \.exhaustsRetries)
+                && call.span.milliseconds >= leastTimeOfRetries
+            if !isHidden, !isExhausted, !causes.contains(where: { $0.excuses.contains(reason) }) {
                 found.append(Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call)"))
             } else if reason == .outcomeUnknown, !causes.contains(where: \.hidesBackends),
                 call.span.milliseconds < terms.writeDeadline - 700

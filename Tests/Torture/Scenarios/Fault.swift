@@ -46,6 +46,7 @@ enum Fault: String, Sendable, CaseIterable {
     /// Makes it happen, and returns when the database accepts work again.
     func happen(on stage: Stage, _ generator: inout SeededGenerator) async throws -> Disturbance {
         var disturbance = Disturbance(name: rawValue, span: Span(began: .now(), ended: .now()), excuses: excuses)
+        disturbance.exhaustsRetries = self == .conflicts
         disturbance.endsConnections = self != .conflicts && self != .readOnly
         let pause = Int64.random(in: 100...700, using: &generator)
         switch self {

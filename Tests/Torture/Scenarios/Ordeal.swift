@@ -64,6 +64,7 @@ struct Ordeal: Sendable {
         return switch stage.way {
         case .direct, .standby, .serializable: nil
         case .pooler: Disturbance(name: "pooler", span: always, hidesBackends: true)
+        case .orphans: Disturbance(name: "orphans", span: always, endsConnections: true)
         case .rolledBackCommits: Disturbance(name: "rolled back", span: always, excuses: [.internalError])
         }
     }

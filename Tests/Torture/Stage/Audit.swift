@@ -14,7 +14,7 @@ enum Audit {
         CREATE SCHEMA audit;
         CREATE TABLE audit.changes (
             sequence bigserial PRIMARY KEY, transaction bigint, writer text, act integer, relation text, operation text,
-            was jsonb, becomes jsonb);
+            was jsonb, becomes jsonb, at timestamptz DEFAULT clock_timestamp());
         CREATE FUNCTION audit.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
             INSERT INTO audit.changes (transaction, writer, act, relation, operation, was, becomes)
             VALUES (pg_current_xact_id()::text::bigint, current_setting('application_name'),
@@ -51,7 +51,8 @@ enum Audit {
             (extract(epoch FROM (becomes->>'expires_at')::timestamptz) * 1000000)::bigint - 946684800000000,
             becomes->>'from_status', becomes->>'to_status', becomes->>'changed_by_master_id',
             concat_ws(' ', becomes->>'actor_type', becomes->>'reason', becomes->'context'->>'action',
-                becomes->'context'->>'method', becomes->'context'->>'master_id', becomes->'context'->>'offer_id')
+                becomes->'context'->>'method', becomes->'context'->>'master_id', becomes->'context'->>'offer_id'),
+            (extract(epoch FROM at) * 1000000)::bigint - 946684800000000
         FROM audit.changes ORDER BY sequence
         """
 
@@ -80,7 +81,8 @@ enum Audit {
             return Change(
                 sequence: integer(row[0]) ?? 0, transaction: integer(row[1]) ?? 0,
                 writer: row[2] == "offersd" ? .offersd : integer(row[3]).map { .act($0) } ?? .setup,
-                columns: Set((row[6] ?? "").split(separator: ",").map(String.init)), content: content)
+                columns: Set((row[6] ?? "").split(separator: ",").map(String.init)), content: content,
+                at: integer(row[24]).map(Int64.init))
         }
     }
 

@@ -16,6 +16,8 @@ struct Stage: Sendable {
         case standby
         /// A proxy that turns the COMMIT of some connections into ROLLBACK.
         case rolledBackCommits
+        /// A proxy that loses claims, whose backends live on and carry them out later if nobody ends them.
+        case orphans
         /// `default_transaction_isolation` is serializable.
         case serializable
     }
@@ -113,6 +115,24 @@ struct Stage: Sendable {
                 }
                 return try await body(proxy.connectionString, nil)
             }
+        case .orphans:
+            return try await FaultProxy.withProxy(to: database) { proxy in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await makeOrphans(proxy) }
+                    defer { group.cancelAll() }
+                    return try await body(proxy.connectionString, nil)
+                }
+            }
+        }
+    }
+
+    private static func makeOrphans(_ proxy: FaultProxy) async {
+        while !Task.isCancelled {
+            let orphan = proxy.inject(.orphan, on: .execute(containing: "BEGIN"))
+            await orphan.occurred()
+            proxy.heal()
+            try? await Task.sleep(for: .milliseconds(50))
+            await orphan.release()
         }
     }
 
