@@ -47,6 +47,9 @@ struct Takeover: Sendable {
                 process = processes.pop(0)
                 os.kill(process, signal.SIGTERM)
                 print("ended", os.waitpid(process, 0)[1], file=sys.stderr, flush=True)
+        # Our input ends when we are done, and also when the one who gave it is no more.
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
         """
 
     /// Goes through it.

@@ -32,7 +32,7 @@ enum Pooler {
         let file = folder + "/pgbouncer.ini"
         try settings.write(toFile: file, atomically: true, encoding: .utf8)
         let command =
-            try Programs.asOwner(of: server.folder) + [try Programs.installed("pgbouncer").string, file]
+            try Programs.withUs(asOwnerOf: server.folder) + [try Programs.installed("pgbouncer").string, file]
         let (ready, isReady) = AsyncStream.makeStream(of: Never.self)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -27,14 +27,16 @@ enum Programs {
         throw Missing(description: "the program \(name) is not installed; .ci/install names its package")
     }
 
-    /// The beginning of a command line that runs a program as the owner of a folder: Postgres and its friends refuse
-    /// root, and a cluster's folder is its owner's alone.
-    static func asOwner(of folder: String) throws -> [String] {
+    /// The beginning of a command line that runs a program which is killed when we end, however we end
+    /// (`PR_SET_PDEATHSIG` of prctl(2); the thread that starts it is Subprocess's own and lives as long as we do).
+    static func withUs() throws -> [String] { [try installed("setpriv").string, "--pdeathsig=KILL"] }
+
+    /// The same as the owner of a folder: Postgres and its friends refuse root, and a cluster's folder is its owner's
+    /// alone.
+    static func withUs(asOwnerOf folder: String) throws -> [String] {
         var status = stat()
-        guard geteuid() == 0, stat(folder, &status) == 0 else { return [] }
-        return [
-            try installed("setpriv").string, "--reuid=\(status.st_uid)", "--regid=\(status.st_gid)", "--clear-groups",
-        ]
+        guard geteuid() == 0, stat(folder, &status) == 0 else { return try withUs() }
+        return try withUs() + ["--reuid=\(status.st_uid)", "--regid=\(status.st_gid)", "--clear-groups"]
     }
 
     /// Runs a command to its end. Returns what it printed.

@@ -88,13 +88,14 @@ final class ServiceProcess: Sendable {
 
     private func keepRunning(_ didListen: AsyncStream<Never>.Continuation) async throws {
         repeat {
-            let program = try Programs.built("offersd")
+            let command = try Programs.withUs() + [try Programs.built("offersd").string] + arguments
             state.withLock { state in
                 state.started = .now()
                 state.signalled = nil
             }
             let run = try await Subprocess.run(
-                .path(program), arguments: Arguments(arguments), input: .none, output: .discarded, error: .sequence
+                .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())), input: .none,
+                output: .discarded, error: .sequence
             ) { execution in
                 let process = execution.processIdentifier.value
                 let isNeeded = state.withLock { state in

@@ -16,7 +16,7 @@ enum Standby {
             try await standby.stop(.immediate)
             let data = standby.folder + "/data"
             try FileManager.default.removeItem(atPath: data)
-            let asOwner = try Programs.asOwner(of: standby.folder)
+            let asOwner = try Programs.withUs(asOwnerOf: standby.folder)
             try await Programs.run(
                 asOwner + [
                     standby.installation.programs + "/pg_basebackup", "--host=\(primary.folder)",
