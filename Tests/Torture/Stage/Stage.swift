@@ -127,12 +127,17 @@ struct Stage: Sendable {
     }
 
     private static func makeOrphans(_ proxy: FaultProxy) async {
-        while !Task.isCancelled {
-            let orphan = proxy.inject(.orphan, on: .execute(containing: "BEGIN"))
-            await orphan.occurred()
-            proxy.heal()
-            try? await Task.sleep(for: .milliseconds(50))
-            await orphan.release()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let orphan = proxy.inject(.orphan, on: .execute(containing: "BEGIN"), occurrence: 3)
+                await orphan.occurred()
+                proxy.heal()
+                group.addTask {
+                    // Time for a refusal, and for what would make it wrong if the orphan could still do its work.
+                    try? await Task.sleep(for: .milliseconds(Int.random(in: 5...80)))
+                    await orphan.release()
+                }
+            }
         }
     }
 
