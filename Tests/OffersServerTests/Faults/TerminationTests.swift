@@ -72,7 +72,7 @@ struct TerminationTests {
         }
     }
 
-    @Test("after COMMIT, whose answer is never heard")
+    @Test("after COMMIT, whose answer is heard when its backend has gone")
     func afterCommit() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)
