@@ -47,9 +47,10 @@ package final class FaultProxy: Sendable {
             + "dbname=\(database.name)"
         let proxy = FaultProxy(connectionString: connectionString, serverSocket: database.server.folder + name)
         let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .bind(unixDomainSocketPath: folder + name) { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.wrap(channel, fromClient: true) }
-            }
+            // Nothing is read before somebody serves the connection, and it is a bare channel until then: one that comes
+            // while the proxy ends may be dropped, which an NIOAsyncChannel must not be.
+            .childChannelOption(.autoRead, value: false)
+            .bind(unixDomainSocketPath: folder + name) { $0.eventLoop.makeSucceededFuture($0) }
         return try await listener.executeThenClose { connections in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await proxy.serve(connections) }
@@ -107,7 +108,7 @@ package final class FaultProxy: Sendable {
         return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
     }
 
-    private func serve(_ connections: NIOAsyncChannelInboundStream<Side>) async throws {
+    private func serve(_ connections: NIOAsyncChannelInboundStream<any Channel>) async throws {
         try await withThrowingDiscardingTaskGroup { group in
             for try await client in connections {
                 // An error of one connection, an intended one too, ends that connection only.
@@ -116,14 +117,16 @@ package final class FaultProxy: Sendable {
         }
     }
 
-    private func serve(_ client: Side) async throws {
-        let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .connect(unixDomainSocketPath: serverSocket) { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.wrap(channel, fromClient: false) }
-            }
+    private func serve(_ accepted: any Channel) async throws {
+        let client = try await accepted.eventLoop.submit { try Self.wrap(accepted, fromClient: true) }.get()
         let session = Session()
         defer { session.orphaned?.markEnded() }
         try await client.executeThenClose { fromClient, toClient in
+            try await accepted.setOption(.autoRead, value: true).get()
+            let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(unixDomainSocketPath: serverSocket) { channel in
+                    channel.eventLoop.makeCompletedFuture { try Self.wrap(channel, fromClient: false) }
+                }
             try await server.executeThenClose { fromServer, toServer in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
