@@ -30,7 +30,7 @@ struct OverloadTests {
     func neverReads() async throws {
         let options = Stage.Options(services: 1, arguments: ["--stalled-seconds", "1"])
         _ = try await Stage.run(options) { (stage) async throws in
-            let channel = try await Misbehaviour.connect(stage.services[0].socket)
+            let channel = try await Misbehaviour.connect(stage.services[0].socket, on: .singleton)
             let line = #"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"# + "\n"
             let chunk = ByteBuffer(string: String(repeating: line, count: 1000))
             for _ in 0..<100 { channel.writeAndFlush(chunk, promise: nil) }

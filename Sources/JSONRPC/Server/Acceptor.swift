@@ -67,6 +67,7 @@ struct Acceptor: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     // Stands before NIO's own, whose pause of a second is too long for a local service.
                     try channel.pipeline.syncOperations.addHandler(acceptBackoff())
+                    try channel.pipeline.syncOperations.addHandler(AcceptPacer(limits))
                 }
             }
             // NIO listens again on the descriptor, by default with room for 128 clients that wait to be accepted.
