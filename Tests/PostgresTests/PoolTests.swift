@@ -11,8 +11,10 @@ struct PoolTests {
         _ body: (PostgresPool, TestDatabase) async throws -> Value
     ) async throws -> Value {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            // On a busy machine a connection may take longer than the two seconds that it has by default.
             var configuration = PostgresConfiguration(
-                connectionInfo: database.connectionString, readConnections: 1, writeConnections: 2)
+                connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                writeConnections: 2)
             change(&configuration)
             let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -144,7 +144,8 @@ struct DistributionMetricsTests {
             )
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let pool = PostgresPool(
-                PostgresConfiguration(connectionInfo: database.connectionString), logger: logger)
+                PostgresConfiguration(connectionInfo: database.connectionString + " connect_timeout=100"),
+                logger: logger)
             let metrics = DistributionMetrics(pool: pool, logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
