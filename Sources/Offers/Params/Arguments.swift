@@ -112,7 +112,8 @@ struct Arguments {
         return identifier
     }
 
-    /// The integer of this name, or its default.
+    /// The integer of this name, or its default. A method that does not describe one is a mistake in this program, which
+    /// no request can bring about: it stops.
     func integer(_ name: String) -> Int {
         guard case .integer(let value)? = value(name) else {
             preconditionFailure("the method describes no integer \(name)")
@@ -120,7 +121,7 @@ struct Arguments {
         return value
     }
 
-    /// The label of this name, or its default.
+    /// The label of this name, or its default. It must be described, as an integer must.
     func choice(_ name: String) -> String {
         guard case .choice(let label)? = value(name) else {
             preconditionFailure("the method describes no choice \(name)")

@@ -39,7 +39,7 @@ struct Session {
     private static let settings = Statement("offersd_session", parameters: [.text], sql: sql([:]))
 
     /// For statements that look up a few rows by their keys: the way is known, whatever the statistics say of the day.
-    /// With bitmaps and hashes, which pay with many rows, a list costs the server about 5 % more and an accept 10 %.
+    /// With bitmaps and hashes, which pay with many rows, a list costs the server about 5 % more.
     /// One plan does for all parameters: the server would make five on each connection, of 2 ms each, before it believes
     /// that. And where an index is missing, a plan that has to do without is taken for so dear that it is compiled.
     private static let lookupSettings = Statement(

@@ -59,17 +59,18 @@ struct StartedMethodTests {
 
     @Test("one whose client is gone ends all the same, and what came behind it is carried out")
     func clientGone() async throws {
+        var state: ToyState?
         try await withToy { toy in
+            state = toy.state
             var calls = toy.state.started.stream.makeAsyncIterator()
-            do {
-                let client = try toy.client()
-                try await client.send(request(1, "later") + request(2, "add"))
-            }
+            let client = try toy.client()
+            try await client.send(request(1, "later") + request(2, "add"))
             let call = try #require(await calls.next())
             #expect(toy.state.value.withLock { $0 } == 0)
+            client.close()
             call.succeed(JSONResult(json: "1"))
-            // `withToy` returns when the connection has ended.
-            toy.server.beginGracefulShutdown()
         }
+        // `withToy` has returned, so the connection has ended.
+        #expect(state?.value.withLock { $0 } == 1)
     }
 }
