@@ -141,14 +141,15 @@ package final class PostgresPool: Sendable {
         guard admit(attempt.trace) else { return attempt.end(.failure(.overloaded)) }
         let read = Read(bound: attempt.bound, deadline: attempt.deadline) { result in
             self.ended(result, attempt.trace)
-            if case .failure(let error) = result, self.canRepeat(attempt, after: error) { return }
+            if case .failure(let error) = result, self.repeats(attempt, after: error) { return }
             attempt.end(result)
         }
         attempt.lane.submit(WorkItem(deadline: attempt.deadline, job: read, trace: attempt.trace))
         armTimer()
     }
 
-    private func canRepeat(_ attempt: ReadAttempt, after error: PostgresError) -> Bool {
+    /// Has an attempt made again if that may help, and returns whether it will be.
+    private func repeats(_ attempt: ReadAttempt, after error: PostgresError) -> Bool {
         guard error.allowsAnotherRead, attempt.number < 3, !attempt.deadline.hasPassed(at: .now()) else { return false }
         var next = attempt
         next.number += 1
