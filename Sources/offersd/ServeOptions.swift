@@ -35,6 +35,10 @@ struct ServeOptions: ParsableArguments {
     var readAhead: Int?
     @Option(help: "Connections per socket, default 1024. [OFFERSD_MAX_CONNECTIONS]")
     var maxConnections: Int?
+    @Option(help: "New connections per socket and second, default 4000. [OFFERSD_CONNECTION_RATE]")
+    var connectionRate: Int?
+    @Option(help: "New connections per socket at once, default 128. [OFFERSD_CONNECTION_BURST]")
+    var connectionBurst: Int?
     @Option(help: "Bytes of output that a client may leave, default 1048576. [OFFERSD_MAX_UNSENT_BYTES]")
     var maxUnsentBytes: Int?
     @Option(help: "Seconds without progress until such a client is closed, default 30. [OFFERSD_STALLED_SECONDS]")
@@ -80,6 +84,8 @@ struct ServeOptions: ParsableArguments {
             (maxBatch, "OFFERSD_MAX_BATCH", 1...10_000, \.maximumBatch),
             (readAhead, "OFFERSD_READ_AHEAD", 1...10_000, \.readAhead),
             (maxConnections, "OFFERSD_MAX_CONNECTIONS", 1...100_000, \.connectionsPerSocket),
+            (connectionRate, "OFFERSD_CONNECTION_RATE", 1...1_000_000, \.connectionRate),
+            (connectionBurst, "OFFERSD_CONNECTION_BURST", 1...100_000, \.connectionBurst),
             (maxUnsentBytes, "OFFERSD_MAX_UNSENT_BYTES", 1024...1_073_741_824, \.unsentBytes),
         ]
     }

@@ -180,6 +180,28 @@ struct PoolTests {
         }
     }
 
+    @Test("a read whose connection is lost seven times is made an eighth time; one that always loses it is given up")
+    func lostAgainAndAgain() async throws {
+        try await withPool { (pool, database) async throws in
+            try await database.sql("CREATE SEQUENCE attempts")
+            let read = Statement(
+                "ends_its_own_backend", parameters: [.int8],
+                sql: """
+                    SELECT CASE WHEN nextval('attempts') <= $1 THEN pg_terminate_backend(pg_backend_pid()) END,
+                        CASE WHEN currval('attempts') <= $1 THEN pg_sleep(60)::text END, currval('attempts')
+                    """)
+            let attempts = try await pool.read(
+                BoundStatement(read, [.int8(7)]), deadline: FixedDeadline(milliseconds: 60_000)
+            ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 2) }
+            #expect(attempts == 8)
+            await #expect(throws: PostgresError.connectionLost) {
+                _ = try await pool.read(
+                    BoundStatement(read, [.int8(.max)]), deadline: FixedDeadline(milliseconds: 60_000)
+                ) { _ in 0 }
+            }
+        }
+    }
+
     @Test("a read that its server ends for taking too long is timed out, and those behind it are answered")
     func slowRead() async throws {
         try await withPool({ $0.readTimeoutMilliseconds = 300 }) { (pool, _) async throws in

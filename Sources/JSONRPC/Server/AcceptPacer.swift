@@ -38,7 +38,7 @@ final class AcceptPacer: ChannelDuplexHandler {
     private var isWaiting = false
 
     init(_ limits: Limits) {
-        pace = AcceptPace(perSecond: limits.acceptsPerSecond, burst: limits.acceptsAtOnce)
+        pace = AcceptPace(perSecond: limits.connectionRate, burst: limits.connectionBurst)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

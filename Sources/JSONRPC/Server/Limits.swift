@@ -12,10 +12,10 @@ package struct Limits: Sendable {
     package var readAhead = 64
     /// Open connections per socket. Further ones are told OVERLOADED and closed.
     package var connectionsPerSocket = 1024
-    /// Connections that a socket accepts in a second, in the long run. Further ones wait in the kernel's queue.
-    package var acceptsPerSecond = 4000
-    /// Connections that a socket accepts at once.
-    package var acceptsAtOnce = 128
+    /// New connections that a socket takes in a second, in the long run. Further ones wait in the kernel's queue.
+    package var connectionRate = 4000
+    /// New connections that a socket takes at once.
+    package var connectionBurst = 128
     /// Bytes of output that a client has not taken. Above this number its socket is not read.
     package var unsentBytes = 1 << 20
     /// How long a client may take nothing of the output that waits for it before its connection is closed.

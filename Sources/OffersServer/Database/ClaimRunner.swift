@@ -83,6 +83,9 @@ struct ClaimRunner: Sendable {
             if !isOverdue { return }
         case .refused(let message) where message.sqlState.isWorthAnotherClaim:
             if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
+        case .rolledBack where progress.mayHaveCommitted:
+            // This attempt wrote nothing, which says nothing of the one that was not heard of.
+            if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
         case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unexpectedResult:
             break
         }

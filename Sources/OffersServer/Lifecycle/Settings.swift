@@ -54,6 +54,10 @@ package struct Settings: Sendable {
     package var readAhead = 64
     /// Connections per socket.
     package var connectionsPerSocket = 1024
+    /// New connections per socket and second, in the long run.
+    package var connectionRate = 4000
+    /// New connections per socket at once.
+    package var connectionBurst = 128
     /// Bytes of output that a client may leave.
     package var unsentBytes = 1 << 20
     /// Seconds without progress until such a client is closed.
@@ -87,6 +91,8 @@ package struct Settings: Sendable {
         limits.maximumBatch = maximumBatch
         limits.readAhead = readAhead
         limits.connectionsPerSocket = connectionsPerSocket
+        limits.connectionRate = connectionRate
+        limits.connectionBurst = connectionBurst
         limits.unsentBytes = unsentBytes
         limits.stalledOutput = .seconds(stalledOutputSeconds)
         limits.drain = .milliseconds(drainSeconds * 1000 - 100)

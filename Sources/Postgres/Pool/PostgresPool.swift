@@ -20,6 +20,8 @@ package final class PostgresPool: Sendable {
     private let writes: Lane<Write>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
+    /// Three were too few where backends were ended one after the other: it is always those that are working.
+    private static let maximumReadAttempts = 10
     private let readRetries = Atomic<Int>(0)
     private let lastError = Mutex<PoolStatus.LastError?>(nil)
     private let isTimerArmed = Atomic<Bool>(false)
@@ -112,7 +114,8 @@ package final class PostgresPool: Sendable {
 
     /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block there.
     ///
-    /// A lost connection, a conflict and a statement that must be prepared anew are tried again, twice at the most.
+    /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, nine
+    /// times at the most.
     package func read(
         _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline, trace: PoolTrace? = nil,
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
@@ -150,7 +153,9 @@ package final class PostgresPool: Sendable {
 
     /// Has an attempt made again if that may help, and returns whether it will be.
     private func repeats(_ attempt: ReadAttempt, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, attempt.number < 3, !attempt.deadline.hasPassed(at: .now()) else { return false }
+        guard error.allowsAnotherRead, attempt.number < PostgresPool.maximumReadAttempts,
+            !attempt.deadline.hasPassed(at: .now())
+        else { return false }
         var next = attempt
         next.number += 1
         guard case .enqueued = repetition.yield(next) else { return false }
@@ -162,7 +167,7 @@ package final class PostgresPool: Sendable {
         await withDiscardingTaskGroup { group in
             for await attempt in repetitions {
                 group.addTask {
-                    await Backoff.pause(attempt: attempt.number)
+                    await Backoff.pause(attempt: min(attempt.number, 5))
                     self.start(attempt)
                 }
             }

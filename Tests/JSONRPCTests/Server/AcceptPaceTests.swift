@@ -27,8 +27,8 @@ struct AcceptPaceTests {
     @Test("more connections than may come at once are all served, a little later")
     func waiting() async throws {
         var limits = Limits()
-        limits.acceptsPerSecond = 200
-        limits.acceptsAtOnce = 4
+        limits.connectionRate = 200
+        limits.connectionBurst = 4
         try await withToy(limits) { toy in
             let began = ContinuousClock.now
             let clients = try (0..<40).map { _ in try toy.client() }

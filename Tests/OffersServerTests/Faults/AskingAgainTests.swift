@@ -64,6 +64,18 @@ struct AskingAgainTests {
         }
     }
 
+    @Test("a COMMIT that becomes a ROLLBACK says nothing of the lost one before it: asked once more")
+    func rolledBackMeanwhile() async throws {
+        try await withProxy { scene, service, proxy in
+            proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
+            proxy.inject(.rewrite("COMMIT", to: "ROLLBACK"), on: .parse(containing: "COMMIT"), occurrence: 2)
+            let order = try await scene.offeredOrder()
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            #expect(proxy.count(of: Self.attempt) == 3)
+        }
+    }
+
     @Test("a refusal found by asking again is given only when the backend of the lost COMMIT can do nothing any more")
     func orphan() async throws {
         try await withProxy { scene, service, proxy in

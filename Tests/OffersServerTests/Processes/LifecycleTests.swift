@@ -177,6 +177,19 @@ struct LifecycleTests {
         }
     }
 
+    @Test("how fast connections may come can be set")
+    func connectionRate() async throws {
+        try await OffersdProcess.withFolder { (folder) async throws in
+            let pace = ["--connection-burst", "1", "--connection-rate", "20"]
+            try await OffersdProcess.run(in: folder, on: Self.nowhere, pace) { (process) async throws in
+                let began = ContinuousClock.now
+                // One at once, and 50 ms before each of the others: the bucket is a little more than full at first.
+                for _ in 0..<12 { #expect(try await process.shell(Self.health).contains("\"down\"")) }
+                #expect(ContinuousClock.now - began >= .milliseconds(450))
+            }
+        }
+    }
+
     @Test("check says what is missing, and its exit status says how bad it is")
     func check() async throws {
         let offersd = try BuiltProgram.path("offersd").string
