@@ -1,5 +1,4 @@
 import Postgres
-import SeededRandom
 import Testing
 
 @Suite("LaneState")
@@ -15,15 +14,98 @@ struct LaneStateTests {
         if case .work(let group) = step { group.map(\.item.job) } else { nil }
     }
 
-    @Test("a connection connects first, then sleeps, and is woken by work, which it takes")
+    /// What becomes of new work.
+    private enum Outcome: Equatable {
+        case waits, wakes(Int), begins(on: Int), unavailable, shuttingDown
+    }
+
+    private func outcome(_ submission: LaneState<Int>.Submission) -> Outcome {
+        switch submission {
+        case .queued(let index): index.map { .wakes($0) } ?? .waits
+        case .begin(_, let index): .begins(on: index)
+        case .unavailable: .unavailable
+        case .shuttingDown: .shuttingDown
+        }
+    }
+
+    private func isSleep(_ step: LaneState<Int>.Step) -> Bool {
+        if case .sleep = step { true } else { false }
+    }
+
+    /// A lane whose connections are open and have nothing to do.
+    private func idleLane(connections: Int, maximumGroup: Int) -> LaneState<Int> {
+        var lane = LaneState<Int>(connections: connections, maximumGroup: maximumGroup)
+        for index in 0..<connections {
+            _ = lane.step(of: index, at: start)
+            lane.connected(index)
+            _ = lane.step(of: index, at: start)
+        }
+        return lane
+    }
+
+    @Test("a connection connects first, then takes what waits, and sleeps")
     func ordinaryLife() {
         var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         lane.connected(0)
-        guard case .sleep = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(lane.submit(item(1)) == .queued(wake: 0))
-        #expect(lane.submit(item(2)) == .queued(wake: nil), "it is already awake")
-        #expect(jobs(lane.step(of: 0, at: start)) == [1, 2])
+        #expect(outcome(lane.submit(item(2), at: start)) == .waits, "it is awake")
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(group.map(\.item.job) == [1, 2])
+        #expect(lane.finished(0, group, usable: true).isEmpty)
+        #expect(isSleep(lane.step(of: 0, at: start)))
+    }
+
+    @Test("work for a connection with nothing to do is begun without its thread, which goes on with it at the answer")
+    func begunForIt() {
+        var lane = idleLane(connections: 1, maximumGroup: 4)
+        guard case .begin(let taken, on: 0) = lane.submit(item(1), at: start) else { return #expect(Bool(false)) }
+        #expect(taken.item.job == 1)
+        #expect(lane.busyCount == 1 && lane.waitingCount == 0)
+        #expect(isSleep(lane.step(of: 0, at: start)), "a thread that was woken for nothing leaves it alone")
+        #expect(outcome(lane.submit(item(2), at: start)) == .waits)
+        #expect(lane.more(for: 0, at: start).isEmpty, "not before the thread has it")
+        lane.attended(0)
+        #expect(lane.more(for: 0, at: start).map(\.item.job) == [2])
+        #expect(lane.finished(0, [taken], usable: true).isEmpty)
+        #expect(isSleep(lane.step(of: 0, at: start)))
+    }
+
+    @Test("a thread is woken for what was begun for it when the answer does not come soon, once it is")
+    func unattended() {
+        var lane = idleLane(connections: 2, maximumGroup: 1)
+        #expect(!lane.needsLookingAfter)
+        #expect(outcome(lane.submit(item(1), at: start)) == .begins(on: 0))
+        #expect(lane.needsLookingAfter)
+        #expect(lane.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
+        let later = start.advanced(byMilliseconds: 50)
+        #expect(lane.expire(at: later).wake == [0])
+        lane.attended(0)
+        #expect(lane.expire(at: later).wake.isEmpty)
+        #expect(!lane.needsLookingAfter)
+        #expect(lane.longestWork(at: later) == 50)
+    }
+
+    @Test("a connection that is lost while work is being begun on it waits to be told so, and connects anew")
+    func lostWhileBegun() {
+        var lane = idleLane(connections: 1, maximumGroup: 1)
+        guard case .begin(let taken, on: 0) = lane.submit(item(1), at: start) else { return #expect(Bool(false)) }
+        #expect(lane.lost(0).isEmpty)
+        #expect(isSleep(lane.step(of: 0, at: start)))
+        _ = lane.finished(0, [taken], usable: false)
+        guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+    }
+
+    @Test("a shutdown waits for what was begun")
+    func shutdownWhileBegun() {
+        var lane = idleLane(connections: 1, maximumGroup: 1)
+        guard case .begin(let taken, on: 0) = lane.submit(item(1), at: start) else { return #expect(Bool(false)) }
+        #expect(lane.shutDown().refused.isEmpty)
+        #expect(isSleep(lane.step(of: 0, at: start)))
+        #expect(!lane.isStopped)
+        lane.attended(0)
+        _ = lane.finished(0, [taken], usable: true)
+        guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
     @Test("a connection takes its share of what waits and is under way, and leaves the rest to the others")
@@ -33,14 +115,14 @@ struct LaneStateTests {
             _ = lane.step(of: index, at: start)
             lane.connected(index)
         }
-        for job in 1...5 { _ = lane.submit(item(job)) }
+        for job in 1...5 { _ = lane.submit(item(job), at: start) }
         #expect(jobs(lane.step(of: 0, at: start)) == [1, 2, 3], "half of five, rounded up")
         #expect(jobs(lane.step(of: 1, at: start)) == [4, 5])
-        for job in 6...8 { _ = lane.submit(item(job)) }
+        for job in 6...8 { _ = lane.submit(item(job), at: start) }
         #expect(lane.more(for: 0, at: start).map(\.item.job) == [6, 7, 8], "the other one has two to do")
-        for job in 9...10 { _ = lane.submit(item(job)) }
+        for job in 9...10 { _ = lane.submit(item(job), at: start) }
         #expect(lane.more(for: 1, at: start).map(\.item.job) == [9, 10], "half of two and the other's three")
-        for job in 11...40 { _ = lane.submit(item(job)) }
+        for job in 11...40 { _ = lane.submit(item(job), at: start) }
         #expect(lane.more(for: 1, at: start).count == 8, "no more than there may be in one group")
     }
 
@@ -49,7 +131,7 @@ struct LaneStateTests {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 8)
         for index in 0...1 { _ = lane.step(of: index, at: start) }
         lane.connected(0)
-        for job in 1...5 { _ = lane.submit(item(job)) }
+        for job in 1...5 { _ = lane.submit(item(job), at: start) }
         #expect(jobs(lane.step(of: 0, at: start)) == [1, 2, 3, 4, 5])
     }
 
@@ -58,7 +140,7 @@ struct LaneStateTests {
         var lane = LaneState<Int>(connections: 1, maximumGroup: 1)
         _ = lane.step(of: 0, at: start)
         lane.connected(0)
-        for job in 1...3 { _ = lane.submit(item(job)) }
+        for job in 1...3 { _ = lane.submit(item(job), at: start) }
         #expect(lane.more(for: 0, at: start).isEmpty)
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         let later = start.advanced(byMilliseconds: 5000)
@@ -78,7 +160,7 @@ struct LaneStateTests {
         _ = lane.step(of: 0, at: start)
         #expect(lane.longestWork(at: later) == 0)
         lane.connected(0)
-        _ = lane.submit(item(1))
+        _ = lane.submit(item(1), at: start)
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(lane.longestWork(at: later) == 5000)
         _ = lane.finished(0, group, usable: true)
@@ -94,9 +176,9 @@ struct LaneStateTests {
     func refusedWhenDown() {
         var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
         _ = lane.step(of: 0, at: start)
-        #expect(lane.submit(item(1)) == .queued(wake: nil))
+        #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         #expect(lane.connectFailed(0, at: start) == [1])
-        #expect(lane.submit(item(2)) == .unavailable)
+        #expect(outcome(lane.submit(item(2), at: start)) == .unavailable)
     }
 
     @Test("after a failure it pauses before the next attempt, and works again after a success")
@@ -108,7 +190,7 @@ struct LaneStateTests {
         #expect(until == start.advanced(byMilliseconds: 100))
         guard case .connect = lane.step(of: 0, at: until) else { return #expect(Bool(false)) }
         lane.connected(0)
-        #expect(lane.submit(item(1)) == .queued(wake: nil))
+        #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         #expect(jobs(lane.step(of: 0, at: until)) == [1])
     }
 
@@ -119,57 +201,56 @@ struct LaneStateTests {
         _ = lane.step(of: 1, at: start)
         lane.connected(0)
         #expect(lane.connectFailed(1, at: start).isEmpty)
-        #expect(lane.submit(item(1)) == .queued(wake: nil))
+        #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         #expect(jobs(lane.step(of: 0, at: start)) == [1])
     }
 
     @Test("a connection whose work broke it connects anew, and others are woken for what waits")
     func brokenByWork() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
-        for index in 0..<2 {
-            _ = lane.step(of: index, at: start)
-            lane.connected(index)
-            _ = lane.step(of: index, at: start)
-        }
+        var lane = idleLane(connections: 2, maximumGroup: 1)
         let hot = ExclusionKey(space: 2, value: 1)
-        _ = lane.submit(item(1, keys: [hot]))
-        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(lane.submit(item(2, keys: [hot])) == .queued(wake: nil), "it cannot start yet")
-        #expect(lane.finished(0, group, usable: false) == [1])
+        guard case .begin(let taken, on: 0) = lane.submit(item(1, keys: [hot]), at: start) else {
+            return #expect(Bool(false))
+        }
+        #expect(outcome(lane.submit(item(2, keys: [hot]), at: start)) == .waits, "it cannot start yet")
+        lane.attended(0)
+        #expect(lane.finished(0, [taken], usable: false) == [1])
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
 
     @Test("work that becomes ready because what it waited for expired wakes a connection for itself")
     func wakesAfterExpiry() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
-        for index in 0..<2 {
-            _ = lane.step(of: index, at: start)
-            lane.connected(index)
-            _ = lane.step(of: index, at: start)
-        }
+        var lane = idleLane(connections: 2, maximumGroup: 1)
         let keys = (0..<2).map { ExclusionKey(space: $0, value: 1) }
-        #expect(
-            lane.submit(WorkItem(keys: keys, deadline: FixedDeadline(start), job: 1)) == .queued(wake: 0))
-        for job in 2...3 { _ = lane.submit(item(job, keys: [keys[job - 2]])) }
+        guard case .begin(let taken, on: 0) = lane.submit(item(0, keys: [keys[0]]), at: start) else {
+            return #expect(Bool(false))
+        }
+        let overdue = WorkItem(keys: keys, deadline: FixedDeadline(start), job: 1)
+        #expect(outcome(lane.submit(overdue, at: start)) == .waits)
+        for job in 2...3 {
+            #expect(outcome(lane.submit(item(job, keys: [keys[job - 2]]), at: start)) == .waits)
+        }
+        lane.attended(0)
+        #expect(lane.finished(0, [taken], usable: true).isEmpty, "it is awake itself, for the one that is ready")
         let (expired, wake) = lane.expire(at: start)
         #expect(expired == [1])
         #expect(lane.waitingCount == 2)
-        let woken = Set(wake)
-        #expect(woken == [1], "connection 0 is awake already")
+        #expect(wake == [1], "connection 0 is awake already")
     }
 
     @Test("a connection that breaks just when it was woken passes its work on to one that sleeps")
     func brokenWhenWoken() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
-        for index in 0..<2 {
-            _ = lane.step(of: index, at: start)
-            lane.connected(index)
-            _ = lane.step(of: index, at: start)
+        var lane = idleLane(connections: 2, maximumGroup: 1)
+        let hot = ExclusionKey(space: 2, value: 1)
+        guard case .begin(let taken, on: 0) = lane.submit(item(1, keys: [hot]), at: start) else {
+            return #expect(Bool(false))
         }
-        #expect(lane.submit(item(1)) == .queued(wake: 0))
+        _ = lane.submit(item(2, keys: [hot]), at: start)
+        lane.attended(0)
+        #expect(lane.finished(0, [taken], usable: true).isEmpty, "it is awake itself")
         #expect(lane.lost(0) == [1])
-        #expect(jobs(lane.step(of: 1, at: start)) == [1])
+        #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
 
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
@@ -177,124 +258,17 @@ struct LaneStateTests {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
         _ = lane.step(of: 0, at: start)
         lane.connected(0)
-        _ = lane.submit(item(1))
+        _ = lane.submit(item(1), at: start)
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         _ = lane.step(of: 1, at: start)  // is connecting, and nobody waits for that
-        _ = lane.submit(item(2))
+        _ = lane.submit(item(2), at: start)
         #expect(lane.shutDown().refused == [2])
-        #expect(lane.submit(item(3)) == .shuttingDown)
+        #expect(outcome(lane.submit(item(3), at: start)) == .shuttingDown)
         #expect(!lane.isStopped)
         _ = lane.finished(0, group, usable: true)
         guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(lane.isStopped)
         lane.connected(1)
         guard case .close = lane.step(of: 1, at: start) else { return #expect(Bool(false)) }
-    }
-
-    /// Drives a lane through random connects, failures, losses, expiries and a shutdown, with a clock of its own.
-    @Test("random schedules: every job ends exactly once", arguments: 0..<1000)
-    func everyJobEndsOnce(seed: UInt64) {
-        var simulation = LaneSimulation(seed: seed)
-        for _ in 0..<150 { simulation.step() }
-        simulation.end()
-        #expect(simulation.problems == [], "seed \(seed)")
-    }
-}
-
-/// A lane with connections that do random things.
-private struct LaneSimulation {
-    private enum Thread {
-        case asking, connecting, sleeping, paused, gone
-        case working([WorkQueue<Int>.Taken])
-    }
-
-    private var random: SeededGenerator
-    private var lane: LaneState<Int>
-    private var threads: [Thread]
-    private var now = MonotonicTime(nanoseconds: 1)
-    private var nextJob = 0
-    private var ends: [Int: Int] = [:]
-    private(set) var problems: [String] = []
-
-    init(seed: UInt64) {
-        random = SeededGenerator(seed: seed)
-        let count = Int.random(in: 1...4, using: &random)
-        lane = LaneState(connections: count, maximumGroup: Int.random(in: 1...3, using: &random))
-        threads = Array(repeating: .asking, count: count)
-    }
-
-    private mutating func ended(_ jobs: [Int]) {
-        for job in jobs { ends[job, default: 0] += 1 }
-    }
-
-    private mutating func wake(_ index: Int) {
-        if case .sleeping = threads[index] { threads[index] = .asking }
-    }
-
-    mutating func step() {
-        now = now.advanced(byMilliseconds: Int64.random(in: 0...60, using: &random))
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0..<4: submit()
-        case 4:
-            let (expired, wake) = lane.expire(at: now)
-            ended(expired)
-            for index in wake { self.wake(index) }
-        default: advance(Int.random(in: 0..<threads.count, using: &random), mayFail: true)
-        }
-        // A sleeping connection beside ready work would be a lost wake-up.
-        if lane.waitingCount > 0, threads.allSatisfy({ if case .sleeping = $0 { true } else { false } }) {
-            problems.append("all sleep while work waits")
-        }
-    }
-
-    private mutating func submit() {
-        let job = nextJob
-        nextJob += 1
-        ends[job] = 0
-        let keys = (0..<Int.random(in: 0...2, using: &random)).map {
-            ExclusionKey(space: UInt8($0), value: Int64.random(in: 0..<2, using: &random))
-        }
-        let deadline = FixedDeadline(now.advanced(byMilliseconds: Int64.random(in: 10...2000, using: &random)))
-        switch lane.submit(WorkItem(keys: keys, deadline: deadline, job: job)) {
-        case .queued(let index): if let index { wake(index) }
-        case .unavailable, .shuttingDown: ended([job])
-        }
-    }
-
-    private mutating func advance(_ index: Int, mayFail: Bool) {
-        let fails = mayFail && Int.random(in: 0..<4, using: &random) == 0
-        switch threads[index] {
-        case .gone: break
-        case .asking, .paused:
-            switch lane.step(of: index, at: now) {
-            case .connect: threads[index] = .connecting
-            case .sleep: threads[index] = .sleeping
-            case .pause: threads[index] = .paused
-            case .work(let group): threads[index] = .working(group)
-            case .close: threads[index] = .gone
-            }
-        case .connecting:
-            if fails { ended(lane.connectFailed(index, at: now)) } else { lane.connected(index) }
-            threads[index] = .asking
-        case .sleeping:
-            guard fails else { break }
-            let wake = lane.lost(index)
-            threads[index] = .asking
-            for other in wake { self.wake(other) }
-        case .working(let group):
-            ended(group.map(\.item.job))
-            threads[index] = .asking
-            for other in lane.finished(index, group, usable: !fails) { wake(other) }
-        }
-    }
-
-    mutating func end() {
-        let (refused, wake) = lane.shutDown()
-        ended(refused)
-        for index in wake { self.wake(index) }
-        for _ in 0..<4 { for index in threads.indices { advance(index, mayFail: false) } }
-        if !lane.isStopped { problems.append("not stopped") }
-        if lane.waitingCount != 0 { problems.append("work is left") }
-        for (job, count) in ends where count != 1 { problems.append("job \(job) ended \(count) times") }
     }
 }

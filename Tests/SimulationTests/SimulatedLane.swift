@@ -25,8 +25,17 @@ struct SimulatedLane {
         var isRunning = false
     }
 
+    /// Work that is begun without its connection's thread.
+    private enum Begun {
+        /// Who handed it over was told to begin it, and has not come to that.
+        case onItsWay(WorkQueue<Int>.Taken)
+        /// It is sent; the thread gets it when it wakes up.
+        case sent(WorkQueue<Int>.Taken, at: MonotonicTime)
+    }
+
     private var state: LaneState<Int>
     private(set) var threads: [Thread]
+    private var begun: [Begun?]
     private var isConnected: [Bool]
     /// Wakes that no sleep has taken yet; a pipe keeps them.
     private var isWakePending: [Bool]
@@ -40,6 +49,7 @@ struct SimulatedLane {
     init(connections: Int, maximumGroup: Int) {
         state = LaneState(connections: connections, maximumGroup: maximumGroup)
         threads = Array(repeating: .asking, count: connections)
+        begun = Array(repeating: nil, count: connections)
         isConnected = Array(repeating: false, count: connections)
         isWakePending = isConnected
         self.maximumGroup = maximumGroup
@@ -51,16 +61,20 @@ struct SimulatedLane {
     var isWhole: Bool { !isConnected.contains(false) }
 
     /// Hands work over. Returns whether it was taken; if not, it has ended.
-    mutating func submit(_ job: Int, keys: [ExclusionKey], deadline: any Deadline) -> Bool {
+    mutating func submit(_ job: Int, keys: [ExclusionKey], deadline: any Deadline, at now: MonotonicTime) -> Bool {
         calls += 1
-        switch state.submit(WorkItem(keys: keys, deadline: deadline, job: job)) {
+        switch state.submit(WorkItem(keys: keys, deadline: deadline, job: job), at: now) {
         case .queued(let index):
-            if isShutDown { report("work was taken after the shutdown") }
-            if jobs[job] != nil { report("job \(job) was handed over twice") }
-            jobs[job] = Job(keys: keys, deadline: deadline)
-            for key in keys { lines[key, default: []].append(job) }
-            markReady([job])
+            register(job, keys, deadline)
             if let index { wake([index]) }
+            return true
+        case .begin(let taken, let index):
+            register(job, keys, deadline)
+            if taken.item.job != job { report("job \(taken.item.job) is begun for job \(job)") }
+            if begun[index] != nil { report("connection \(index) was given work twice") }
+            if case .working = threads[index] { report("connection \(index) works already") }
+            start([job], on: index)
+            begun[index] = .onItsWay(taken)
             return true
         case .unavailable:
             if isConnected.contains(true) { report("refused while a connection is open") }
@@ -68,6 +82,29 @@ struct SimulatedLane {
             if !isShutDown { report("refused as if shutting down") }
         }
         return false
+    }
+
+    private mutating func register(_ job: Int, _ keys: [ExclusionKey], _ deadline: any Deadline) {
+        if isShutDown { report("work was taken after the shutdown") }
+        if jobs[job] != nil { report("job \(job) was handed over twice") }
+        jobs[job] = Job(keys: keys, deadline: deadline)
+        for key in keys { lines[key, default: []].append(job) }
+        markReady([job])
+    }
+
+    /// Lets whoever was told to begin work on connection `index` do so. Returns the work that ended, as the connection
+    /// was lost before.
+    mutating func begin(on index: Int, at now: MonotonicTime) -> [Int] {
+        guard case .onItsWay(let taken) = begun[index] else { return [] }
+        calls += 1
+        if isConnected[index] {
+            begun[index] = .sent(taken, at: now)
+            return []
+        }
+        begun[index] = nil
+        end([taken.item.job], running: true)
+        wake(state.finished(index, [taken], usable: false) + [index])
+        return [taken.item.job]
     }
 
     /// Gives up what is overdue, and returns it.
@@ -81,6 +118,11 @@ struct SimulatedLane {
         wake(woken)
         for (job, known) in jobs where !known.isRunning && known.deadline.hasPassed(at: now) {
             report("job \(job) waits past its deadline")
+        }
+        for index in begun.indices where !isWakePending[index] {
+            if case .sent(_, let sent) = begun[index], sent.milliseconds(until: now) >= 50 {
+                report("nobody looks after what was begun on connection \(index)")
+            }
         }
         return expired
     }
@@ -119,7 +161,13 @@ struct SimulatedLane {
             end(refused, running: false)
             return refused
         case .asleep:
-            if fails {
+            if case .sent(let taken, _) = begun[index] {
+                // The answer comes, or the end of the connection, which its thread finds out when it goes on.
+                begun[index] = nil
+                isWakePending[index] = false
+                state.attended(index)
+                threads[index] = .working([taken], groups: [[taken.item.job]])
+            } else if fails, isConnected[index] {
                 // Also when a wake came in between: poll saw both.
                 isConnected[index] = false
                 threads[index] = .asking
@@ -156,11 +204,12 @@ struct SimulatedLane {
             if isConnected[index] { report("connection \(index) was opened twice") }
             threads[index] = .connecting
         case .sleep:
-            if !isConnected[index] { report("connection \(index) sleeps, which is not open") }
+            if !isConnected[index], begun[index] == nil { report("connection \(index) sleeps, which is not open") }
             threads[index] = .asleep
         case .pause(let until):
             threads[index] = .paused(until: until)
         case .work(let group):
+            if begun[index] != nil { report("connection \(index) got work beside what was begun") }
             let jobs = group.map(\.item.job)
             threads[index] = .working(group, groups: [jobs])
             start(jobs, on: index)
@@ -227,6 +276,10 @@ struct SimulatedLane {
         }
         var (awake, asleep, busy) = (0, 0, 0)
         for (index, thread) in threads.enumerated() {
+            if begun[index] != nil {
+                busy += 1
+                continue
+            }
             switch thread {
             case .asking: if isConnected[index] { awake += 1 }
             case .asleep: if isWakePending[index] { awake += 1 } else { asleep += 1 }
@@ -239,7 +292,10 @@ struct SimulatedLane {
         if ready > awake, asleep > 0 {
             report("\(ready) jobs could start, \(awake) connections are awake, \(asleep) sleep on")
         }
-        let open = isConnected.count { $0 }
+        // One that was lost meanwhile counts until that is found out.
+        let open = isConnected.indices.count { isConnected[$0] || begun[$0] != nil }
+        let isLookedAfter = waiting > 0 || begun.contains { $0 != nil }
+        if state.needsLookingAfter != isLookedAfter { report("it is \(!isLookedAfter) that somebody must look after it") }
         if !isShutDown, state.connectedCount != open { report("\(state.connectedCount) are connected, not \(open)") }
     }
 }

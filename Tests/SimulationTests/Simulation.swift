@@ -77,6 +77,8 @@ struct Simulation {
             pass(random.below(120))
         case 5, 6:
             if !started.isEmpty { handOver(at: random.below(started.count)) }
+            let lane = random.below(lanes.count)
+            begin(lane, random.below(lanes[lane].threads.count))
         case 7 where random.once(in: 4):
             isDatabaseUp.toggle()
         case 8 where random.once(in: 40):
@@ -126,7 +128,11 @@ struct Simulation {
     private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
         // Writes have keys, and are taken one at a time.
         let takesMore = lane == 0 && random.once(in: 2)
-        for job in lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore) {
+        finish(lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore), of: lane)
+    }
+
+    private mutating func finish(_ jobs: [Int], of lane: Int) {
+        for job in jobs {
             // A conflict, which the caller tries again; to the pool this is new work.
             if random.once(in: 6), !lanes[lane].isShutDown { started.append(job) } else { answer([job]) }
         }
@@ -135,7 +141,11 @@ struct Simulation {
     private mutating func handOver(at place: Int) {
         let job = started.remove(at: place)
         let request = requests[job]
-        if !lanes[request.lane].submit(job, keys: request.keys, deadline: request.deadline) { answer([job]) }
+        if !lanes[request.lane].submit(job, keys: request.keys, deadline: request.deadline, at: now) { answer([job]) }
+    }
+
+    private mutating func begin(_ lane: Int, _ connection: Int) {
+        finish(lanes[lane].begin(on: connection, at: now), of: lane)
     }
 
     // MARK: The connection around its sequencer
@@ -209,6 +219,7 @@ struct Simulation {
         while problem == nil, !started.isEmpty { handOver(at: 0) }
         for lane in lanes.indices {
             for thread in lanes[lane].threads.indices where problem == nil {
+                begin(lane, thread)
                 advance(lane, thread, fails: false)
                 check()
             }

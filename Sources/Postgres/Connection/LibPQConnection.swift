@@ -12,7 +12,8 @@ final class LibPQConnection {
     }
 
     private let connection: OpaquePointer
-    private let descriptor: Int32
+    /// Its socket, for `poll`.
+    let descriptor: Int32
     private let preparesStatements: Bool
     /// The statements that this connection knows, with their names as C has them, so that no copy is made per use.
     private var prepared: [String: ContiguousArray<CChar>] = [:]
@@ -109,6 +110,15 @@ final class LibPQConnection {
         guard PQpipelineSync(connection) == 1 else { throw broken() }
     }
 
+    /// Sends what can leave at once. Returns whether all has left.
+    func flushNow() throws(Broken) -> Bool {
+        switch PQflush(connection) {
+        case 0: return true
+        case 1: return false
+        default: throw broken()
+        }
+    }
+
     /// Sends what has not left yet, reading meanwhile so that both sides never wait for each other.
     func flush(until limit: MonotonicTime) throws(Broken) {
         while true {
@@ -181,17 +191,6 @@ final class LibPQConnection {
             if ready == 0, MonotonicTime.now() >= limit { return false }
             if ready < 0, errno != EINTR { throw Broken(reason: "poll: \(String(cString: strerror(errno)))") }
         }
-    }
-
-    /// Sleeps until somebody calls `wake` or the idle connection breaks, which throws.
-    func idle(_ wake: WakePipe) throws(Broken) {
-        var entries = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: wake.readEnd, events: Int16(POLLIN), revents: 0),
-        ]
-        guard poll(&entries, 2, -1) > 0 else { return }
-        if entries[0].revents != 0 { try consumeInput() }
-        if entries[1].revents != 0 { wake.drain() }
     }
 }
 

@@ -9,7 +9,7 @@ internal import DequeModule
 ///
 /// An error makes the server skip what is behind it in the group; those reads, which have not run, are sent again, each
 /// with a sync of its own, so that an error touches nobody else.
-struct ReadPipeline: ~Copyable {
+struct ReadPipeline: LaneWorker {
     /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
     private final class Group {
         let jobs: [Read]
@@ -37,11 +37,13 @@ struct ReadPipeline: ~Copyable {
         }
     }
 
-    private let session: Session
+    let session: Session
     /// What is still to be sent.
-    private var unsent: Deque<Read>
+    private var unsent: Deque<Read> = []
     /// The groups under way, in the order in which they were sent.
     private var groups: Deque<Group> = []
+    /// Why what was begun could not be sent.
+    private var broken: LibPQConnection.Broken?
     private var isUsable = true
 
     /// How often deadlines are looked at while the server is silent; in milliseconds.
@@ -50,26 +52,39 @@ struct ReadPipeline: ~Copyable {
     /// such a statement about when its deadline does, so a server that is alive needs much less.
     private static let patience: Int64 = 400
 
-    /// Runs `jobs`, and what `more` gives when asked, and tells each its result or error, in order. Returns whether
-    /// the connection can be used again.
-    static func run(_ jobs: [Read], on session: Session, more: () -> [Read]) -> Bool {
-        var pipeline = ReadPipeline(session: session, unsent: Deque(jobs))
+    init(_ session: Session, _ configuration: PostgresConfiguration) {
+        self.session = session
+    }
+
+    mutating func begin(_ job: Read) -> Bool {
+        unsent.append(job)
         do {
-            try pipeline.run(more)
-            return pipeline.isUsable
+            try pushGroup(of: 1)
+            return try session.connection.flushNow()
         } catch {
-            for group in pipeline.groups { group.end { _ in .failure(.connectionLost) } }
-            for job in pipeline.unsent { job.fail(.connectionLost) }
+            broken = error
             return false
         }
     }
 
-    private init(session: Session, unsent: Deque<Read>) {
-        self.session = session
-        self.unsent = unsent
+    /// Runs `jobs`, and what `more` gives when asked, and tells each its result or error, in order.
+    mutating func run(_ jobs: [Read], _ more: @Sendable () -> [Read]) -> Bool {
+        unsent.append(contentsOf: jobs)
+        do {
+            try finish(more)
+            return isUsable
+        } catch {
+            for group in groups { group.end { _ in .failure(.connectionLost) } }
+            for job in unsent { job.fail(.connectionLost) }
+            return false
+        }
     }
 
-    private mutating func run(_ more: () -> [Read]) throws(LibPQConnection.Broken) {
+    static func refuse(_ job: Read, _ error: PostgresError) { job.fail(error) }
+
+    private mutating func finish(_ more: @Sendable () -> [Read]) throws(LibPQConnection.Broken) {
+        if let broken { throw broken }
+        try flush()
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
             guard try answersBegin() else { continue }
@@ -86,12 +101,21 @@ struct ReadPipeline: ~Copyable {
     /// Sends the next reads with one sync behind them.
     private mutating func sendGroup(of count: Int) throws(LibPQConnection.Broken) {
         guard count > 0 else { return }
+        try pushGroup(of: count)
+        try flush()
+    }
+
+    private func flush() throws(LibPQConnection.Broken) {
+        try session.connection.flush(until: .now().advanced(byMilliseconds: 2000))
+    }
+
+    /// Hands the next reads to libpq, which sends what it can at once.
+    private mutating func pushGroup(of count: Int) throws(LibPQConnection.Broken) {
         let jobs = Array(unsent.prefix(count))
         var prepares: [Bool] = []
         prepares.reserveCapacity(count)
         for job in jobs { prepares.append(try session.connection.send(job.bound)) }
         try session.connection.sync()
-        try session.connection.flush(until: .now().advanced(byMilliseconds: 2000))
         unsent.removeFirst(count)
         groups.append(Group(jobs: jobs, prepares: prepares))
     }

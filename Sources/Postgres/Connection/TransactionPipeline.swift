@@ -2,7 +2,17 @@
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown (DESIGN.md G1, G5).
-struct TransactionPipeline: ~Copyable {
+struct TransactionPipeline {
+    /// What has become of a transaction that was begun.
+    enum Begun {
+        /// COMMIT may have left.
+        case underWay(TransactionPipeline)
+        /// It has been told its end.
+        case ended(isUsable: Bool)
+    }
+
+    private let job: Write
+    private let deadline: MonotonicTime
     private let session: Session
     private let statements: [BoundStatement]
     private let sent: MonotonicTime
@@ -16,36 +26,50 @@ struct TransactionPipeline: ~Copyable {
     /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
     private static let silenceMargin: Int64 = 150
 
-    /// Runs `job` and tells it how it ended. Returns whether the connection can be used again.
-    static func run(_ job: Write, on session: Session, lockMarginMilliseconds: Int64) -> Bool {
+    /// Sends all of `job`, as far as that is possible without waiting. Returns nil when it has come to its end already.
+    static func begin(_ job: Write, on session: Session, lockMarginMilliseconds: Int64) -> Begun {
         let now = MonotonicTime.now()
         let deadline = job.deadline.instant ?? now.advanced(byMilliseconds: Int64(Int32.max))
         let bound = now.milliseconds(until: deadline) - lockMarginMilliseconds
         guard bound > 0 else {
             job.fail(.timedOut)
-            return true
+            return .ended(isUsable: true)
         }
-        let limit = deadline.advanced(byMilliseconds: -silenceMargin)
         var pipeline = TransactionPipeline(
-            session: session, sent: now,
+            job: job, deadline: deadline, session: session, sent: now,
             statements: [BoundStatement(begin), BoundStatement(limits, [.text(String(bound))])]
                 + job.steps(bound) + [BoundStatement(commit)])
         do {
             try pipeline.send()
         } catch {
             job.fail(.connectionLost)
-            return false
+            return .ended(isUsable: false)
         }
         do {
-            try pipeline.receive(until: limit)
+            try session.connection.sync()
+            return .underWay(pipeline)
         } catch {
             job.fail(.unknownOutcome(session.backend, sent: pipeline.sent))
-            return false
+            return .ended(isUsable: false)
         }
-        return pipeline.conclude(job, limit: deadline)
     }
 
-    private init(session: Session, sent: MonotonicTime, statements: [BoundStatement]) {
+    /// Sends what is left, waits for the end and tells it. Returns whether the connection can be used again.
+    mutating func finish() -> Bool {
+        do {
+            try receive(until: deadline.advanced(byMilliseconds: -TransactionPipeline.silenceMargin))
+        } catch {
+            job.fail(.unknownOutcome(session.backend, sent: sent))
+            return false
+        }
+        return conclude()
+    }
+
+    private init(
+        job: Write, deadline: MonotonicTime, session: Session, sent: MonotonicTime, statements: [BoundStatement]
+    ) {
+        self.job = job
+        self.deadline = deadline
         self.session = session
         self.sent = sent
         self.statements = statements
@@ -57,7 +81,6 @@ struct TransactionPipeline: ~Copyable {
     }
 
     private mutating func receive(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
-        try session.connection.sync()
         try session.connection.flush(until: limit)
         var index = 0
         var preparing = prepares[0]
@@ -102,9 +125,9 @@ struct TransactionPipeline: ~Copyable {
         }
     }
 
-    private mutating func conclude(_ job: Write, limit: MonotonicTime) -> Bool {
+    private func conclude() -> Bool {
         if let failure {
-            let isUsable = rollBack(until: limit) && !failure.sqlState.closesConnection
+            let isUsable = rollBack(until: deadline) && !failure.sqlState.closesConnection
             job.fail(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
             return isUsable
         }
@@ -167,4 +190,43 @@ struct TransactionPipeline: ~Copyable {
                     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                     ELSE current_setting('synchronous_commit') END, true)
             """)
+}
+
+/// Runs transactions on one connection, one at a time.
+struct TransactionWorker: LaneWorker {
+    let session: Session
+    private let lockMarginMilliseconds: Int64
+    private var begun: TransactionPipeline.Begun?
+
+    init(_ session: Session, _ configuration: PostgresConfiguration) {
+        self.session = session
+        lockMarginMilliseconds = configuration.lockMarginMilliseconds
+    }
+
+    mutating func begin(_ job: Write) -> Bool {
+        let begun = TransactionPipeline.begin(job, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
+        self.begun = begun
+        if case .underWay = begun { return (try? session.connection.flushNow()) == true }
+        return false
+    }
+
+    mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> Bool {
+        var isUsable = finish()
+        for job in jobs {
+            _ = begin(job)
+            isUsable = finish()
+        }
+        return isUsable
+    }
+
+    static func refuse(_ job: Write, _ error: PostgresError) { job.fail(error) }
+
+    private mutating func finish() -> Bool {
+        defer { begun = nil }
+        switch begun {
+        case .underWay(var pipeline): return pipeline.finish()
+        case .ended(let isUsable): return isUsable
+        case nil: return true
+        }
+    }
 }

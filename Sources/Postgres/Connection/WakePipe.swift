@@ -38,6 +38,20 @@ final class WakePipe: Sendable {
         if poll(&entry, 1, Int32(clamping: milliseconds)) > 0 { drain() }
     }
 
+    /// Sleeps until a call of `wake`, or until there is something to be read from the descriptor, if there is one.
+    /// Returns whether there is.
+    func sleep(orInputOn descriptor: Int32?) -> Bool {
+        // poll(2) ignores a negative one.
+        var entries = (
+            pollfd(fd: descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+        )
+        let ready = withUnsafeMutableBytes(of: &entries) { poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, -1) }
+        guard ready > 0 else { return false }
+        if entries.1.revents != 0 { drain() }
+        return entries.0.revents != 0
+    }
+
     /// Forgets all calls of `wake` so far.
     func drain() {
         var bytes: (UInt64, UInt64) = (0, 0)

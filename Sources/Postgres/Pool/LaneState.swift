@@ -15,6 +15,9 @@ package struct LaneState<Job: Sendable>: Sendable {
         case idle
         /// Connected and about to ask for a step. Next: busy, idle, disconnected.
         case woken
+        /// Its work was begun for it at `since`, while its thread sleeps on until there is an answer.
+        /// Next: busy, disconnected.
+        case begun(since: MonotonicTime)
         /// Doing work, of which it began `count` items last, at `since`. Next: woken, disconnected.
         case busy(since: MonotonicTime, count: Int)
         /// Told to close for good. The end.
@@ -22,7 +25,7 @@ package struct LaneState<Job: Sendable>: Sendable {
 
         var isConnected: Bool {
             switch self {
-            case .idle, .woken, .busy: true
+            case .idle, .woken, .begun, .busy: true
             case .disconnected, .connecting, .waiting, .stopped: false
             }
         }
@@ -38,9 +41,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     /// What became of new work.
-    package enum Submission: Sendable, Equatable {
+    package enum Submission: Sendable {
         /// It waits; the connection with this number must be woken, if any.
         case queued(wake: Int?)
+        /// The connection with this number has nothing to do. Its work is to be begun at once, without its thread, which
+        /// would have to wake up for that.
+        case begin(WorkQueue<Job>.Taken, on: Int)
         /// No connection to the database can be had at present.
         case unavailable
         case shuttingDown
@@ -55,6 +61,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     private var isShuttingDown = false
     private let maximumGroup: Int
     private let pauseMilliseconds: Int64
+    /// How long what was begun for a connection goes without anybody who looks after its deadline; in milliseconds.
+    private let patience: Int64 = 50
 
     /// A lane of `connections` connections, each of which takes at most `maximumGroup` items at once and
     /// waits `pauseMilliseconds` after a failed attempt to connect.
@@ -69,12 +77,17 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// The number of connections that are working.
     package var busyCount: Int {
-        connections.count { if case .busy = $0 { true } else { false } }
+        connections.count { if case .busy = $0 { true } else if case .begun = $0 { true } else { false } }
     }
 
     /// How long the longest work under way has taken at `now`, in milliseconds; 0 when there is none.
     package func longestWork(at now: MonotonicTime) -> Int64 {
-        connections.map { if case .busy(let since, _) = $0 { since.milliseconds(until: now) } else { 0 } }.max() ?? 0
+        connections.map {
+            switch $0 {
+            case .busy(let since, _), .begun(let since): since.milliseconds(until: now)
+            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: 0
+            }
+        }.max() ?? 0
     }
 
     /// The number of items that wait.
@@ -88,20 +101,33 @@ package struct LaneState<Job: Sendable>: Sendable {
     // MARK: Callers
 
     /// New work. It is refused at once when there is no connection and the last attempt to get one failed.
-    package mutating func submit(_ item: WorkItem<Job>) -> Submission {
+    package mutating func submit(_ item: WorkItem<Job>, at now: MonotonicTime) -> Submission {
         if isShuttingDown { return .shuttingDown }
         if isFailing, connectedCount == 0 { return .unavailable }
         let readyBefore = queue.readyCount
         queue.append(item)
         guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
-        return .queued(wake: wakeIdle())
+        guard readyBefore == 0, let index = firstIdle, let taken = queue.next() else {
+            return .queued(wake: wakeIdle())
+        }
+        connections[index] = .begun(since: now)
+        return .begin(taken, on: index)
     }
 
-    /// Work that waited past its deadline, which must be told so, and the connections to wake because what waited
-    /// behind it became ready.
+    /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
+    /// connections to wake, because what waited behind it became ready, or because nobody looks after the deadline of
+    /// what was begun for them.
     package mutating func expire(at now: MonotonicTime) -> (expired: [Job], wake: [Int]) {
         let expired = queue.removeExpired(at: now).map(\.job)
-        return (expired, wakeForReadyWork())
+        let unattended = connections.indices.filter {
+            if case .begun(let since) = connections[$0] { since.milliseconds(until: now) >= patience } else { false }
+        }
+        return (expired, wakeForReadyWork() + unattended)
+    }
+
+    /// Whether `expire` must be called from time to time.
+    package var needsLookingAfter: Bool {
+        queue.count > 0 || connections.contains { if case .begun = $0 { true } else { false } }
     }
 
     /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
@@ -119,12 +145,15 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// What connection `index` is to do now.
     package mutating func step(of index: Int, at now: MonotonicTime) -> Step {
         if isShuttingDown {
+            if case .begun = connections[index] { return .sleep }
             connections[index] = .stopped
             return .close
         }
         switch connections[index] {
         case .stopped:
             return .close
+        case .begun:
+            return .sleep
         case .waiting(let until) where until > now:
             return .pause(until: until)
         case .disconnected, .waiting, .connecting:
@@ -153,6 +182,11 @@ package struct LaneState<Job: Sendable>: Sendable {
         return connectedCount == 0 ? queue.removeAll().map(\.job) : []
     }
 
+    /// The thread of connection `index` goes on with what was begun for it.
+    package mutating func attended(_ index: Int) {
+        if case .begun(let since) = connections[index] { connections[index] = .busy(since: since, count: 1) }
+    }
+
     /// More work for connection `index`, which is busy and has got on with what it has. For lanes whose work has no keys:
     /// what is taken here is not handed back.
     package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
@@ -171,10 +205,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
-    /// another must take now.
+    /// another must take now. If work is being begun on it just now, its end is told by `finished`.
     package mutating func lost(_ index: Int) -> [Int] {
-        if case .stopped = connections[index] { return [] }
-        connections[index] = .disconnected
+        switch connections[index] {
+        case .stopped, .begun: return []
+        case .disconnected, .connecting, .waiting, .idle, .woken, .busy: connections[index] = .disconnected
+        }
         return wakeForReadyWork()
     }
 
@@ -184,7 +220,11 @@ package struct LaneState<Job: Sendable>: Sendable {
         var connected = 1
         for other in connections.indices where other != index && connections[other].isConnected {
             connected += 1
-            if case .busy(_, let count) = connections[other] { others += count }
+            switch connections[other] {
+            case .busy(_, let count): others += count
+            case .begun: others += 1
+            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: break
+            }
         }
         let share = (queue.readyCount + others + connected - 1) / connected
         let limit = min(share, maximumGroup)
@@ -206,12 +246,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     private mutating func wakeIdle() -> Int? {
-        for index in connections.indices {
-            if case .idle = connections[index] {
-                connections[index] = .woken
-                return index
-            }
-        }
-        return nil
+        guard let index = firstIdle else { return nil }
+        connections[index] = .woken
+        return index
+    }
+
+    private var firstIdle: Int? {
+        connections.firstIndex { if case .idle = $0 { true } else { false } }
     }
 }

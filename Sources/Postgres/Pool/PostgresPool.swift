@@ -15,9 +15,9 @@ package final class PostgresPool: Sendable {
         case control
     }
 
-    private let reads: Lane<Read>
-    private let control: Lane<Read>
-    private let writes: Lane<Write>
+    private let reads: Lane<ReadPipeline>
+    private let control: Lane<ReadPipeline>
+    private let writes: Lane<TransactionWorker>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
     /// Three were too few where backends were ended one after the other: it is always those that are working.
@@ -46,21 +46,15 @@ package final class PostgresPool: Sendable {
             change.yield()
         }
         reads = Lane(
-            Lane.Role(name: "reads", looksUpByKey: true, run: ReadPipeline.run, refuse: { $0.fail($1) }),
+            Lane.Role(name: "reads", looksUpByKey: true),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, logger: logger, onChange: notify)
         control = Lane(
-            Lane.Role(name: "control", run: ReadPipeline.run, refuse: { $0.fail($1) }),
+            Lane.Role(name: "control"),
             connections: 1, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, logger: logger, onChange: notify)
-        let margin = configuration.lockMarginMilliseconds
         writes = Lane(
-            Lane.Role(
-                name: "writes", looksUpByKey: true,
-                run: { jobs, session, _ in
-                    jobs.allSatisfy { TransactionPipeline.run($0, on: session, lockMarginMilliseconds: margin) }
-                },
-                refuse: { $0.fail($1) }),
+            Lane.Role(name: "writes", looksUpByKey: true),
             connections: configuration.writeConnections, maximumGroup: 1,
             configuration: configuration, logger: logger, onChange: notify)
     }
@@ -105,7 +99,7 @@ package final class PostgresPool: Sendable {
     /// One of the attempts to carry out a read.
     private struct ReadAttempt: Sendable {
         let bound: BoundStatement
-        let lane: Lane<Read>
+        let lane: Lane<ReadPipeline>
         let deadline: any Deadline
         let trace: PoolTrace?
         let end: @Sendable (Result<QueryResult, PostgresError>) -> Void

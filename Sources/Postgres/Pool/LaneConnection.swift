@@ -1,0 +1,120 @@
+import Glibc
+import Synchronization
+
+/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its `LaneConnection`.
+protocol LaneWorker<Job>: SendableMetatype {
+    associatedtype Job: Sendable
+
+    /// - Parameter session: Its connection, which belongs to nobody else.
+    init(_ session: Session, _ configuration: PostgresConfiguration)
+
+    var session: Session { get }
+
+    /// Sends work when nothing is under way, without waiting for anything: also on an event loop. `run` finishes it.
+    /// Returns false if there is something to do before the server answers.
+    mutating func begin(_ job: Job) -> Bool
+
+    /// Finishes what was begun, and runs a group. Who can run work beside the group may ask for more of it, as often
+    /// as there is room. Returns false when the connection must be replaced; all the work has been told its end.
+    mutating func run(_ group: [Job], _ more: @Sendable () -> [Job]) -> Bool
+
+    /// Tells a job that it will not run.
+    static func refuse(_ job: Job, _ error: PostgresError)
+}
+
+/// One connection of a lane as its thread and those who hand work over share it.
+///
+/// `LaneState` says whose turn it is, so that the lock is free whenever somebody takes it, but for moments.
+final class LaneConnection<Worker: LaneWorker>: Sendable {
+    typealias Taken = WorkQueue<Worker.Job>.Taken
+
+    private struct Contents {
+        /// Nil while there is no connection.
+        var worker: Worker?
+        /// What was begun and has not come to the thread.
+        var begun: Taken?
+    }
+
+    /// How a sleep ended.
+    enum Awakening {
+        /// Somebody woke the thread, or nothing happened.
+        case woken
+        /// There is an answer to what was begun, or it must be looked after.
+        case begun(Taken)
+        /// The connection broke. The text is libpq's, for the log.
+        case lost(String)
+    }
+
+    private let contents = Mutex(Contents())
+    private let pipe: WakePipe
+
+    /// Nil when the process has no more descriptors.
+    init?() {
+        guard let pipe = WakePipe() else { return nil }
+        self.pipe = pipe
+    }
+
+    /// Ends the present or the next sleep of the thread.
+    func wake() { pipe.wake() }
+
+    // MARK: Those who hand work over
+
+    /// Begins work on the connection, which is idle. Returns false if the connection is lost; the work has not begun.
+    func begin(_ taken: Taken) -> Bool {
+        let isWaiting: Bool? = contents.withLock { contents in
+            guard contents.worker != nil else { return nil }
+            contents.begun = taken
+            return contents.worker?.begin(taken.item.job)
+        }
+        if isWaiting != true { wake() }
+        return isWaiting != nil
+    }
+
+    // MARK: Its thread
+
+    func open(_ configuration: PostgresConfiguration, looksUpByKey: Bool) throws(LibPQConnection.Broken) {
+        try contents.withLock { contents throws(LibPQConnection.Broken) in
+            contents.worker = Worker(
+                try Session(
+                    configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds,
+                    looksUpByKey: looksUpByKey), configuration)
+        }
+    }
+
+    func close() {
+        contents.withLock { $0.worker = nil }
+    }
+
+    /// Sleeps until then or a call of `wake`.
+    func pause(until: MonotonicTime) {
+        pipe.sleep(until: until)
+    }
+
+    /// Sleeps until a call of `wake`, or until the server says something or is gone.
+    func sleep() -> Awakening {
+        let descriptor = contents.withLock { $0.worker?.session.connection.descriptor }
+        let hasInput = pipe.sleep(orInputOn: descriptor)
+        return contents.withLock { contents in
+            if let taken = contents.begun {
+                contents.begun = nil
+                return .begun(taken)
+            }
+            do throws(LibPQConnection.Broken) {
+                if hasInput { try contents.worker?.session.connection.consumeInput() }
+                return .woken
+            } catch {
+                contents.worker = nil
+                return .lost(error.reason)
+            }
+        }
+    }
+
+    /// Runs a group, or finishes what was begun. Returns whether the connection is still of use.
+    func run(_ group: [Worker.Job], _ more: @Sendable () -> [Worker.Job]) -> Bool {
+        contents.withLock { contents in
+            let isUsable = contents.worker?.run(group, more) ?? false
+            if !isUsable { contents.worker = nil }
+            return isUsable
+        }
+    }
+}
