@@ -295,7 +295,9 @@ struct SimulatedLane {
         // One that was lost meanwhile counts until that is found out.
         let open = isConnected.indices.count { isConnected[$0] || begun[$0] != nil }
         let isLookedAfter = waiting > 0 || begun.contains { $0 != nil }
-        if state.needsLookingAfter != isLookedAfter { report("it is \(!isLookedAfter) that somebody must look after it") }
+        if state.needsLookingAfter != isLookedAfter {
+            report("it is \(!isLookedAfter) that somebody must look after it")
+        }
         if !isShutDown, state.connectedCount != open { report("\(state.connectedCount) are connected, not \(open)") }
     }
 }

@@ -26,7 +26,7 @@ struct TransactionPipeline {
     /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
     private static let silenceMargin: Int64 = 150
 
-    /// Sends all of `job`, as far as that is possible without waiting. Returns nil when it has come to its end already.
+    /// Sends all of `job`, as far as that is possible without waiting. It may have come to its end then.
     static func begin(_ job: Write, on session: Session, lockMarginMilliseconds: Int64) -> Begun {
         let now = MonotonicTime.now()
         let deadline = job.deadline.instant ?? now.advanced(byMilliseconds: Int64(Int32.max))
@@ -190,43 +190,4 @@ struct TransactionPipeline {
                     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                     ELSE current_setting('synchronous_commit') END, true)
             """)
-}
-
-/// Runs transactions on one connection, one at a time.
-struct TransactionWorker: LaneWorker {
-    let session: Session
-    private let lockMarginMilliseconds: Int64
-    private var begun: TransactionPipeline.Begun?
-
-    init(_ session: Session, _ configuration: PostgresConfiguration) {
-        self.session = session
-        lockMarginMilliseconds = configuration.lockMarginMilliseconds
-    }
-
-    mutating func begin(_ job: Write) -> Bool {
-        let begun = TransactionPipeline.begin(job, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
-        self.begun = begun
-        if case .underWay = begun { return (try? session.connection.flushNow()) == true }
-        return false
-    }
-
-    mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> Bool {
-        var isUsable = finish()
-        for job in jobs {
-            _ = begin(job)
-            isUsable = finish()
-        }
-        return isUsable
-    }
-
-    static func refuse(_ job: Write, _ error: PostgresError) { job.fail(error) }
-
-    private mutating func finish() -> Bool {
-        defer { begun = nil }
-        switch begun {
-        case .underWay(var pipeline): return pipeline.finish()
-        case .ended(let isUsable): return isUsable
-        case nil: return true
-        }
-    }
 }

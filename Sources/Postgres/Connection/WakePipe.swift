@@ -46,7 +46,9 @@ final class WakePipe: Sendable {
             pollfd(fd: descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         )
-        let ready = withUnsafeMutableBytes(of: &entries) { poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, -1) }
+        let ready = withUnsafeMutableBytes(of: &entries) {
+            poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, -1)
+        }
         guard ready > 0 else { return false }
         if entries.1.revents != 0 { drain() }
         return entries.0.revents != 0
