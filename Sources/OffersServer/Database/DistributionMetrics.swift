@@ -5,7 +5,8 @@ import Synchronization
 /// Writes the optional `distribution_metrics` row of an accept: after its COMMIT, in another transaction, while the
 /// reply is already on its way. Whatever happens here changes no reply and no other row; it is counted (DESIGN.md G8).
 ///
-/// Rows that wait together are written together: a commit for each would ask as much of the disk as the accepts do.
+/// Rows that wait together are written together, by one statement: each by itself would ask as much of the disk as the
+/// accepts do, and nearly twice as much of the server's processor (594,000 instructions against 336,000 in eights).
 ///
 /// What is written: behaviour-facts.md section 5, second part. Rows that a shutdown or a long outage does not let
 /// through are lost, as with the program before it, but counted.
@@ -14,6 +15,8 @@ final class DistributionMetrics: Sendable {
     private static let maximumWaiting = 1024
     /// How many rows one transaction takes.
     private static let maximumGroup = 64
+    /// How long a row waits for others, so that a busy service does not make a transaction of every second one.
+    private static let gatheringTime = Duration.milliseconds(25)
 
     private struct Row: Sendable {
         let order: Int64
@@ -48,8 +51,7 @@ final class DistributionMetrics: Sendable {
 
     /// The table's shape is known now: nil, there is none.
     func use(_ shape: MetricsTable?) {
-        let insert = shape.map { Statement($0.statementName, parameters: Self.parameters, sql: $0.insert) }
-        statement.withLock { $0 = insert }
+        statement.withLock { $0 = shape?.insert }
     }
 
     /// Has a row written soon. Returns at once.
@@ -71,6 +73,7 @@ final class DistributionMetrics: Sendable {
     /// Writes rows, those that wait together, until `finish` or cancellation.
     func run() async {
         for await _ in arrivals {
+            try? await Task.sleep(for: Self.gatheringTime)
             while case let rows = takeGroup(), !rows.isEmpty { await write(rows) }
         }
     }
@@ -85,14 +88,17 @@ final class DistributionMetrics: Sendable {
 
     private func write(_ rows: [Row]) async {
         guard let statement = statement.withLock({ $0 }) else { return }
-        let inserts = rows.map { row in
-            BoundStatement(
-                statement,
-                [.int8(row.order), .int8(row.master), .timestamptz(row.acceptedAt), .text(row.statusBefore)])
-        }
+        let insert = BoundStatement(
+            statement,
+            [
+                .text(ArrayLiteral.of(rows.map { String($0.order) })),
+                .text(ArrayLiteral.of(rows.map { String($0.master) })),
+                .text(ArrayLiteral.of(rows.map { String($0.acceptedAt) })),
+                .text(ArrayLiteral.of(rows.map(\.statusBefore))),
+            ])
         do {
             _ = try await pool.transaction(
-                Transaction(name: "distributionMetrics", steps: { _ in inserts }, decode: { $0.rowCount }),
+                Transaction(name: "distributionMetrics", steps: { _ in [insert] }, decode: { $0.rowCount }),
                 deadline: FixedDeadline(milliseconds: 1000))
             writtenCount.add(rows.count, ordering: .relaxed)
         } catch .refused where rows.count > 1 {
@@ -105,8 +111,16 @@ final class DistributionMetrics: Sendable {
                 metadata: ["orders": "\(rows.map(\.order))", "error": "\(error)"])
         }
     }
+}
 
-    private static let parameters: [ParameterType] = [.int8, .int8, .timestamptz, .text]
+/// An array as Postgres reads it from text; PostgreSQL manual, section 8.15.2.
+enum ArrayLiteral {
+    static func of(_ elements: [String?]) -> String {
+        let quoted = elements.map { element in
+            element.map { "\"\($0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\"" } ?? "NULL"
+        }
+        return "{\(quoted.joined(separator: ","))}"
+    }
 }
 
 /// The shape of `distribution_metrics`; four exist, one of which is that there is no such table
@@ -121,9 +135,6 @@ struct MetricsTable: Sendable, Equatable {
     /// The name of that column's type.
     let orderTypeType: String
 
-    /// The two casts differ from shape to shape, and with them the text that is prepared.
-    var statementName: String { "offersd_metrics_\(categoryColumn)_\(categoryType)_\(orderTypeType)" }
-
     /// The columns that are written in every shape, in the order of the INSERT.
     private static let commonColumns = [
         "order_id", "master_id", "assigned_at", "round_number", "candidates_count", "time_to_assign_seconds",
@@ -134,21 +145,33 @@ struct MetricsTable: Sendable, Equatable {
     /// All columns that are written in one shape or another.
     static let insertedColumns = commonColumns + ["category", "category_name", "order_type", "type_name"]
 
-    var insert: String {
+    /// Takes arrays, of one element for each row: orders, masters, moments in microseconds since 2000-01-01 UTC, and
+    /// statuses before. The casts differ from shape to shape, and with them the text that is prepared.
+    var insert: Statement {
+        Statement(
+            "offersd_metrics_\(categoryColumn)_\(categoryType)_\(orderTypeType)",
+            parameters: [.text, .text, .text, .text], sql: sql)
+    }
+
+    private var sql: String {
         """
         INSERT INTO distribution_metrics (\(Self.commonColumns.joined(separator: ", ")),
             \(categoryColumn), \(orderTypeColumn))
-        SELECT o.id, $2, $3, coalesce(f.last_round, 1), least(greatest(f.candidates, 1), 32767),
-            CASE WHEN isfinite(o.created_at) THEN
-                least(greatest(floor(extract(epoch FROM $3 - o.created_at)), -2147483648), 2147483647)::integer END,
-            coalesce(o.preferred_master_id = $2, false), o.dist_escalated_logist_at IS NOT NULL,
+        SELECT o.id, r.master_id, r.accepted_at, coalesce(f.last_round, 1), least(greatest(f.candidates, 1), 32767),
+            CASE WHEN isfinite(o.created_at) THEN least(
+                greatest(floor(extract(epoch FROM r.accepted_at - o.created_at)), -2147483648), 2147483647)::integer END,
+            coalesce(o.preferred_master_id = r.master_id, false), o.dist_escalated_logist_at IS NOT NULL,
             o.dist_escalated_admin_at IS NOT NULL, o.city_id, o.district_id,
-            jsonb_build_object('accepted_via', 'orders_service', 'from_status', $4),
+            jsonb_build_object('accepted_via', 'orders_service', 'from_status', r.status),
             o.category::text::\(categoryType), o.type::text::\(orderTypeType)
-        FROM orders o, LATERAL (
+        FROM (
+            SELECT order_id, master_id, status,
+                timestamptz '2000-01-01 00:00:00+00' + microseconds * interval '1 microsecond' AS accepted_at
+            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+                AS a(order_id, master_id, microseconds, status)) AS r
+        JOIN orders o ON o.id = r.order_id, LATERAL (
             SELECT max(f.round_number) AS last_round, count(DISTINCT f.master_id) AS candidates
             FROM offers f WHERE f.order_id = o.id) f
-        WHERE o.id = $1
         """
     }
 }

@@ -76,12 +76,12 @@ enum AcceptOfferStatement {
     }
 
     /// `settings.max_active_orders`: white space around it, a plus sign and leading zeros do no harm; NULL when it is
-    /// anything but an integer of Postgres's range that is not negative (DESIGN.md G6).
+    /// anything but an integer of Postgres's range that is not negative (DESIGN.md G6). OFFSET keeps the planner from
+    /// working it out for each place where it is used.
     private static let defaultLimit = #"""
-        SELECT CASE WHEN v.digits IS NOT NULL AND v.digits::bigint <= 2147483647 THEN v.digits::bigint END
-        FROM settings s, LATERAL (SELECT substring(
-            btrim(s.value, E' \t\n\r\f\x0b') FROM '^\+?0*([0-9]{1,10})$') AS digits) v
-        WHERE s.key = 'max_active_orders'
+        SELECT CASE WHEN v.number <= 2147483647 THEN v.number END
+        FROM (SELECT substring(btrim(s.value, E' \t\n\r\f\x0b') FROM '^\+?0*([0-9]{1,10})$')::bigint AS number
+            FROM settings s WHERE s.key = 'max_active_orders' OFFSET 0) v
         """#
 
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the

@@ -171,8 +171,7 @@ struct GrantsTests {
         let table = MetricsTable(
             categoryColumn: "category", categoryType: "character varying", orderTypeColumn: "order_type",
             orderTypeType: "character varying")
-        statements.append(
-            Statement("metrics", parameters: [.int8, .int8, .timestamptz, .text], sql: table.insert))
+        statements.append(table.insert)
         return statements
     }
 }

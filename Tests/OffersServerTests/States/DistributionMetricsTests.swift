@@ -142,6 +142,8 @@ struct DistributionMetricsTests {
             try await database.sql(
                 "ALTER TABLE distribution_metrics ADD CHECK (order_id <> \(orders[69])), ADD written_by xid8 DEFAULT pg_current_xact_id()"
             )
+            // Microseconds since 2000: 2026-10-11, and what an array's text form has a meaning for.
+            let (moment, status): (Int64, String) = (845_000_000_123_456, #"a "b" \ , {NULL}"#)
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let pool = PostgresPool(
                 PostgresConfiguration(connectionInfo: database.connectionString + " connect_timeout=100"),
@@ -152,8 +154,10 @@ struct DistributionMetricsTests {
                 defer { pool.shutDown() }
                 metrics.use(
                     try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000)).metricsTable)
-                for order in orders {
-                    metrics.record(order: Int64(order), master: Int64(scene.master), at: 0, statusBefore: nil)
+                for (index, order) in orders.enumerated() {
+                    metrics.record(
+                        order: Int64(order), master: Int64(scene.master), at: moment + Int64(index),
+                        statusBefore: index == 1 ? nil : status)
                 }
                 metrics.finish()
                 await metrics.run()
@@ -163,6 +167,15 @@ struct DistributionMetricsTests {
             #expect(
                 try await database.sql("SELECT count(*), count(DISTINCT written_by) FROM distribution_metrics")
                     == ["69|6"], "64 at once, then six of which one is refused: those five one by one")
+            let rows = try await database.sql(
+                """
+                SELECT order_id, (extract(epoch FROM assigned_at) * 1000000)::bigint - 946684800000000,
+                    metadata_json->>'from_status' FROM distribution_metrics ORDER BY assigned_at
+                """)
+            let expected = orders.dropLast().enumerated().map { index, order in
+                "\(order)|\(moment + Int64(index))|\(index == 1 ? "" : status)"
+            }
+            #expect(rows == expected)
         }
     }
 
