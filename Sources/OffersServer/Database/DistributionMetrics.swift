@@ -91,9 +91,8 @@ final class DistributionMetrics: Sendable {
         let insert = BoundStatement(
             statement,
             [
-                .text(ArrayLiteral.of(rows.map { String($0.order) })),
-                .text(ArrayLiteral.of(rows.map { String($0.master) })),
-                .text(ArrayLiteral.of(rows.map { String($0.acceptedAt) })),
+                .text(ArrayLiteral.of(rows.map(\.order))), .text(ArrayLiteral.of(rows.map(\.master))),
+                .text(ArrayLiteral.of(rows.map(\.acceptedAt))),
                 .text(ArrayLiteral.of(rows.map(\.statusBefore))),
             ])
         do {
@@ -115,11 +114,27 @@ final class DistributionMetrics: Sendable {
 
 /// An array as Postgres reads it from text; PostgreSQL manual, section 8.15.2.
 enum ArrayLiteral {
-    static func of(_ elements: [String?]) -> String {
-        let quoted = elements.map { element in
-            element.map { "\"\($0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\"" } ?? "NULL"
+    static func of(_ numbers: [Int64]) -> String {
+        "{\(numbers.map(String.init).joined(separator: ","))}"
+    }
+
+    static func of(_ texts: [String?]) -> String {
+        var bytes = [UInt8(ascii: "{")]
+        for text in texts {
+            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+            guard let text else {
+                bytes.append(contentsOf: "NULL".utf8)
+                continue
+            }
+            bytes.append(UInt8(ascii: "\""))
+            for byte in text.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
         }
-        return "{\(quoted.joined(separator: ","))}"
+        bytes.append(UInt8(ascii: "}"))
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
