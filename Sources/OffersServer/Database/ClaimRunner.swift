@@ -14,7 +14,8 @@ struct ClaimRunner: Sendable {
     /// Called each time that a claim is run again.
     let onRetry: @Sendable () -> Void
 
-    /// How often a claim is run when the database keeps refusing it for the sake of other transactions.
+    /// How often a claim is run when the database keeps refusing it for the sake of other transactions, and nothing
+    /// else is to be found out.
     private static let maximumConflicts = 10
 
     /// What is known of one claim across its attempts.
@@ -66,30 +67,23 @@ struct ClaimRunner: Sendable {
                 "claim of unknown outcome", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
             progress.unheardSince = progress.unheardSince ?? sent
             if let backend { progress.unsettled.append(backend) } else { progress.hasUnnamed = true }
-            if !isOverdue { return }
         case .unconfirmed(let sent):
             logger.warning(
                 "claim not confirmed by a standby", metadata: ["method": "\(name)", "attempt": "\(progress.attempts)"])
             // The next COMMIT that is confirmed confirms this one, too: it comes later in the log that standbys follow,
             // for row locks alone make a transaction write there.
             progress.unheardSince = progress.unheardSince ?? sent
-            if !isOverdue { return }
         case .connectionLost:
             if !isOverdue { return }
-        case .unavailable where progress.mayHaveCommitted:
-            if !isOverdue { return }
-        case .refused(let message) where progress.mayHaveCommitted && message.sqlState.closesConnection:
-            // The database is going down or coming up: it may still be asked in time.
-            if !isOverdue { return }
         case .refused(let message) where message.sqlState.isWorthAnotherClaim:
-            if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
-        case .rolledBack where progress.mayHaveCommitted:
-            // This attempt wrote nothing, which says nothing of the one that was not heard of.
             if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
         case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unexpectedResult:
             break
         }
         guard progress.mayHaveCommitted else { throw OffersFailure(claim: error) }
+        // What this attempt met, be it a conflict or a database that is going down or coming up, says nothing of the one
+        // that was not heard of. There may be an answer before the time is over.
+        if !isOverdue, error != .shuttingDown { return }
         logger.warning(
             "claim left with its outcome unknown",
             metadata: ["method": "\(name)", "attempt": "\(progress.attempts)", "reason": "\(error)"])

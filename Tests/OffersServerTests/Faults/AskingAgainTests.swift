@@ -76,6 +76,26 @@ struct AskingAgainTests {
         }
     }
 
+    @Test("conflicts after a lost claim are no reason to stop asking: there is time until the deadline")
+    func conflictsMeanwhile() async throws {
+        try await withProxy { scene, service, proxy in
+            let order = try await scene.offeredOrder()
+            try await scene.database.sql(
+                """
+                CREATE SEQUENCE conflicts;
+                CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF nextval('conflicts') <= 15 THEN RAISE 'conflict' USING ERRCODE = '40001'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER conflict BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION conflict()
+                """)
+            proxy.inject(.disconnect, on: .execute(containing: "BEGIN ISOLATION"))
+            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+            #expect(try await scene.database.sql("SELECT last_value FROM conflicts") == ["16"])
+        }
+    }
+
     @Test("a refusal found by asking again is given only when the backend of the lost COMMIT can do nothing any more")
     func orphan() async throws {
         try await withProxy { scene, service, proxy in
