@@ -180,7 +180,9 @@ struct PoolTests {
         }
     }
 
-    @Test("a read whose connection is lost seven times is made an eighth time; one that always loses it is given up")
+    @Test(
+        "a read whose connection is lost seven times is made an eighth time; one that always loses it is given up in the end"
+    )
     func lostAgainAndAgain() async throws {
         try await withPool { (pool, database) async throws in
             try await database.sql("CREATE SEQUENCE attempts")

@@ -20,8 +20,9 @@ package final class PostgresPool: Sendable {
     private let writes: Lane<TransactionWorker>
     private let requests = Atomic<Int>(0)
     private let maximumRequests: Int
-    /// Three were too few where backends were ended one after the other: it is always those that are working.
-    private static let maximumReadAttempts = 10
+    /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is always
+    /// those that are working.
+    private static let maximumReadAttempts = 30
     private let readRetries = Atomic<Int>(0)
     private let lastError = Mutex<PoolStatus.LastError?>(nil)
     private let isTimerArmed = Atomic<Bool>(false)
@@ -108,7 +109,7 @@ package final class PostgresPool: Sendable {
 
     /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block there.
     ///
-    /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, nine
+    /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, 29
     /// times at the most.
     package func read(
         _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline, trace: PoolTrace? = nil,
