@@ -144,8 +144,9 @@ struct TransactionPipeline {
             job.complete(rows)
             return true
         case "ROLLBACK":
+            // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
             job.fail(.rolledBack)
-            return true
+            return false
         default:
             job.fail(.unknownOutcome(session.backend, sent: sent))
             return false
