@@ -47,12 +47,12 @@ struct ClaimRunner: Sendable {
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)
-                await Backoff.pause(attempt: min(progress.attempts, 5))
+                await Backoff.pause(attempt: progress.attempts)
                 continue
             }
             // A refusal, which an earlier attempt may still belie.
             if progress.hasUnnamed || deadline.hasPassed(at: .now()) { throw .offers(.outcomeUnknown) }
-            await Backoff.pause(attempt: min(progress.attempts, 5))
+            await Backoff.pause(attempt: progress.attempts)
         }
     }
 

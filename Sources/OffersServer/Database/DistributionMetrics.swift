@@ -91,9 +91,8 @@ final class DistributionMetrics: Sendable {
         let insert = BoundStatement(
             statement,
             [
-                .text(ArrayLiteral.of(rows.map(\.order))), .text(ArrayLiteral.of(rows.map(\.master))),
-                .text(ArrayLiteral.of(rows.map(\.acceptedAt))),
-                .text(ArrayLiteral.of(rows.map(\.statusBefore))),
+                .array(rows.map(\.order)), .array(rows.map(\.master)), .array(rows.map(\.acceptedAt)),
+                .array(rows.map(\.statusBefore)),
             ])
         do {
             _ = try await pool.transaction(
@@ -109,32 +108,6 @@ final class DistributionMetrics: Sendable {
                 "distribution_metrics rows not written",
                 metadata: ["orders": "\(rows.map(\.order))", "error": "\(error)"])
         }
-    }
-}
-
-/// An array as Postgres reads it from text; PostgreSQL manual, section 8.15.2.
-enum ArrayLiteral {
-    static func of(_ numbers: [Int64]) -> String {
-        "{\(numbers.map(String.init).joined(separator: ","))}"
-    }
-
-    static func of(_ texts: [String?]) -> String {
-        var bytes = [UInt8(ascii: "{")]
-        for text in texts {
-            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
-            guard let text else {
-                bytes.append(contentsOf: "NULL".utf8)
-                continue
-            }
-            bytes.append(UInt8(ascii: "\""))
-            for byte in text.utf8 {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-                bytes.append(byte)
-            }
-            bytes.append(UInt8(ascii: "\""))
-        }
-        bytes.append(UInt8(ascii: "}"))
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its `LaneConnection`.

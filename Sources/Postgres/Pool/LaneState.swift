@@ -29,6 +29,14 @@ package struct LaneState<Job: Sendable>: Sendable {
             case .disconnected, .connecting, .waiting, .stopped: false
             }
         }
+
+        /// Since when it has had work; nil if it has none.
+        var worksSince: MonotonicTime? {
+            switch self {
+            case .begun(let since), .busy(let since, _): since
+            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: nil
+            }
+        }
     }
 
     /// What a connection is told to do.
@@ -77,17 +85,12 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// The number of connections that are working.
     package var busyCount: Int {
-        connections.count { if case .busy = $0 { true } else if case .begun = $0 { true } else { false } }
+        connections.count { $0.worksSince != nil }
     }
 
     /// How long the longest work under way has taken at `now`, in milliseconds; 0 when there is none.
     package func longestWork(at now: MonotonicTime) -> Int64 {
-        connections.map {
-            switch $0 {
-            case .busy(let since, _), .begun(let since): since.milliseconds(until: now)
-            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: 0
-            }
-        }.max() ?? 0
+        connections.compactMap { $0.worksSince?.milliseconds(until: now) }.max() ?? 0
     }
 
     /// The number of items that wait.
@@ -144,16 +147,14 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// What connection `index` is to do now.
     package mutating func step(of index: Int, at now: MonotonicTime) -> Step {
-        if isShuttingDown {
-            if case .begun = connections[index] { return .sleep }
-            connections[index] = .stopped
-            return .close
-        }
         switch connections[index] {
-        case .stopped:
-            return .close
         case .begun:
             return .sleep
+        case _ where isShuttingDown:
+            connections[index] = .stopped
+            return .close
+        case .stopped:
+            return .close
         case .waiting(let until) where until > now:
             return .pause(until: until)
         case .disconnected, .waiting, .connecting:

@@ -24,26 +24,29 @@ struct AskingAgainTests {
     /// An attempt to accept; the metrics that follow it are written by another statement.
     private static let attempt = FaultProxy.Trigger.execute(containing: "WITH master AS")
 
-    @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
-    func farewell() async throws {
+    /// Has an order accepted on a way with faults: it is this request's doing, after so many attempts.
+    private func expectAccepted(attempts: Int, _ inject: (FaultProxy) -> Void) async throws {
         try await withProxy { scene, service, proxy in
-            proxy.inject(.warn("57P02", .behind), on: .readyForQuery(after: "COMMIT"))
+            inject(proxy)
             let order = try await scene.offeredOrder()
             let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
             #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
-            #expect(proxy.count(of: Self.attempt) == 1)
+            #expect(proxy.count(of: Self.attempt) == attempts)
+        }
+    }
+
+    @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
+    func farewell() async throws {
+        try await expectAccepted(attempts: 1) { proxy in
+            proxy.inject(.warn("57P02", .behind), on: .readyForQuery(after: "COMMIT"))
         }
     }
 
     @Test("a warning before the answer of COMMIT: asked again, and it was this request's doing")
     func warned() async throws {
-        try await withProxy { scene, service, proxy in
+        try await expectAccepted(attempts: 2) { proxy in
             // As SyncRepWaitForLSN gives up: the same code as a shutdown's.
             proxy.inject(.warn("57P01", .before), on: .commandComplete("COMMIT"))
-            let order = try await scene.offeredOrder()
-            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
-            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
-            #expect(proxy.count(of: Self.attempt) == 2)
         }
     }
 
@@ -51,28 +54,20 @@ struct AskingAgainTests {
         "a database that takes no work at the moment is asked once more after a lost COMMIT",
         arguments: ["57P01", "57P02", "57P03", "53300", "25006", "08006"])
     func refusedMeanwhile(code: String) async throws {
-        try await withProxy { scene, service, proxy in
+        try await expectAccepted(attempts: 3) { proxy in
             let begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
             let refusal = "DO $$ BEGIN RAISE 'not now' USING ERRCODE = '\(code)'; END $$"
             proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
             // Each attempt is the first claim of a connection, which prepares its statements: the second is refused.
             proxy.inject(.rewrite(begin, to: refusal), on: .parse(containing: begin), occurrence: 2)
-            let order = try await scene.offeredOrder()
-            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
-            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
-            #expect(proxy.count(of: Self.attempt) == 3)
         }
     }
 
     @Test("a COMMIT that becomes a ROLLBACK says nothing of the lost one before it: asked once more")
     func rolledBackMeanwhile() async throws {
-        try await withProxy { scene, service, proxy in
+        try await expectAccepted(attempts: 3) { proxy in
             proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
             proxy.inject(.rewrite("COMMIT", to: "ROLLBACK"), on: .parse(containing: "COMMIT"), occurrence: 2)
-            let order = try await scene.offeredOrder()
-            let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
-            #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
-            #expect(proxy.count(of: Self.attempt) == 3)
         }
     }
 
