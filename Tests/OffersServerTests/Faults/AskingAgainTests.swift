@@ -22,7 +22,7 @@ struct AskingAgainTests {
     }
 
     /// An attempt to accept; the metrics that follow it are written by another statement.
-    private static let attempt = FaultProxy.Trigger.execute(containing: "WITH master AS")
+    private static let attempt = FaultProxy.Trigger.execute(containing: "WITH judged AS")
 
     /// Has an order accepted on a way with faults: it is this request's doing, after so many attempts.
     private func expectAccepted(attempts: Int, _ inject: (FaultProxy) -> Void) async throws {
