@@ -100,7 +100,7 @@ enum AcceptOfferStatement {
         Transaction(
             name: "acceptOffer",
             steps: { milliseconds in
-                ClaimLocks.steps(params, milliseconds: milliseconds) + [statement(params.master, .int8(params.order))]
+                [ClaimLocks.step(params, milliseconds: milliseconds), statement(params.master, .int8(params.order))]
             },
             decode: decode)
     }

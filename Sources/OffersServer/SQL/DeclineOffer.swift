@@ -41,7 +41,7 @@ enum DeclineOfferStatement {
         Transaction(
             name: "declineOffer",
             steps: { milliseconds in
-                ClaimLocks.steps(params, milliseconds: milliseconds) + [statement(params.master, .int8(params.order))]
+                [ClaimLocks.step(params, milliseconds: milliseconds), statement(params.master, .int8(params.order))]
             },
             decode: decode)
     }

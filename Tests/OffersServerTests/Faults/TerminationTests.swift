@@ -8,10 +8,7 @@ import Testing
 @Suite("Backends ended at every statement of a claim", .inTurn, .timeLimit(.minutes(10)))
 struct TerminationTests {
     private static func statements(deciding: String) -> [String] {
-        [
-            "BEGIN", "current_setting('synchronous_commit')", "SELECT m.id FROM masters m", "SELECT o.id FROM orders o",
-            deciding, "COMMIT",
-        ]
+        ["BEGIN", "current_setting('synchronous_commit')", "FOR NO KEY UPDATE", deciding, "COMMIT"]
     }
 
     /// Has a call's backend ended when a message is about to pass the proxy, and returns the call's answer.
