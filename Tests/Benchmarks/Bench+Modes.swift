@@ -79,21 +79,42 @@ extension Bench {
         try await server.sql(Seed.takeBack)
     }
 
+    /// Each subject is compared with itself.
     func mixed() async throws -> [Sample] {
-        try await inTurns(.mixed, "lists at half load", builds) { build in
-            try await withOffersd(build) { offersd in
-                let lists = plan(offersd, pace: .perSecond(try await capacity(of: offersd) / 2))
+        let rate = try await halfLoad()
+        var samples: [Sample] = []
+        for subject in subjects {
+            samples += try await inTurns(.mixed, "lists at half load, \(subject.name)", [subject]) {
+                try await mixed($0, perSecond: rate)
+            }
+        }
+        return samples
+    }
+
+    private func mixed(
+        _ subject: Subject, perSecond rate: Double
+    ) async throws -> [(subject: String, values: [Quantity: Double])] {
+        let alone: [Quantity: Double]
+        let beside: [Quantity: Double]
+        switch subject {
+        case .pgbench:
+            alone = try await pgbenchLists(perSecond: rate)
+            async let stream = pgbench.run(
+                .accept, clients: Self.connections, seconds: seconds, perSecond: Double(acceptRate))
+            beside = try await pgbenchLists(perSecond: rate)
+            try await checkAndTakeBack(try await stream.transactions)
+        case .offersd(let build):
+            (alone, beside) = try await withOffersd(build) { offersd in
+                let lists = plan(offersd, pace: .perSecond(rate))
                 let alone = try await figures(offersd, lists).values
                 let accepts = plan(offersd, pace: .perSecond(Double(acceptRate)), requests: accepts)
                 async let stream = LoadGenerator.run(accepts)
                 let beside = try await LoadGenerator.run(lists).values
                 try await checkAndTakeBack(try await stream.answered)
-                return [
-                    ("\(build.name), alone", alone),
-                    ("\(build.name), beside \(acceptRate) accepts/s", beside),
-                ]
+                return (alone, beside)
             }
         }
+        return [("alone", alone), ("beside \(acceptRate) accepts/s", beside)]
     }
 
     func byConnections() async throws -> [Sample] {
@@ -127,18 +148,29 @@ extension Bench {
             }
         }
         let accept = try await accept(setting: "accept, one at a time", clients: 1, inFlight: 1, .latency)
-        let half = try await inTurns(.latency, "lists at half load", builds) { build in
-            try await withOffersd(build) { offersd in
-                let rate = try await capacity(of: offersd) / 2
-                return [(build.name, try await figures(offersd, plan(offersd, pace: .perSecond(rate))).values)]
+        let rate = try await halfLoad()
+        let half = try await inTurns(.latency, "lists at half load", subjects) { subject in
+            switch subject {
+            case .pgbench: [(subject.name, try await pgbenchLists(perSecond: rate))]
+            case .offersd(let build):
+                try await withOffersd(build) { offersd in
+                    [(build.name, try await figures(offersd, plan(offersd, pace: .perSecond(rate))).values)]
+                }
             }
         }
         return one + accept + half
     }
 
-    /// Lists a second with the usual load, from a short run.
-    private func capacity(of offersd: Offersd) async throws -> Double {
-        try await LoadGenerator.run(plan(offersd, pace: .inFlight(Self.inFlight), seconds: 2)).perSecond
+    private func pgbenchLists(perSecond rate: Double) async throws -> [Quantity: Double] {
+        try await pgbench.run(.list, clients: Self.connections, seconds: seconds, perSecond: rate).values
+    }
+
+    /// Half of the lists a second that offersd, the first of several builds, does with the usual load in a short run.
+    private func halfLoad() async throws -> Double {
+        guard let build = builds.first else { throw LoadFailure(description: "no build of offersd") }
+        return try await withOffersd(build) { offersd in
+            try await LoadGenerator.run(plan(offersd, pace: .inFlight(Self.inFlight), seconds: 2)).perSecond / 2
+        }
     }
 
     func memory() async throws -> [Sample] {

@@ -7,8 +7,9 @@ import Postgres
 ///
 /// The page is cut out by the reader, because with OFFSET nothing would tell the total of a page past the end. What the
 /// database spends is lookups by key: the narrow rows are numbered and cut first, then the names of cities and districts
-/// looked up for those that are left (12 % less than joining first), and a master by id is looked for only when he has
-/// no offers, as an offer cannot be without its master (3 %).
+/// looked up for those that are left (12 % less than joining first), the districts' by a sub-select, which spares the
+/// setting up of a join of all the columns (2 %); and a master by id is looked for only when he has no offers, as an
+/// offer cannot be without its master (3 %).
 enum ListOffersQuery {
     private static let name = "offersd_list"
     private static let parameters: [ParameterType] = [.int8, .int8]
@@ -16,7 +17,7 @@ enum ListOffersQuery {
     private static let byID = Statement(
         name, parameters: parameters,
         sql: sql(
-            masterID: "coalesce(p.master_id, (SELECT m.id FROM masters m WHERE m.id = $1))",
+            masterID: "CASE WHEN p.id IS NULL THEN (SELECT m.id FROM masters m WHERE m.id = $1) ELSE $1 END",
             from: "(SELECT) AS one LEFT JOIN (\(rows(of: "$1"))) p ON true", where: ""))
 
     private static let byTelegramUser = Statement(
@@ -28,8 +29,9 @@ enum ListOffersQuery {
     private static func sql(masterID: String, from: String, where condition: String) -> String {
         """
         SELECT \(masterID), statement_timestamp(), p.total, p.id, p.order_id, p.round_number, p.state, p.category,
-            c.name, d.name, c.timezone, p.timeslot_start_utc, p.timeslot_end_utc, p.sent_at, p.expires_at
-        FROM \(from) LEFT JOIN cities c ON c.id = p.city_id LEFT JOIN districts d ON d.id = p.district_id
+            c.name, (SELECT d.name FROM districts d WHERE d.id = p.district_id), c.timezone, p.timeslot_start_utc,
+            p.timeslot_end_utc, p.sent_at, p.expires_at
+        FROM \(from) LEFT JOIN cities c ON c.id = p.city_id
         \(condition)
         """
     }
@@ -38,8 +40,8 @@ enum ListOffersQuery {
         """
         SELECT u.*, count(*) OVER () AS total
         FROM (
-            SELECT DISTINCT ON (f.order_id) f.master_id, f.id, f.order_id, f.round_number, f.state, f.sent_at,
-                f.expires_at, o.category, o.city_id, o.district_id, o.timeslot_start_utc, o.timeslot_end_utc
+            SELECT DISTINCT ON (f.order_id) f.id, f.order_id, f.round_number, f.state, f.sent_at, f.expires_at,
+                o.category, o.city_id, o.district_id, o.timeslot_start_utc, o.timeslot_end_utc
             FROM offers f JOIN orders o ON o.id = f.order_id
             WHERE f.master_id = \(master) AND \(Fragment.isLive)
                 AND o.assigned_master_id IS NULL AND o.status IN \(Fragment.listedStatuses)

@@ -15,21 +15,24 @@ struct PgBench: Sendable {
         var values: [Quantity: Double]
     }
 
-    /// Runs the script for `seconds` with `clients` clients on one thread. A quarter of the transactions is timed.
+    /// Runs the script for `seconds` with `clients` clients on one thread; with a rate, so many transactions a second,
+    /// whose time runs from when they should have begun. A quarter of the transactions is timed.
     ///
     /// - Throws: ``LoadFailure`` with what pgbench printed when it fails or a transaction does.
-    func run(_ script: PgBenchScript, clients: Int, seconds: Int) async throws -> Outcome {
+    func run(_ script: PgBenchScript, clients: Int, seconds: Int, perSecond rate: Double? = nil) async throws -> Outcome
+    {
         let prefix = "pgbench-\(UInt32.random(in: 0...UInt32.max))"
         let file = "\(server.folder)/\(prefix).sql"
         try script.text.write(toFile: file, atomically: false, encoding: .utf8)
         defer { unlink(file) }
         let run = try await Subprocess.run(
             .path(FilePath("\(server.installation.programs)/pgbench")),
-            arguments: [
-                "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1", "--time=\(seconds)",
-                "--define=masters=\(masters)", "--define=clients=\(clients)", "--define=i=0", "--file=\(file)",
-                "--log", "--sampling-rate=0.25", "--log-prefix=\(server.folder)/\(prefix)", server.connectionString(),
-            ],
+            arguments: Arguments(
+                [
+                    "--no-vacuum", "--protocol=prepared", "--client=\(clients)", "--jobs=1", "--time=\(seconds)",
+                    "--define=masters=\(masters)", "--define=clients=\(clients)", "--define=i=0", "--file=\(file)",
+                    "--log", "--sampling-rate=0.25", "--log-prefix=\(server.folder)/\(prefix)",
+                ] + (rate.map { ["--rate=\(Int($0))"] } ?? []) + [server.connectionString()]),
             environment: .custom(["PATH": "/usr/bin:/bin", "LC_ALL": "C"]),
             output: .string(limit: 1 << 20), error: .combinedWithOutput)
         let output = run.standardOutput
