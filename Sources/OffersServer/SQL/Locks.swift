@@ -8,7 +8,7 @@ import Postgres
 /// FOR NO KEY UPDATE is enough for what a claim changes, and lets the other programs insert rows that refer to the
 /// order or the master meanwhile.
 enum ClaimLocks {
-    /// Both locks, in one statement because each statement costs the server 3 % of a claim. The order's sub-select
+    /// Both locks, in one statement because another one would cost the server 2 % of a claim. The order's sub-select
     /// refers to the master's, which makes it the one that is run for each row of the other, after it is locked.
     ///
     /// What the locks leave of the transaction's time is the deciding statement's limit, because `statement_timeout`
