@@ -195,18 +195,18 @@ extension Bench {
     /// moved the count of an accept by 5 %.
     func instructions() async throws -> [Sample] {
         let putAway = "ALTER TABLE distribution_metrics RENAME TO put_away;"
-        let takeOut = "ALTER TABLE put_away RENAME TO distribution_metrics;"
+        let bringBack = "ALTER TABLE put_away RENAME TO distribution_metrics;"
         try await server.sql(putAway)
         let samples = try await inTurns(.instructions, "one at a time", builds) { build in
             let counter = InstructionCounter(
                 build: build, folder: server.folder, database: server.connectionString())
             let list = try await counter.perRequest(lists.prefix(600), few: 100) {}
             let accept = try await counter.perRequest(accepts.prefix(300), few: 50) {
-                try await server.sql(takeOut + Seed.takeBack + putAway)
+                try await server.sql(bringBack + Seed.takeBack + putAway)
             }
             return [("\(build.name), list", [.instructions: list]), ("\(build.name), accept", [.instructions: accept])]
         }
-        try await server.sql(takeOut)
+        try await server.sql(bringBack)
         return samples
     }
 }

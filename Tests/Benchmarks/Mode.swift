@@ -8,11 +8,11 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case list
     /// Accepts, likewise; every order once, and what was acknowledged is looked for in the database.
     case accept
-    /// Lists at half of the maximal load, alone and beside a steady stream of accepts.
+    /// Lists at half of offersd's maximal load, alone and beside a steady stream of accepts; so it is with pgbench.
     case mixed
     /// Lists with 1, 8, 100 and 1000 connections, one request under way on each; so it is with pgbench.
     case connections
-    /// One request at a time, and lists at half of the maximal load.
+    /// One request at a time, and lists at half of offersd's maximal load.
     case latency
     /// Resident memory after the start, and at most while 1000 connections list.
     case memory

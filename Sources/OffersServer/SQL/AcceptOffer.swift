@@ -4,6 +4,8 @@ import Postgres
 /// The statement that decides about an accept, and writes it if it is granted; under the locks of `ClaimLocks`.
 ///
 /// Precedence of the verdicts: DESIGN.md section 3. What is written: behaviour-facts.md section 5 and DESIGN.md G7.
+/// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
+/// as a unique index demands.
 ///
 /// It is most of what a claim costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
 /// and sub-selects take 8 % less of the server's instructions than joins of whole rows did.

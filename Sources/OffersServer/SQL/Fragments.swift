@@ -23,14 +23,6 @@ enum Fragment {
             WHEN f.state = 'DECLINED' THEN 'OFFER_DECLINED' ELSE 'OFFER_CANCELED' END
         """
 
-    /// CTE `offer`: the row of the pair that decides, a live one before others, then the one with the highest id.
-    static let decidingOffer = """
-        offer AS (
-            SELECT f.id, f.state, f.round_number, f.sent_at, f.expires_at, \(isLive) AS is_live
-            FROM offers f JOIN master m ON m.id = f.master_id WHERE f.order_id = $2
-            ORDER BY \(isLive) DESC, f.id DESC LIMIT 1)
-        """
-
     /// Exactly one row even when there is no such master, order or offer.
     static let oneRow = "(VALUES (1)) AS one LEFT JOIN master m ON true LEFT JOIN task t ON true"
 }

@@ -2,6 +2,7 @@ import Offers
 import Postgres
 
 /// One offer with what a master may see of the order before he has it, or why it cannot be accepted.
+/// Of several rows of the pair a live one decides before others, then the one with the highest id, as in an accept.
 /// It writes nothing; the master's block, activity and limit do not matter (DESIGN.md section 3).
 enum GetOfferQuery {
     static let statement = ByMaster("offersd_get", parameters: [.int8, .int8]) { isMaster in
@@ -12,7 +13,10 @@ enum GetOfferQuery {
                 o.timeslot_end_utc, c.name AS city, d.name AS district, c.timezone, s.name AS street
             FROM orders o JOIN cities c ON c.id = o.city_id LEFT JOIN districts d ON d.id = o.district_id
             LEFT JOIN streets s ON s.id = o.street_id WHERE o.id = $2),
-        \(Fragment.decidingOffer)
+        offer AS (
+            SELECT f.id, f.state, f.round_number, f.sent_at, f.expires_at, \(Fragment.isLive) AS is_live
+            FROM offers f JOIN master m ON m.id = f.master_id WHERE f.order_id = $2
+            ORDER BY \(Fragment.isLive) DESC, f.id DESC LIMIT 1)
         SELECT
             CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                 WHEN t.assigned_master_id = m.id THEN 'ALREADY_YOURS'

@@ -137,6 +137,28 @@ struct LockTests {
         }
     }
 
+    @Test(
+        "the master is locked first: meanwhile the order is free, and what becomes of it decides",
+        arguments: [true, false])
+    func masterFirst(prepared: Bool) async throws {
+        try await withService({ $0.preparesStatements = prepared }) { scene, client, _ in
+            let order = try await scene.offeredOrder()
+            let lockOfMaster = "SELECT 1 FROM masters WHERE id = \(scene.master) FOR UPDATE"
+            try await HeldLock.hold(lockOfMaster, in: scene.database) { lock in
+                let answer = try await lock.answer {
+                    try await client.accept(order, by: scene.master)
+                } meanwhile: {
+                    try await scene.database.sql("SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE NOWAIT")
+                    try await scene.database.sql(
+                        "UPDATE orders SET assigned_master_id = \(scene.rival), status = 'ASSIGNED' WHERE id = \(order)"
+                    )
+                    try await lock.release()
+                }
+                #expect(answer.reason == "ORDER_TAKEN", "\(answer)")
+            }
+        }
+    }
+
     @Test("claims that wait for a hot order leave the connections to others, and lists wait for nobody")
     func hotOrder() async throws {
         try await withService({
