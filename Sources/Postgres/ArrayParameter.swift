@@ -1,11 +1,6 @@
 extension Parameter {
-    /// An array of integers, for a parameter that is `text` and cast to an array in the statement; PostgreSQL manual,
-    /// section 8.15.2.
-    package static func array(_ numbers: [Int64]) -> Parameter {
-        .text("{\(numbers.map(String.init).joined(separator: ","))}")
-    }
-
-    /// The same of texts and NULLs.
+    /// An array of texts and NULLs, for a parameter that is `text` and cast to an array in the statement; PostgreSQL
+    /// manual, section 8.15.2.
     package static func array(_ texts: [String?]) -> Parameter {
         var bytes = [UInt8(ascii: "{")]
         for text in texts {

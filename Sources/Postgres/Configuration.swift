@@ -4,10 +4,15 @@ package struct PostgresConfiguration: Sendable {
     package var connectionInfo: String
     /// Connections for reads, besides one for `Purpose.control`. Each sends what is waiting as one pipeline.
     package var readConnections: Int
-    /// Connections for transactions. Each runs one at a time.
+    /// Connections for transactions. Each runs one at a time, which several callers may share.
     package var writeConnections: Int
     /// The most requests that one read connection takes into one pipeline.
     package var maximumPipeline: Int
+    /// How many of them work at the same time, besides those that have been at it for long, as they wait for a lock.
+    /// The fewer, the more callers share a transaction.
+    package var writeParallelism: Int
+    /// The most callers that share one transaction; 1: nobody shares.
+    package var maximumParts: Int
     /// The most requests that may be in the pool, waiting or running; one more is refused as overloaded.
     package var maximumRequests: Int
     /// Whether statements are prepared by name and settings made for the session. Off for a transaction pooler.
@@ -22,6 +27,8 @@ package struct PostgresConfiguration: Sendable {
         readConnections: Int = 2,
         writeConnections: Int = 8,
         maximumPipeline: Int = 64,
+        writeParallelism: Int = 2,
+        maximumParts: Int = 16,
         maximumRequests: Int = 4096,
         preparesStatements: Bool = true,
         readTimeoutMilliseconds: Int64 = 2000,
@@ -31,6 +38,8 @@ package struct PostgresConfiguration: Sendable {
         self.readConnections = readConnections
         self.writeConnections = writeConnections
         self.maximumPipeline = maximumPipeline
+        self.writeParallelism = writeParallelism
+        self.maximumParts = maximumParts
         self.maximumRequests = maximumRequests
         self.preparesStatements = preparesStatements
         self.readTimeoutMilliseconds = readTimeoutMilliseconds

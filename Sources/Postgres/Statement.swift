@@ -24,12 +24,15 @@ package struct Statement: Sendable, Hashable {
 package enum ParameterType: UInt32, Sendable {
     case int8 = 20
     case text = 25
+    case int8Array = 1016
     case timestamptz = 1184
 }
 
 /// The value of a parameter; nil is SQL's NULL.
 package enum Parameter: Sendable, Equatable {
     case int8(Int64?)
+    /// An array of one dimension, NULLs among its elements.
+    case int8Array([Int64?])
     case text(String?)
     /// Microseconds since 2000-01-01 UTC.
     case timestamptz(Int64?)

@@ -19,6 +19,14 @@ struct ServeOptions: ParsableArguments {
     var readConnections: Int?
     @Option(help: "Database connections for accept and decline, default 8. [OFFERSD_WRITE_CONNECTIONS]")
     var writeConnections: Int?
+    @Option(
+        help:
+            "How many of those work at the same time, besides those that wait for locks, default 2. [OFFERSD_WRITE_PARALLELISM]"
+    )
+    var writeParallelism: Int?
+    @Option(
+        help: "Accepts that share one transaction, default 16; 1: each has its own. [OFFERSD_MAX_ACCEPT_GROUP]")
+    var maxAcceptGroup: Int?
     @Option(help: "Requests that one read connection sends at once, default 64. [OFFERSD_MAX_PIPELINE]")
     var maxPipeline: Int?
     @Option(help: "Requests that may wait in all, default 4096. [OFFERSD_MAX_WAITING]")
@@ -78,6 +86,8 @@ struct ServeOptions: ParsableArguments {
             (eventLoops, "OFFERSD_EVENT_LOOPS", 1...64, \.eventLoops),
             (readConnections, "OFFERSD_READ_CONNECTIONS", 1...64, \.readConnections),
             (writeConnections, "OFFERSD_WRITE_CONNECTIONS", 1...256, \.writeConnections),
+            (writeParallelism, "OFFERSD_WRITE_PARALLELISM", 1...256, \.writeParallelism),
+            (maxAcceptGroup, "OFFERSD_MAX_ACCEPT_GROUP", 1...1000, \.maximumAcceptGroup),
             (maxPipeline, "OFFERSD_MAX_PIPELINE", 1...1024, \.maximumPipeline),
             (maxWaiting, "OFFERSD_MAX_WAITING", 1...1_000_000, \.maximumWaiting),
             (maxLineBytes, "OFFERSD_MAX_LINE_BYTES", 256...16_777_216, \.maximumLineBytes),

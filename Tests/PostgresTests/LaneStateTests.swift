@@ -33,8 +33,8 @@ struct LaneStateTests {
     }
 
     /// A lane whose connections are open and have nothing to do.
-    private func idleLane(connections: Int, maximumGroup: Int) -> LaneState<Int> {
-        var lane = LaneState<Int>(connections: connections, maximumGroup: maximumGroup)
+    private func idleLane(connections: Int, maximumGroup: Int, parallelism: Int? = nil) -> LaneState<Int> {
+        var lane = LaneState<Int>(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
         for index in 0..<connections {
             _ = lane.step(of: index, at: start)
             lane.connected(index)
@@ -52,7 +52,7 @@ struct LaneStateTests {
         #expect(outcome(lane.submit(item(2), at: start)) == .waits, "it is awake")
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(group.map(\.item.job) == [1, 2])
-        #expect(lane.finished(0, group, usable: true).isEmpty)
+        #expect(lane.finished(0, group, usable: true, at: start).isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
     }
 
@@ -67,7 +67,7 @@ struct LaneStateTests {
         #expect(lane.more(for: 0, at: start).isEmpty, "not before the thread has it")
         lane.attended(0)
         #expect(lane.more(for: 0, at: start).map(\.item.job) == [2])
-        #expect(lane.finished(0, [taken], usable: true).isEmpty)
+        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
     }
 
@@ -90,9 +90,9 @@ struct LaneStateTests {
     func lostWhileBegun() {
         var lane = idleLane(connections: 1, maximumGroup: 1)
         guard case .begin(let taken, on: 0) = lane.submit(item(1), at: start) else { return #expect(Bool(false)) }
-        #expect(lane.lost(0).isEmpty)
+        #expect(lane.lost(0, at: start).isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
-        _ = lane.finished(0, [taken], usable: false)
+        _ = lane.finished(0, [taken], usable: false, at: start)
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
@@ -104,7 +104,7 @@ struct LaneStateTests {
         #expect(isSleep(lane.step(of: 0, at: start)))
         #expect(!lane.isStopped)
         lane.attended(0)
-        _ = lane.finished(0, [taken], usable: true)
+        _ = lane.finished(0, [taken], usable: true, at: start)
         guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
@@ -124,6 +124,37 @@ struct LaneStateTests {
         #expect(lane.more(for: 1, at: start).map(\.item.job) == [9, 10], "half of two and the other's three")
         for job in 11...40 { _ = lane.submit(item(job), at: start) }
         #expect(lane.more(for: 1, at: start).count == 8, "no more than there may be in one group")
+    }
+
+    @Test("as many connections work as may; what waits for them goes together, and one that is stuck is stood in for")
+    func parallelism() {
+        var lane = idleLane(connections: 4, maximumGroup: 8, parallelism: 2)
+        for index in 0...1 { #expect(outcome(lane.submit(item(index), at: start)) == .begins(on: index)) }
+        for job in 2...6 { #expect(outcome(lane.submit(item(job), at: start)) == .waits) }
+        #expect(isSleep(lane.step(of: 2, at: start)), "a thread that was woken for nothing leaves them")
+        lane.attended(0)
+        #expect(lane.finished(0, [], usable: true, at: start).isEmpty, "it is awake itself")
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
+        let later = start.advanced(byMilliseconds: 50)
+        #expect(lane.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
+        #expect(lane.expire(at: later).wake == [2, 3, 1], "two in the place of those that are stuck, which has no thread yet")
+        #expect(jobs(lane.step(of: 2, at: later)) == [5], "its share of two")
+        #expect(outcome(lane.submit(item(7), at: later)) == .waits, "connection 3 is awake")
+        #expect(jobs(lane.step(of: 3, at: later)) == [6, 7])
+        #expect(lane.finished(0, group, usable: true, at: later).isEmpty)
+        #expect(isSleep(lane.step(of: 0, at: later)), "two others have begun meanwhile")
+    }
+
+    @Test("only work of one company goes together, and only from the front")
+    func companies() {
+        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        for (job, company) in [(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, nil), (6, nil)] {
+            _ = lane.submit(WorkItem(company: company, deadline: forever, job: job), at: start)
+        }
+        for expected in [[1, 2], [3], [4], [5], [6]] { #expect(jobs(lane.step(of: 0, at: start)) == expected) }
     }
 
     @Test("a connection that is alone takes all, also when the other one is being opened")
@@ -149,7 +180,7 @@ struct LaneStateTests {
         #expect(lane.longestWork(at: later) == 0)
         _ = lane.shutDown()
         #expect(lane.more(for: 0, at: later).isEmpty, "nothing is begun after the shutdown")
-        _ = lane.finished(0, group, usable: true)
+        _ = lane.finished(0, group, usable: true, at: start)
         guard case .close = lane.step(of: 0, at: later) else { return #expect(Bool(false)) }
     }
 
@@ -163,7 +194,7 @@ struct LaneStateTests {
         _ = lane.submit(item(1), at: start)
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(lane.longestWork(at: later) == 5000)
-        _ = lane.finished(0, group, usable: true)
+        _ = lane.finished(0, group, usable: true, at: start)
         #expect(lane.longestWork(at: later) == 0)
         guard case .sleep = lane.step(of: 0, at: later) else { return #expect(Bool(false)) }
         #expect(lane.longestWork(at: later.advanced(byMilliseconds: 5000)) == 0)
@@ -214,7 +245,7 @@ struct LaneStateTests {
         }
         #expect(outcome(lane.submit(item(2, keys: [hot]), at: start)) == .waits, "it cannot start yet")
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: false) == [1])
+        #expect(lane.finished(0, [taken], usable: false, at: start) == [1])
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
@@ -232,7 +263,7 @@ struct LaneStateTests {
             #expect(outcome(lane.submit(item(job, keys: [keys[job - 2]]), at: start)) == .waits)
         }
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: true).isEmpty, "it is awake itself, for the one that is ready")
+        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself, for the one that is ready")
         let (expired, wake) = lane.expire(at: start)
         #expect(expired == [1])
         #expect(lane.waitingCount == 2)
@@ -248,8 +279,8 @@ struct LaneStateTests {
         }
         _ = lane.submit(item(2, keys: [hot]), at: start)
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: true).isEmpty, "it is awake itself")
-        #expect(lane.lost(0) == [1])
+        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself")
+        #expect(lane.lost(0, at: start) == [1])
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
 
@@ -265,7 +296,7 @@ struct LaneStateTests {
         #expect(lane.shutDown().refused == [2])
         #expect(outcome(lane.submit(item(3), at: start)) == .shuttingDown)
         #expect(!lane.isStopped)
-        _ = lane.finished(0, group, usable: true)
+        _ = lane.finished(0, group, usable: true, at: start)
         guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(lane.isStopped)
         lane.connected(1)

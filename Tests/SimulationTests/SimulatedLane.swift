@@ -12,13 +12,15 @@ struct SimulatedLane {
         case asleep
         case paused(until: MonotonicTime)
         /// Doing what it took in its last step; `groups` are that and what it took besides, as far as they have not ended.
-        case working([WorkQueue<Int>.Taken], groups: [[Int]])
+        /// It took something last at `since`.
+        case working([WorkQueue<Int>.Taken], groups: [[Int]], since: MonotonicTime)
         case gone
     }
 
     /// Work that was handed over and has not ended.
     struct Job {
         let keys: [ExclusionKey]
+        let company: String?
         let deadline: any Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
         var readySince: Int?
@@ -28,9 +30,15 @@ struct SimulatedLane {
     /// Work that is begun without its connection's thread.
     private enum Begun {
         /// Who handed it over was told to begin it, and has not come to that.
-        case onItsWay(WorkQueue<Int>.Taken)
+        case onItsWay(WorkQueue<Int>.Taken, since: MonotonicTime)
         /// It is sent; the thread gets it when it wakes up.
-        case sent(WorkQueue<Int>.Taken, at: MonotonicTime)
+        case sent(WorkQueue<Int>.Taken, since: MonotonicTime, at: MonotonicTime)
+
+        var since: MonotonicTime {
+            switch self {
+            case .onItsWay(_, let since), .sent(_, let since, _): since
+            }
+        }
     }
 
     private var state: LaneState<Int>
@@ -43,16 +51,18 @@ struct SimulatedLane {
     private var lines: [ExclusionKey: [Int]] = [:]
     private var calls = 0
     private let maximumGroup: Int
+    private let parallelism: Int
     private(set) var isShutDown = false
     private(set) var problem: String?
 
-    init(connections: Int, maximumGroup: Int) {
-        state = LaneState(connections: connections, maximumGroup: maximumGroup)
+    init(connections: Int, maximumGroup: Int, parallelism: Int) {
+        state = LaneState(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
         threads = Array(repeating: .asking, count: connections)
         begun = Array(repeating: nil, count: connections)
         isConnected = Array(repeating: false, count: connections)
         isWakePending = isConnected
         self.maximumGroup = maximumGroup
+        self.parallelism = parallelism
     }
 
     var isStopped: Bool { state.isStopped }
@@ -61,20 +71,22 @@ struct SimulatedLane {
     var isWhole: Bool { !isConnected.contains(false) }
 
     /// Hands work over. Returns whether it was taken; if not, it has ended.
-    mutating func submit(_ job: Int, keys: [ExclusionKey], deadline: any Deadline, at now: MonotonicTime) -> Bool {
+    mutating func submit(
+        _ job: Int, keys: [ExclusionKey], company: String?, deadline: any Deadline, at now: MonotonicTime
+    ) -> Bool {
         calls += 1
-        switch state.submit(WorkItem(keys: keys, deadline: deadline, job: job), at: now) {
+        switch state.submit(WorkItem(keys: keys, company: company, deadline: deadline, job: job), at: now) {
         case .queued(let index):
-            register(job, keys, deadline)
+            register(job, keys, company, deadline)
             if let index { wake([index]) }
             return true
         case .begin(let taken, let index):
-            register(job, keys, deadline)
+            register(job, keys, company, deadline)
             if taken.item.job != job { report("job \(taken.item.job) is begun for job \(job)") }
             if begun[index] != nil { report("connection \(index) was given work twice") }
             if case .working = threads[index] { report("connection \(index) works already") }
-            start([job], on: index)
-            begun[index] = .onItsWay(taken)
+            start([job], on: index, at: now)
+            begun[index] = .onItsWay(taken, since: now)
             return true
         case .unavailable:
             if isConnected.contains(true) { report("refused while a connection is open") }
@@ -84,10 +96,12 @@ struct SimulatedLane {
         return false
     }
 
-    private mutating func register(_ job: Int, _ keys: [ExclusionKey], _ deadline: any Deadline) {
+    private mutating func register(
+        _ job: Int, _ keys: [ExclusionKey], _ company: String?, _ deadline: any Deadline
+    ) {
         if isShutDown { report("work was taken after the shutdown") }
         if jobs[job] != nil { report("job \(job) was handed over twice") }
-        jobs[job] = Job(keys: keys, deadline: deadline)
+        jobs[job] = Job(keys: keys, company: company, deadline: deadline)
         for key in keys { lines[key, default: []].append(job) }
         markReady([job])
     }
@@ -95,15 +109,15 @@ struct SimulatedLane {
     /// Lets whoever was told to begin work on connection `index` do so. Returns the work that ended, as the connection
     /// was lost before.
     mutating func begin(on index: Int, at now: MonotonicTime) -> [Int] {
-        guard case .onItsWay(let taken) = begun[index] else { return [] }
+        guard case .onItsWay(let taken, let since) = begun[index] else { return [] }
         calls += 1
         if isConnected[index] {
-            begun[index] = .sent(taken, at: now)
+            begun[index] = .sent(taken, since: since, at: now)
             return []
         }
         begun[index] = nil
         end([taken.item.job], running: true)
-        wake(state.finished(index, [taken], usable: false) + [index])
+        wake(state.finished(index, [taken], usable: false, at: now) + [index])
         return [taken.item.job]
     }
 
@@ -120,7 +134,7 @@ struct SimulatedLane {
             report("job \(job) waits past its deadline")
         }
         for index in begun.indices where !isWakePending[index] {
-            if case .sent(_, let sent) = begun[index], sent.milliseconds(until: now) >= 50 {
+            if case .sent(_, _, let sent) = begun[index], sent.milliseconds(until: now) >= 50 {
                 report("nobody looks after what was begun on connection \(index)")
             }
         }
@@ -161,38 +175,39 @@ struct SimulatedLane {
             end(refused, running: false)
             return refused
         case .asleep:
-            if case .sent(let taken, _) = begun[index] {
+            if case .sent(let taken, let since, _) = begun[index] {
                 // The answer comes, or the end of the connection, which its thread finds out when it goes on.
                 begun[index] = nil
                 isWakePending[index] = false
                 state.attended(index)
-                threads[index] = .working([taken], groups: [[taken.item.job]])
+                threads[index] = .working([taken], groups: [[taken.item.job]], since: since)
             } else if fails, isConnected[index] {
                 // Also when a wake came in between: poll saw both.
                 isConnected[index] = false
                 threads[index] = .asking
-                wake(state.lost(index))
+                wake(state.lost(index, at: now))
             } else if isWakePending[index] {
                 threads[index] = .asking
             }
             if case .asking = threads[index] { isWakePending[index] = false }
             return []
-        case .working(let taken, var groups):
+        case .working(let taken, var groups, var since):
             if takesMore, !fails, groups.count == 1 {
                 let more = state.more(for: index, at: now).map(\.item.job)
                 if !more.isEmpty {
-                    start(more, on: index)
+                    start(more, on: index, at: now)
                     groups.append(more)
                 }
+                since = now
             }
             let ended = fails ? groups.flatMap { $0 } : groups.removeFirst()
             end(ended, running: true)
             if !fails, !groups.isEmpty {
-                threads[index] = .working(taken, groups: groups)
+                threads[index] = .working(taken, groups: groups, since: since)
             } else {
                 threads[index] = .asking
                 isConnected[index] = !fails
-                wake(state.finished(index, taken, usable: !fails))
+                wake(state.finished(index, taken, usable: !fails, at: now))
             }
             return ended
         }
@@ -211,8 +226,8 @@ struct SimulatedLane {
         case .work(let group):
             if begun[index] != nil { report("connection \(index) got work beside what was begun") }
             let jobs = group.map(\.item.job)
-            threads[index] = .working(group, groups: [jobs])
-            start(jobs, on: index)
+            start(jobs, on: index, at: now)
+            threads[index] = .working(group, groups: [jobs], since: now)
         case .close:
             if !isShutDown { report("connection \(index) closed before the shutdown") }
             isConnected[index] = false
@@ -220,10 +235,15 @@ struct SimulatedLane {
         }
     }
 
-    private mutating func start(_ group: [Int], on index: Int) {
+    private mutating func start(_ group: [Int], on index: Int, at now: MonotonicTime) {
+        if case .working = threads[index] {} else if workers(at: now) >= parallelism {
+            report("\(workers(at: now)) connections work already")
+        }
         if !isConnected[index] { report("connection \(index) got work, which is not open") }
         if isShutDown { report("work started after the shutdown") }
         if group.count > maximumGroup { report("\(group.count) jobs at once") }
+        let companies = group.map { jobs[$0]?.company }
+        if group.count > 1, Set(companies).count > 1 || companies[0] == nil { report("\(companies) together") }
         let longest = jobs.values.lazy.filter { !$0.isRunning }.compactMap(\.readySince).min()
         for (place, job) in group.enumerated() {
             guard let known = jobs[job], !known.isRunning else {
@@ -267,8 +287,17 @@ struct SimulatedLane {
         if problem == nil { problem = text }
     }
 
+    /// The connections that work and have not done so for long.
+    private func workers(at now: MonotonicTime) -> Int {
+        threads.indices.count { index in
+            if let begun = begun[index] { return begun.since.milliseconds(until: now) < 50 }
+            guard case .working(_, _, let since) = threads[index] else { return false }
+            return since.milliseconds(until: now) < 50
+        }
+    }
+
     /// What must hold between any two steps.
-    mutating func check() {
+    mutating func check(at now: MonotonicTime) {
         var (waiting, ready) = (0, 0)
         for job in jobs.values where !job.isRunning {
             waiting += 1
@@ -289,7 +318,7 @@ struct SimulatedLane {
         }
         if state.waitingCount != waiting { report("\(state.waitingCount) wait, not \(waiting)") }
         if state.busyCount != busy { report("\(state.busyCount) are busy, not \(busy)") }
-        if ready > awake, asleep > 0 {
+        if min(ready, parallelism - workers(at: now)) > awake, asleep > 0 {
             report("\(ready) jobs could start, \(awake) connections are awake, \(asleep) sleep on")
         }
         // One that was lost meanwhile counts until that is found out.

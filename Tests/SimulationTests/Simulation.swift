@@ -16,6 +16,7 @@ struct Simulation {
         let entry: Int
         let lane: Int
         let keys: [ExclusionKey]
+        let company: String?
         let deadline: TurnDeadline
         var isAnswered = false
     }
@@ -50,9 +51,11 @@ struct Simulation {
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         clients = (0..<1 + random.below(8)).map { _ in SimulatedClient(readAhead: 1 + random.below(8)) }
+        let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
         lanes = [
-            SimulatedLane(connections: 1 + random.below(3), maximumGroup: 1 + random.below(4)),
-            SimulatedLane(connections: 1 + random.below(4), maximumGroup: 1),
+            SimulatedLane(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
+            SimulatedLane(
+                connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers)),
         ]
         patience = [40, 200, 1500][random.below(3)]
         sloth = [0, 0, 2, 6][random.below(4)]
@@ -92,7 +95,7 @@ struct Simulation {
 
     private mutating func check() {
         for index in lanes.indices {
-            lanes[index].check()
+            lanes[index].check(at: now)
             if let found = lanes[index].problem { report(found) }
         }
     }
@@ -126,7 +129,7 @@ struct Simulation {
     }
 
     private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
-        // Writes have keys, and are taken one at a time.
+        // Writes have keys, and are handed back as they were taken.
         let takesMore = lane == 0 && random.once(in: 2)
         finish(lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore), of: lane)
     }
@@ -141,7 +144,9 @@ struct Simulation {
     private mutating func handOver(at place: Int) {
         let job = started.remove(at: place)
         let request = requests[job]
-        if !lanes[request.lane].submit(job, keys: request.keys, deadline: request.deadline, at: now) { answer([job]) }
+        let isTaken = lanes[request.lane].submit(
+            job, keys: request.keys, company: request.company, deadline: request.deadline, at: now)
+        if !isTaken { answer([job]) }
     }
 
     private mutating func begin(_ lane: Int, _ connection: Int) {
@@ -178,12 +183,14 @@ struct Simulation {
     private mutating func begin(_ entry: Int, of client: Int) {
         let (effect, turn) = clients[client].work(entry)
         var keys: [ExclusionKey] = []
+        var company: String? = ""
         if effect == .write {
+            company = ["accept", "accept_tg", nil][random.below(3)]
             keys = (0..<random.below(3)).map { ExclusionKey(space: UInt8($0), value: Int64(random.below(2))) }
         }
         requests.append(
             Request(
-                client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys,
+                client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, company: company,
                 deadline: TurnDeadline(turn: turn, milliseconds: Int64(1 + random.below(patience)))))
         started.append(requests.count - 1)
     }
@@ -215,7 +222,7 @@ struct Simulation {
     }
 
     private mutating func round() {
-        now = now.advanced(byMilliseconds: 200)
+        pass(200)
         while problem == nil, !started.isEmpty { handOver(at: 0) }
         for lane in lanes.indices {
             for thread in lanes[lane].threads.indices where problem == nil {

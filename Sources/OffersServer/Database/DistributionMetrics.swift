@@ -91,7 +91,7 @@ final class DistributionMetrics: Sendable {
         let insert = BoundStatement(
             statement,
             [
-                .array(rows.map(\.order)), .array(rows.map(\.master)), .array(rows.map(\.acceptedAt)),
+                .int8Array(rows.map(\.order)), .int8Array(rows.map(\.master)), .int8Array(rows.map(\.acceptedAt)),
                 .array(rows.map(\.statusBefore)),
             ])
         do {
@@ -138,7 +138,7 @@ struct MetricsTable: Sendable, Equatable {
     var insert: Statement {
         Statement(
             "offersd_metrics_\(categoryColumn)_\(categoryType)_\(orderTypeType)",
-            parameters: [.text, .text, .text, .text], sql: sql)
+            parameters: [.int8Array, .int8Array, .int8Array, .text], sql: sql)
     }
 
     private var sql: String {
@@ -155,7 +155,7 @@ struct MetricsTable: Sendable, Equatable {
         FROM (
             SELECT order_id, master_id, status,
                 timestamptz '2000-01-01 00:00:00+00' + microseconds * interval '1 microsecond' AS accepted_at
-            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+            FROM unnest($1, $2, $3, $4::text[])
                 AS a(order_id, master_id, microseconds, status)) AS r
         JOIN orders o ON o.id = r.order_id, LATERAL (
             SELECT max(f.round_number) AS last_round, count(DISTINCT f.master_id) AS candidates

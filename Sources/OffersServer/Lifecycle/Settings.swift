@@ -28,6 +28,10 @@ package struct Settings: Sendable {
     package var readConnections = 2
     /// Database connections for accept and decline.
     package var writeConnections = 8
+    /// How many of those work at the same time, besides those that wait for locks.
+    package var writeParallelism = 2
+    /// The most accepts that share one transaction; 1: each has its own.
+    package var maximumAcceptGroup = 16
     /// The most requests that one read connection sends at once.
     package var maximumPipeline = 64
     /// Whether statements are prepared by name. Off for a transaction pooler.
@@ -79,7 +83,8 @@ package struct Settings: Sendable {
     var postgres: PostgresConfiguration {
         PostgresConfiguration(
             connectionInfo: connectionInfo, readConnections: readConnections, writeConnections: writeConnections,
-            maximumPipeline: maximumPipeline, maximumRequests: maximumWaiting, preparesStatements: preparesStatements,
+            maximumPipeline: maximumPipeline, writeParallelism: writeParallelism, maximumParts: maximumAcceptGroup,
+            maximumRequests: maximumWaiting, preparesStatements: preparesStatements,
             readTimeoutMilliseconds: readDeadlineMilliseconds)
     }
 

@@ -1,7 +1,8 @@
 import Offers
 import Postgres
 
-/// The statement that decides about an accept, and writes it if it is granted; under the locks of `ClaimLocks`.
+/// The statement that decides about accepts, and writes those that are granted; under the locks of `ClaimLocks`. It takes
+/// any number of them, of different masters and different orders, and returns a row for each.
 ///
 /// Precedence of the verdicts: DESIGN.md section 3. What is written: behaviour-facts.md section 5 and DESIGN.md G7.
 /// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
@@ -10,10 +11,10 @@ import Postgres
 /// It is most of what a claim costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
 /// and sub-selects take 8 % less of the server's instructions than joins of whole rows did.
 enum AcceptOfferStatement {
-    static let statement = ByMaster("offersd_accept", parameters: [.int8, .int8]) { isMaster in
+    static let statement = ByMaster("offersd_accept", parameters: [.int8Array, .int8Array]) { masterNumber in
         """
         WITH judged AS (
-            SELECT m.id AS master_id, m.blocked_reason, o.id AS order_id, o.status, f.id AS offer_id, f.state,
+            SELECT c.place, m.id AS master_id, m.blocked_reason, o.id AS order_id, o.status, f.id AS offer_id, f.state,
                 f.responded_at, f.expires_at, q.maximum, q.active,
                 CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                     WHEN o.assigned_master_id = m.id THEN 'ALREADY_YOURS'
@@ -26,23 +27,23 @@ enum AcceptOfferStatement {
                     WHEN o.status NOT IN \(Fragment.acceptableStatuses) THEN 'ORDER_NOT_AVAILABLE'
                     WHEN q.maximum > 0 AND q.active >= q.maximum THEN 'LIMIT_REACHED'
                     ELSE 'GRANTED' END AS verdict
-            FROM (VALUES (1)) AS one LEFT JOIN masters m ON \(isMaster) LEFT JOIN orders o ON o.id = $2
+            FROM unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
+            LEFT JOIN masters m ON \(masterNumber) = c.master_number LEFT JOIN orders o ON o.id = c.order_id
             LEFT JOIN LATERAL (\(decidingOffer)) f ON true LEFT JOIN LATERAL (\(quota)) q ON true),
         granted AS (SELECT master_id, order_id, status, offer_id FROM judged WHERE verdict = 'GRANTED'),
         closed AS (
-            UPDATE offers f SET state = 'CANCELED', responded_at = statement_timestamp()
-            WHERE f.order_id = $2 AND f.id <> (SELECT offer_id FROM granted)
-                AND f.state IN ('SENT', 'VIEWED', 'ACCEPTED')
+            UPDATE offers f SET state = 'CANCELED', responded_at = statement_timestamp() FROM granted g
+            WHERE f.order_id = g.order_id AND f.id <> g.offer_id AND f.state IN ('SENT', 'VIEWED', 'ACCEPTED')
             RETURNING f.id),
         accepted AS (
-            UPDATE offers f SET state = 'ACCEPTED', responded_at = statement_timestamp()
-            WHERE f.id = (SELECT offer_id FROM granted) AND \(Fragment.isLive) AND (SELECT count(*) FROM closed) >= 0
+            UPDATE offers f SET state = 'ACCEPTED', responded_at = statement_timestamp() FROM granted g
+            WHERE f.id = g.offer_id AND \(Fragment.isLive) AND (SELECT count(*) FROM closed) >= 0
             RETURNING f.id),
         assigned AS (
-            UPDATE orders o SET assigned_master_id = (SELECT master_id FROM granted), status = 'ASSIGNED',
-                version = o.version + 1, updated_at = statement_timestamp()
-            WHERE o.id = (SELECT order_id FROM granted) AND o.assigned_master_id IS NULL
-            RETURNING o.version),
+            UPDATE orders o SET assigned_master_id = g.master_id, status = 'ASSIGNED', version = o.version + 1,
+                updated_at = statement_timestamp()
+            FROM granted g WHERE o.id = g.order_id AND o.assigned_master_id IS NULL
+            RETURNING o.id, o.version),
         recorded AS (
             INSERT INTO order_status_history
                 (order_id, from_status, to_status, reason, changed_by_master_id, actor_type, context)
@@ -60,8 +61,8 @@ enum AcceptOfferStatement {
             (SELECT c.timezone FROM cities c WHERE c.id = o.city_id), o.timeslot_start_utc, o.timeslot_end_utc,
             (SELECT s.name FROM streets s WHERE s.id = o.street_id), o.house, o.description,
             CASE WHEN j.verdict = 'GRANTED' THEN 'ASSIGNED' ELSE o.status END, o.apartment, o.address_comment,
-            o.client_name, o.client_phone, coalesce((SELECT version FROM assigned), o.version)::bigint, \(mustHold)
-        FROM judged j LEFT JOIN orders o ON o.id = j.order_id
+            o.client_name, o.client_phone, coalesce((SELECT a.version FROM assigned a WHERE a.id = o.id), o.version)::bigint, \(mustHold)
+        FROM judged j LEFT JOIN orders o ON o.id = j.order_id ORDER BY j.place
         """
     }
 
@@ -69,7 +70,7 @@ enum AcceptOfferStatement {
     /// before others, then the one with the highest id.
     private static let decidingOffer = """
         SELECT f.id, f.state, f.responded_at, f.expires_at, \(Fragment.isLive) AS is_live
-        FROM offers f WHERE f.order_id = $2 AND f.master_id = m.id
+        FROM offers f WHERE f.order_id = o.id AND f.master_id = m.id
         ORDER BY f.state = 'ACCEPTED' AND o.assigned_master_id IS NOT DISTINCT FROM m.id DESC, \(Fragment.isLive) DESC,
             f.id DESC LIMIT 1
         """
@@ -94,59 +95,63 @@ enum AcceptOfferStatement {
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the
     /// update, which then finds nothing. The division fails, everything is rolled back, and the claim is run again.
     private static let mustHold = """
-        1 / CASE WHEN j.verdict = 'GRANTED'
-            AND ((SELECT id FROM accepted) IS NULL OR (SELECT version FROM assigned) IS NULL) THEN 0 ELSE 1 END
+        1 / CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)
+            AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted) THEN 1 ELSE 0 END
         """
 
     static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<AcceptOfferResult>> {
-        Transaction(
-            name: "acceptOffer",
-            steps: { milliseconds in
-                [ClaimLocks.step(params, milliseconds: milliseconds), statement(params.master, .int8(params.order))]
+        let form = statement.form(for: params.master)
+        return Transaction(
+            name: "acceptOffer", company: form.name, part: params.part,
+            steps: { parts, milliseconds in
+                [
+                    ClaimLocks.step(params.master, parts, milliseconds),
+                    BoundStatement(form, [parts.column(0), parts.column(1)]),
+                ]
             },
             decode: decode)
     }
 
     private static func decode(
-        _ rows: QueryResult
+        _ rows: QueryResult, row: Int
     ) throws(ResultMismatch) -> ClaimVerdict<AcceptOfferResult> {
-        let verdict = try rows.requiredText(row: 0, column: 0)
-        let asOf = try rows.requiredTimestamp(row: 0, column: 7)
+        let verdict = try rows.requiredText(row: row, column: 0)
+        let asOf = try rows.requiredTimestamp(row: row, column: 7)
         guard verdict == "GRANTED" || verdict == "ALREADY_YOURS" else {
             return .refused(
                 try Refusal.error(
-                    verdict, status: rows.text(row: 0, column: 1), expiresAt: try rows.moment(row: 0, column: 2),
-                    blockedReason: rows.text(row: 0, column: 3), limit: try rows.integer(row: 0, column: 4),
-                    active: try rows.integer(row: 0, column: 5)))
+                    verdict, status: rows.text(row: row, column: 1), expiresAt: try rows.moment(row: row, column: 2),
+                    blockedReason: rows.text(row: row, column: 3), limit: try rows.integer(row: row, column: 4),
+                    active: try rows.integer(row: row, column: 5)))
         }
         let result = AcceptOfferResult(
-            masterId: try rows.requiredInteger(row: 0, column: 6),
-            orderId: try rows.requiredInteger(row: 0, column: 10),
-            offerId: try rows.integer(row: 0, column: 8),
+            masterId: try rows.requiredInteger(row: row, column: 6),
+            orderId: try rows.requiredInteger(row: row, column: 10),
+            offerId: try rows.integer(row: row, column: 8),
             alreadyAccepted: verdict == "ALREADY_YOURS",
-            acceptedAt: try rows.moment(row: 0, column: 9),
-            order: try order(rows))
-        return .done(result, statusBefore: try rows.requiredText(row: 0, column: 1), asOf: asOf)
+            acceptedAt: try rows.moment(row: row, column: 9),
+            order: try order(rows, row))
+        return .done(result, statusBefore: try rows.requiredText(row: row, column: 1), asOf: asOf)
     }
 
-    private static func order(_ rows: QueryResult) throws(ResultMismatch) -> AcceptedOrder {
+    private static func order(_ rows: QueryResult, _ row: Int) throws(ResultMismatch) -> AcceptedOrder {
         AcceptedOrder(
-            orderId: try rows.requiredInteger(row: 0, column: 10),
-            category: rows.text(row: 0, column: 11),
-            city: try rows.requiredText(row: 0, column: 12),
-            district: rows.text(row: 0, column: 13),
-            timezone: rows.text(row: 0, column: 14),
+            orderId: try rows.requiredInteger(row: row, column: 10),
+            category: rows.text(row: row, column: 11),
+            city: try rows.requiredText(row: row, column: 12),
+            district: rows.text(row: row, column: 13),
+            timezone: rows.text(row: row, column: 14),
             timeslot: Timeslot(
-                start: try rows.moment(row: 0, column: 15), end: try rows.moment(row: 0, column: 16)),
-            street: rows.text(row: 0, column: 17),
-            house: rows.text(row: 0, column: 18),
-            description: rows.text(row: 0, column: 19),
-            status: try rows.requiredText(row: 0, column: 20),
-            apartment: rows.text(row: 0, column: 21),
-            addressComment: rows.text(row: 0, column: 22),
-            clientName: rows.text(row: 0, column: 23),
-            clientPhone: rows.text(row: 0, column: 24),
-            version: try rows.requiredInteger(row: 0, column: 25))
+                start: try rows.moment(row: row, column: 15), end: try rows.moment(row: row, column: 16)),
+            street: rows.text(row: row, column: 17),
+            house: rows.text(row: row, column: 18),
+            description: rows.text(row: row, column: 19),
+            status: try rows.requiredText(row: row, column: 20),
+            apartment: rows.text(row: row, column: 21),
+            addressComment: rows.text(row: row, column: 22),
+            clientName: rows.text(row: row, column: 23),
+            clientPhone: rows.text(row: row, column: 24),
+            version: try rows.requiredInteger(row: row, column: 25))
     }
 }
 

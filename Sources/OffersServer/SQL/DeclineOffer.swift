@@ -4,9 +4,9 @@ import Postgres
 /// The statement that declines all open offers of a pair, or says why there is none; under the locks of `ClaimLocks`.
 /// It touches only SENT and VIEWED rows of the pair, and never the order (DESIGN.md G7).
 enum DeclineOfferStatement {
-    static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { isMaster in
+    static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { masterNumber in
         """
-        WITH master AS (SELECT m.id FROM masters m WHERE \(isMaster)),
+        WITH master AS (SELECT m.id FROM masters m WHERE \(masterNumber) = $1),
         task AS (SELECT o.id, o.status, o.assigned_master_id FROM orders o WHERE o.id = $2),
         offer AS (
             SELECT f.id, f.state, f.expires_at FROM offers f JOIN master m ON m.id = f.master_id
@@ -41,7 +41,7 @@ enum DeclineOfferStatement {
         Transaction(
             name: "declineOffer",
             steps: { milliseconds in
-                [ClaimLocks.step(params, milliseconds: milliseconds), statement(params.master, .int8(params.order))]
+                [ClaimLocks.step(params.master, Parts([params.part]), milliseconds), statement(params.master, .int8(params.order))]
             },
             decode: decode)
     }

@@ -32,17 +32,31 @@ struct ByMaster: Sendable {
     private let byID: Statement
     private let byTelegramUser: Statement
 
-    /// `sql` is given the condition that names the master `m` by `$1`.
-    init(_ name: String, parameters: [ParameterType], sql: (_ isMaster: String) -> String) {
-        byID = Statement(name, parameters: parameters, sql: sql("m.id = $1"))
-        byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: sql("m.tg_user_id = $1"))
+    /// `sql` is given the column that names the master `m`.
+    init(_ name: String, parameters: [ParameterType], sql: (_ masterNumber: String) -> String) {
+        byID = Statement(name, parameters: parameters, sql: sql("m.id"))
+        byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: sql("m.tg_user_id"))
+    }
+
+    /// The form for masters named as this one is.
+    func form(for master: MasterReference) -> Statement {
+        switch master {
+        case .id: byID
+        case .telegramUser: byTelegramUser
+        }
     }
 
     /// The form for `master`, with the master's number and then `parameters`.
     func callAsFunction(_ master: MasterReference, _ parameters: Parameter...) -> BoundStatement {
-        switch master {
-        case .id(let number): BoundStatement(byID, [.int8(number)] + parameters)
-        case .telegramUser(let number): BoundStatement(byTelegramUser, [.int8(number)] + parameters)
+        BoundStatement(form(for: master), [.int8(master.number)] + parameters)
+    }
+}
+
+extension MasterReference {
+    /// The number that names the master; nil is beyond what the database can hold, and nobody's.
+    var number: Int64? {
+        switch self {
+        case .id(let number), .telegramUser(let number): number
         }
     }
 }

@@ -5,9 +5,9 @@ import Postgres
 /// Of several rows of the pair a live one decides before others, then the one with the highest id, as in an accept.
 /// It writes nothing; the master's block, activity and limit do not matter (DESIGN.md section 3).
 enum GetOfferQuery {
-    static let statement = ByMaster("offersd_get", parameters: [.int8, .int8]) { isMaster in
+    static let statement = ByMaster("offersd_get", parameters: [.int8, .int8]) { masterNumber in
         """
-        WITH master AS (SELECT m.id FROM masters m WHERE \(isMaster)),
+        WITH master AS (SELECT m.id FROM masters m WHERE \(masterNumber) = $1),
         task AS (
             SELECT o.id, o.status, o.assigned_master_id, o.category, o.house, o.description, o.timeslot_start_utc,
                 o.timeslot_end_utc, c.name AS city, d.name AS district, c.timezone, s.name AS street

@@ -1,4 +1,4 @@
-/// Lays parameters out as libpq takes them: integers and timestamps binary, text as it is.
+/// Lays parameters out as libpq takes them: integers, arrays and timestamps binary, text as it is.
 ///
 /// Kept by its connection, so that its arrays are allocated once.
 struct ParameterEncoder {
@@ -26,7 +26,10 @@ struct ParameterEncoder {
             switch parameter {
             case .int8(let value), .timestamptz(let value):
                 isNull = value == nil
-                if let value { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
+                if let value { append(value) }
+            case .int8Array(let elements):
+                isNull = false
+                append(elements)
             case .text(let value):
                 isNull = value == nil
                 if let value { bytes.append(contentsOf: value.utf8) }
@@ -43,6 +46,25 @@ struct ParameterEncoder {
                 values.append(offset.flatMap { offset in start.map { $0 + offset } })
             }
             return body(Int32(parameters.count), values, lengths, formats)
+        }
+    }
+
+    private mutating func append(_ number: some FixedWidthInteger) {
+        withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// The form that `array_recv` of the server takes: dimensions, whether there are NULLs, the type of the elements,
+    /// for each dimension its length and first index, and then the elements, with their lengths.
+    private mutating func append(_ elements: [Int64?]) {
+        append(Int32(elements.isEmpty ? 0 : 1))
+        append(Int32(elements.contains(nil) ? 1 : 0))
+        append(ParameterType.int8.rawValue)
+        if elements.isEmpty { return }
+        append(Int32(elements.count))
+        append(Int32(1))
+        for element in elements {
+            append(Int32(element == nil ? -1 : 8))
+            if let element { append(element) }
         }
     }
 }

@@ -1,5 +1,8 @@
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
+/// Several callers may share it, so that what the server does once for each transaction, and for each statement, is done
+/// once for all of them. It is all or nothing then: as soon as anything fails all is rolled back, and each runs by itself.
+///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown (DESIGN.md G1, G5).
 struct TransactionPipeline {
@@ -11,7 +14,7 @@ struct TransactionPipeline {
         case ended(isUsable: Bool)
     }
 
-    private let job: Write
+    private let jobs: [Write]
     private let deadline: MonotonicTime
     private let session: Session
     private let statements: [BoundStatement]
@@ -26,30 +29,46 @@ struct TransactionPipeline {
     /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
     private static let silenceMargin: Int64 = 150
 
-    /// Sends all of `job`, as far as that is possible without waiting. It may have come to its end then.
-    static func begin(_ job: Write, on session: Session, lockMarginMilliseconds: Int64) -> Begun {
+    /// How long a shared transaction may wait for one row lock, and how long it may take in all; in milliseconds. What
+    /// one of its parts waits for keeps the others waiting, too.
+    private static let sharedLockTimeout: Int64 = 50
+    private static let sharedTimeout: Int64 = 1000
+
+    /// Sends one transaction for all of `jobs`, as far as that is possible without waiting. It may have come to its end
+    /// then.
+    static func begin(_ jobs: [Write], on session: Session, lockMarginMilliseconds: Int64) -> Begun {
         let now = MonotonicTime.now()
-        let deadline = job.deadline.instant ?? now.advanced(byMilliseconds: Int64(Int32.max))
-        let bound = now.milliseconds(until: deadline) - lockMarginMilliseconds
-        guard bound > 0 else {
-            job.fail(.timedOut)
-            return .ended(isUsable: true)
+        var timely: [Write] = []
+        var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
+        for job in jobs {
+            let own = job.deadline.instant ?? deadline
+            guard now.milliseconds(until: own) > lockMarginMilliseconds else {
+                job.fail(.timedOut)
+                continue
+            }
+            timely.append(job)
+            deadline = min(deadline, own)
         }
+        guard let first = timely.first else { return .ended(isUsable: true) }
+        let isShared = timely.count > 1
+        let remaining = now.milliseconds(until: deadline) - lockMarginMilliseconds
+        let bound = isShared ? min(remaining, sharedTimeout) : remaining
+        let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
-            job: job, deadline: deadline, session: session, sent: now,
-            statements: [BoundStatement(begin), BoundStatement(limits, [.text(String(bound))])]
-                + job.steps(bound) + [BoundStatement(commit)])
+            jobs: timely, deadline: deadline, session: session, sent: now,
+            statements: [BoundStatement(begin), BoundStatement(limits, [.int8(bound), .int8(lockTimeout)])]
+                + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(commit)])
         do {
             try pipeline.send()
         } catch {
-            job.fail(.connectionLost)
+            pipeline.fail(.connectionLost)
             return .ended(isUsable: false)
         }
         do {
             try session.connection.sync()
             return .underWay(pipeline)
         } catch {
-            job.fail(.unknownOutcome(session.backend, sent: pipeline.sent))
+            pipeline.fail(.unknownOutcome(session.backend, sent: now))
             return .ended(isUsable: false)
         }
     }
@@ -59,16 +78,16 @@ struct TransactionPipeline {
         do {
             try receive(until: deadline.advanced(byMilliseconds: -TransactionPipeline.silenceMargin))
         } catch {
-            job.fail(.unknownOutcome(session.backend, sent: sent))
+            fail(.unknownOutcome(session.backend, sent: sent))
             return false
         }
         return conclude()
     }
 
     private init(
-        job: Write, deadline: MonotonicTime, session: Session, sent: MonotonicTime, statements: [BoundStatement]
+        jobs: [Write], deadline: MonotonicTime, session: Session, sent: MonotonicTime, statements: [BoundStatement]
     ) {
-        self.job = job
+        self.jobs = jobs
         self.deadline = deadline
         self.session = session
         self.sent = sent
@@ -128,29 +147,39 @@ struct TransactionPipeline {
     private func conclude() -> Bool {
         if let failure {
             let isUsable = rollBack(until: deadline) && !failure.sqlState.closesConnection
-            job.fail(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
+            rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
             return isUsable
         }
         switch commitTag {
         case "COMMIT":
             guard isConfirmed else {
-                job.fail(.unconfirmed(sent: sent))
+                fail(.unconfirmed(sent: sent))
                 return true
             }
             guard let rows = result else {
-                job.fail(.unknownOutcome(session.backend, sent: sent))
+                fail(.unknownOutcome(session.backend, sent: sent))
                 return false
             }
-            job.complete(rows)
+            for (row, job) in jobs.enumerated() { job.complete(rows, row: row) }
             return true
         case "ROLLBACK":
             // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
-            job.fail(.rolledBack)
+            rolledBack(.rolledBack)
             return false
         default:
-            job.fail(.unknownOutcome(session.backend, sent: sent))
+            fail(.unknownOutcome(session.backend, sent: sent))
             return false
         }
+    }
+
+    private func fail(_ error: PostgresError) {
+        for job in jobs { job.fail(error) }
+    }
+
+    /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
+    private func rolledBack(_ error: PostgresError) {
+        if jobs.count == 1 { return fail(error) }
+        for job in jobs { job.separate() }
     }
 
     /// Leaves the failed transaction block, so that its locks are gone before anybody is told.
@@ -184,9 +213,9 @@ struct TransactionPipeline {
 
     // An acknowledged commit must survive a crash, even where the database's default is not to wait for the disk.
     private static let limits = Statement(
-        "offersd_limits", parameters: [.text],
+        "offersd_limits", parameters: [.int8, .int8],
         sql: """
-            SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', '0', true),
+            SELECT set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true),
                 set_config('synchronous_commit',
                     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                     ELSE current_setting('synchronous_commit') END, true)

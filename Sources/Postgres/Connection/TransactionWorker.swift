@@ -10,22 +10,22 @@ struct TransactionWorker: LaneWorker {
     }
 
     mutating func begin(_ job: Write) -> Bool {
-        let begun = TransactionPipeline.begin(job, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
-        self.begun = begun
+        begin([job])
         if case .underWay = begun { return (try? session.connection.flushNow()) == true }
         return false
     }
 
+    /// `jobs` are parts of one transaction.
     mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> Bool {
-        var isUsable = finish()
-        for job in jobs {
-            _ = begin(job)
-            isUsable = finish()
-        }
-        return isUsable
+        if !jobs.isEmpty { begin(jobs) }
+        return finish()
     }
 
     static func refuse(_ job: Write, _ error: PostgresError) { job.fail(error) }
+
+    private mutating func begin(_ jobs: [Write]) {
+        begun = TransactionPipeline.begin(jobs, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
+    }
 
     private mutating func finish() -> Bool {
         defer { begun = nil }

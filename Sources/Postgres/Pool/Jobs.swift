@@ -17,36 +17,81 @@ final class Read: Sendable {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// A transaction, and the caller who waits for it. Exactly one of `complete` and `fail` is called, once.
+/// One caller's part of a transaction. Exactly one of `complete`, `fail` and `separate` is called, once.
 struct Write: Sendable {
-    /// The statements between BEGIN and COMMIT, for a transaction that may take that many milliseconds.
-    let steps: @Sendable (Int64) -> [BoundStatement]
+    /// The caller's parameters.
+    let part: [Int64?]
+    let steps: Steps
     let deadline: any Deadline
-    let caller: CheckedContinuation<Result<QueryResult, PostgresError>, Never>
+    let caller: CheckedContinuation<End, Never>
 
-    /// The transaction is committed; `rows` are those of its last step.
-    func complete(_ rows: QueryResult) { caller.resume(returning: .success(rows)) }
-    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
+    /// What becomes of a part.
+    enum End: Sendable {
+        /// The transaction is committed: the rows of its last step, and which of them is the part's own.
+        case committed(QueryResult, row: Int)
+        case failed(PostgresError)
+        /// It shared a transaction that was rolled back for the sake of one of its parts, nobody knows which: to be run
+        /// again by itself.
+        case separated
+    }
+
+    func complete(_ rows: QueryResult, row: Int) { caller.resume(returning: .committed(rows, row: row)) }
+    func fail(_ error: PostgresError) { caller.resume(returning: .failed(error)) }
+    func separate() { caller.resume(returning: .separated) }
 }
 
 /// Turns the rows of a result into a value.
 package typealias Decoder<Value> = @Sendable (QueryResult) throws(ResultMismatch) -> Value
 
-/// What is to happen in one transaction, sent as one pipeline: the steps in order, then COMMIT.
+/// The statements of a transaction between BEGIN and COMMIT, given its parts and the milliseconds that the server may
+/// spend on its locks: the same number that is set as `statement_timeout`, which counts anew for every statement.
+package typealias Steps = @Sendable (Parts, Int64) -> [BoundStatement]
+
+/// The parameters of all who take part in a transaction.
+package struct Parts: Sendable {
+    private let rows: [[Int64?]]
+
+    package init(_ rows: [[Int64?]]) {
+        self.rows = rows
+    }
+
+    /// The parameters with this number, in the order of the parts.
+    package func column(_ number: Int) -> Parameter { .int8Array(rows.map { $0[number] }) }
+}
+
+/// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT.
 package struct Transaction<Value: Sendable>: Sendable {
     /// For the log.
     package let name: String
-    /// The statements, given the milliseconds that the server may spend on the transaction's locks: the same number
-    /// that is set as `statement_timeout`, which counts anew for every statement.
-    package let steps: @Sendable (Int64) -> [BoundStatement]
-    /// Reads the result of the last step, once the transaction is committed.
-    package let decode: Decoder<Value>
+    /// Transactions of the same company that wait at the same time may become parts of one; nil: it is never shared.
+    /// Their steps are alike, and carry out all parts; the last one returns a row for each, in their order.
+    package let company: String?
+    /// The caller's parameters.
+    package let part: [Int64?]
+    package let steps: Steps
+    /// Reads the caller's row of the last step's result, once the transaction is committed.
+    package let decode: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
 
+    /// A transaction that others may share.
+    package init(
+        name: String, company: String, part: [Int64?], steps: @escaping Steps,
+        decode: @escaping @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
+    ) {
+        self.name = name
+        self.company = company
+        self.part = part
+        self.steps = steps
+        self.decode = decode
+    }
+
+    /// A transaction of its own.
     package init(
         name: String, steps: @escaping @Sendable (Int64) -> [BoundStatement], decode: @escaping Decoder<Value>
     ) {
         self.name = name
-        self.steps = steps
-        self.decode = decode
+        company = nil
+        part = []
+        self.steps = { _, milliseconds in steps(milliseconds) }
+        self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }
 }

@@ -11,6 +11,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         let name: String
         /// Whether all its statements look up a few rows by their keys.
         var looksUpByKey = false
+        /// How many of its connections work at the same time, besides those that are stuck; nil: all.
+        var parallelism: Int?
     }
 
     private let state: Mutex<LaneState<Job>>
@@ -28,7 +30,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         onChange: @escaping @Sendable () -> Void
     ) {
         self.connections = (0..<connections).compactMap { _ in LaneConnection() }
-        self.state = Mutex(LaneState(connections: self.connections.count, maximumGroup: maximumGroup))
+        self.state = Mutex(LaneState(
+                connections: self.connections.count, maximumGroup: maximumGroup, parallelism: role.parallelism))
         self.role = role
         self.configuration = configuration
         self.logger = logger
@@ -71,7 +74,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         if connections[index].begin(taken) { return }
         // Lost a moment before; the thread sleeps until it is told.
         Worker.refuse(taken.item.job, .connectionLost)
-        wake(state.withLock { $0.finished(index, [taken], usable: false) } + [index])
+        wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) } + [index])
         onChange()
     }
 
@@ -120,7 +123,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
             state.withLock { $0.attended(index) }
             work([taken], on: index, [])
         case .lost(let reason):
-            wake(state.withLock { $0.lost(index) })
+            wake(state.withLock { $0.lost(index, at: .now()) })
             logger.debug("connection lost while idle", metadata: metadata(reason))
             onChange()
         }
@@ -131,7 +134,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         let isUsable = connections[index].run(jobs) {
             begin(state.withLock { $0.more(for: index, at: .now()) })
         }
-        wake(state.withLock { $0.finished(index, group, usable: isUsable) })
+        wake(state.withLock { $0.finished(index, group, usable: isUsable, at: .now()) })
     }
 
     private func begin(_ group: [Taken]) -> [Job] {

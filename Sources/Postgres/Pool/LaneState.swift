@@ -68,15 +68,21 @@ package struct LaneState<Job: Sendable>: Sendable {
     package private(set) var failedAttempts = 0
     private var isShuttingDown = false
     private let maximumGroup: Int
+    private let parallelism: Int
     private let pauseMilliseconds: Int64
-    /// How long what was begun for a connection goes without anybody who looks after its deadline; in milliseconds.
+    /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
+    /// somebody looks after the deadline of what was begun for it.
     private let patience: Int64 = 50
 
     /// A lane of `connections` connections, each of which takes at most `maximumGroup` items at once and
-    /// waits `pauseMilliseconds` after a failed attempt to connect.
-    package init(connections: Int, maximumGroup: Int, pauseMilliseconds: Int64 = 150) {
+    /// waits `pauseMilliseconds` after a failed attempt to connect. `parallelism` of them work at the same time, besides
+    /// those that are stuck: what waits for them makes larger groups. Nil: all.
+    package init(
+        connections: Int, maximumGroup: Int, parallelism: Int? = nil, pauseMilliseconds: Int64 = 150
+    ) {
         self.connections = Array(repeating: .disconnected, count: connections)
         self.maximumGroup = maximumGroup
+        self.parallelism = min(parallelism ?? connections, connections)
         self.pauseMilliseconds = pauseMilliseconds
     }
 
@@ -110,6 +116,7 @@ package struct LaneState<Job: Sendable>: Sendable {
         let readyBefore = queue.readyCount
         queue.append(item)
         guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
+        guard workers(at: now) + awakeCount < parallelism else { return .queued(wake: nil) }
         guard readyBefore == 0, let index = firstIdle, let taken = queue.next() else {
             return .queued(wake: wakeIdle())
         }
@@ -123,9 +130,9 @@ package struct LaneState<Job: Sendable>: Sendable {
     package mutating func expire(at now: MonotonicTime) -> (expired: [Job], wake: [Int]) {
         let expired = queue.removeExpired(at: now).map(\.job)
         let unattended = connections.indices.filter {
-            if case .begun(let since) = connections[$0] { since.milliseconds(until: now) >= patience } else { false }
+            if case .begun(let since) = connections[$0] { isStuck(since, at: now) } else { false }
         }
-        return (expired, wakeForReadyWork() + unattended)
+        return (expired, wakeForReadyWork(at: now) + unattended)
     }
 
     /// Whether `expire` must be called from time to time.
@@ -161,7 +168,8 @@ package struct LaneState<Job: Sendable>: Sendable {
             connections[index] = .connecting
             return .connect
         case .idle, .woken, .busy:
-            let group = takeGroup(for: index)
+            connections[index] = .idle
+            let group = workers(at: now) < parallelism ? takeGroup(for: index, at: now) : []
             connections[index] = group.isEmpty ? .idle : .busy(since: now, count: group.count)
             return group.isEmpty ? .sleep : .work(group)
         }
@@ -192,58 +200,81 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// what is taken here is not handed back.
     package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         guard case .busy = connections[index] else { return [] }
-        let group = takeGroup(for: index)
+        let group = takeGroup(for: index, at: now)
         connections[index] = .busy(since: now, count: group.count)
         return group
     }
 
     /// Connection `index` has done its work. `usable` is false when it must be closed and opened anew.
     /// Returns the connections to wake because work became ready by it.
-    package mutating func finished(_ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool) -> [Int] {
+    package mutating func finished(
+        _ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool, at now: MonotonicTime
+    ) -> [Int] {
         for taken in group { queue.finished(taken) }
         connections[index] = usable ? .woken : .disconnected
-        return wakeForReadyWork()
+        return wakeForReadyWork(at: now)
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
     /// another must take now. If work is being begun on it just now, its end is told by `finished`.
-    package mutating func lost(_ index: Int) -> [Int] {
+    package mutating func lost(_ index: Int, at now: MonotonicTime) -> [Int] {
         switch connections[index] {
         case .stopped, .begun: return []
         case .disconnected, .connecting, .waiting, .idle, .woken, .busy: connections[index] = .disconnected
         }
-        return wakeForReadyWork()
+        return wakeForReadyWork(at: now)
     }
 
     /// A connection takes no more than its share of what waits and is under way, so that the others have work, too.
-    private mutating func takeGroup(for index: Int) -> [WorkQueue<Job>.Taken] {
+    private mutating func takeGroup(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         var others = 0
         var connected = 1
         for other in connections.indices where other != index && connections[other].isConnected {
-            connected += 1
             switch connections[other] {
+            case .busy(let since, _) where isStuck(since, at: now), .begun(let since) where isStuck(since, at: now):
+                continue
             case .busy(_, let count): others += count
             case .begun: others += 1
             case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: break
             }
+            connected += 1
         }
-        let share = (queue.readyCount + others + connected - 1) / connected
+        let takers = min(connected, parallelism)
+        let share = (queue.readyCount + others + takers - 1) / takers
         let limit = min(share, maximumGroup)
         var group: [WorkQueue<Job>.Taken] = []
         group.reserveCapacity(min(limit, queue.readyCount))
-        while group.count < limit, let taken = queue.next() { group.append(taken) }
+        while group.count < limit, let taken = group.last.map({ queue.next(with: $0) }) ?? queue.next() {
+            group.append(taken)
+        }
         return group
     }
 
-    /// Wakes connections until there is one awake for each item that is ready, or none sleeps.
-    private mutating func wakeForReadyWork() -> [Int] {
-        var awake = connections.count { if case .woken = $0 { true } else { false } }
+    /// Wakes connections until there is one awake for each item that is ready, or none sleeps, or enough work.
+    private mutating func wakeForReadyWork(at now: MonotonicTime) -> [Int] {
+        var awake = awakeCount
+        let enough = min(queue.readyCount, parallelism - workers(at: now))
         var wake: [Int] = []
-        while queue.readyCount > awake, let index = wakeIdle() {
+        while awake < enough, let index = wakeIdle() {
             wake.append(index)
             awake += 1
         }
         return wake
+    }
+
+    /// The number of connections that are working and not stuck.
+    private func workers(at now: MonotonicTime) -> Int {
+        connections.count { connection in
+            if let since = connection.worksSince { !isStuck(since, at: now) } else { false }
+        }
+    }
+
+    private func isStuck(_ since: MonotonicTime, at now: MonotonicTime) -> Bool {
+        since.milliseconds(until: now) >= patience
+    }
+
+    private var awakeCount: Int {
+        connections.count { if case .woken = $0 { true } else { false } }
     }
 
     private mutating func wakeIdle() -> Int? {

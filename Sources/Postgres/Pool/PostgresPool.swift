@@ -55,8 +55,8 @@ package final class PostgresPool: Sendable {
             connections: 1, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, logger: logger, onChange: notify)
         writes = Lane(
-            Lane.Role(name: "writes", looksUpByKey: true),
-            connections: configuration.writeConnections, maximumGroup: 1,
+            Lane.Role(name: "writes", looksUpByKey: true, parallelism: configuration.writeParallelism),
+            connections: configuration.writeConnections, maximumGroup: configuration.maximumParts,
             configuration: configuration, logger: logger, onChange: notify)
     }
 
@@ -138,8 +138,13 @@ package final class PostgresPool: Sendable {
     private func start(_ attempt: ReadAttempt) {
         guard admit(attempt.trace) else { return attempt.end(.failure(.overloaded)) }
         let read = Read(bound: attempt.bound, deadline: attempt.deadline) { result in
-            self.ended(result, attempt.trace)
-            if case .failure(let error) = result, self.repeats(attempt, after: error) { return }
+            switch result {
+            case .success:
+                self.ended(nil, attempt.trace)
+            case .failure(let error):
+                self.ended(error, attempt.trace)
+                if self.repeats(attempt, after: error) { return }
+            }
             attempt.end(result)
         }
         attempt.lane.submit(WorkItem(deadline: attempt.deadline, job: read, trace: attempt.trace))
@@ -173,19 +178,36 @@ package final class PostgresPool: Sendable {
 
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
+    ///
+    /// It may have shared a transaction with others of its company that waited at the same time. If that was rolled back,
+    /// it is run again by itself: what the caller is told is never another one's doing.
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
         guard admit(trace) else { throw .overloaded }
-        let result = await withCheckedContinuation { caller in
-            let write = Write(steps: transaction.steps, deadline: deadline, caller: caller)
-            writes.submit(WorkItem(keys: keys, deadline: deadline, job: write, trace: trace))
-            armTimer()
+        var company = transaction.company
+        while true {
+            let end = await withCheckedContinuation { caller in
+                let write = Write(
+                    part: transaction.part, steps: transaction.steps, deadline: deadline, caller: caller)
+                writes.submit(
+                    WorkItem(keys: keys, company: company, deadline: deadline, job: write, trace: trace))
+                armTimer()
+            }
+            switch end {
+            case .committed(let rows, let row):
+                ended(nil, trace)
+                do { return try transaction.decode(rows, row) } catch { throw PostgresError(error, in: transaction.name) }
+            case .failed(let error):
+                ended(error, trace)
+                throw error
+            case .separated:
+                trace?.ended()
+                trace?.handedOver()
+                company = nil
+            }
         }
-        ended(result, trace)
-        let rows = try result.get()
-        do { return try transaction.decode(rows) } catch { throw PostgresError(error, in: transaction.name) }
     }
 
     // MARK: All requests
@@ -200,10 +222,10 @@ package final class PostgresPool: Sendable {
         return true
     }
 
-    private func ended(_ result: Result<QueryResult, PostgresError>, _ trace: PoolTrace?) {
+    private func ended(_ error: PostgresError?, _ trace: PoolTrace?) {
         requests.subtract(1, ordering: .relaxed)
         trace?.ended()
-        if case .failure(let error) = result, let kind = error.kind {
+        if let kind = error?.kind {
             lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }
         }
     }

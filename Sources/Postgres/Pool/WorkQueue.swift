@@ -4,6 +4,8 @@ internal import DequeModule
 package struct WorkItem<Job: Sendable>: Sendable {
     /// What must not run at the same time as other work with the same key: at most two keys.
     package let keys: [ExclusionKey]
+    /// Work of the same company may be taken together; nil: it is taken by itself.
+    package let company: String?
     /// When the work is given up if it has not started by then.
     package let deadline: any Deadline
     /// What the connection is to do.
@@ -11,8 +13,11 @@ package struct WorkItem<Job: Sendable>: Sendable {
     /// Who wants to know how long it waits; nil if nobody does.
     let trace: PoolTrace?
 
-    package init(keys: [ExclusionKey] = [], deadline: any Deadline, job: Job, trace: PoolTrace? = nil) {
+    package init(
+        keys: [ExclusionKey] = [], company: String? = "", deadline: any Deadline, job: Job, trace: PoolTrace? = nil
+    ) {
         self.keys = keys
+        self.company = company
         self.deadline = deadline
         self.job = job
         self.trace = trace
@@ -74,6 +79,12 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// Takes the item that has been ready for longest.
     package mutating func next() -> Taken? {
         ready.popFirst()
+    }
+
+    /// The same, but only if it may be taken together with `other`. What is ready has no key in common.
+    package mutating func next(with other: Taken) -> Taken? {
+        guard let company = other.item.company, ready.first?.item.company == company else { return nil }
+        return ready.popFirst()
     }
 
     /// The work has ended: those behind it in its lines move up.

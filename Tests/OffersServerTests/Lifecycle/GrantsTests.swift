@@ -162,8 +162,8 @@ struct GrantsTests {
             let order = OrderParams(master: master, order: 1)
             let bound =
                 [ListOffersQuery.bound(list), GetOfferQuery.bound(order)]
-                + AcceptOfferStatement.transaction(order).steps(1000)
-                + DeclineOfferStatement.transaction(order).steps(1000)
+                + AcceptOfferStatement.transaction(order).steps(Parts([order.part]), 1000)
+                + DeclineOfferStatement.transaction(order).steps(Parts([order.part]), 1000)
             for statement in bound.map(\.statement) where !statements.contains(statement) {
                 statements.append(statement)
             }
