@@ -138,7 +138,9 @@ struct LaneStateTests {
         #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
         let later = start.advanced(byMilliseconds: 50)
         #expect(lane.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
-        #expect(lane.expire(at: later).wake == [2, 3, 1], "two in the place of those that are stuck, which has no thread yet")
+        #expect(
+            lane.expire(at: later).wake == [2, 3, 1],
+            "two in the place of those that are stuck, which has no thread yet")
         #expect(jobs(lane.step(of: 2, at: later)) == [5], "its share of two")
         #expect(outcome(lane.submit(item(7), at: later)) == .waits, "connection 3 is awake")
         #expect(jobs(lane.step(of: 3, at: later)) == [6, 7])
@@ -263,7 +265,8 @@ struct LaneStateTests {
             #expect(outcome(lane.submit(item(job, keys: [keys[job - 2]]), at: start)) == .waits)
         }
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself, for the one that is ready")
+        #expect(
+            lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself, for the one that is ready")
         let (expired, wake) = lane.expire(at: start)
         #expect(expired == [1])
         #expect(lane.waitingCount == 2)

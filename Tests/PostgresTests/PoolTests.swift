@@ -283,6 +283,24 @@ struct PoolTests {
         }
     }
 
+    @Test(
+        "arrays arrive as they were sent: empty, with NULLs, numbers to their ends",
+        arguments: [[], [nil], [1, nil, -1], [.max, .min, 0], Array(0..<1000).map(Int64?.some)] as [[Int64?]])
+    func arrays(numbers: [Int64?]) async throws {
+        let echo = Statement(
+            "test_array", parameters: [.int8Array],
+            sql: "SELECT array_to_string($1, ',', 'null'), coalesce(array_length($1, 1), 0)::bigint")
+        try await withPool { (pool, _) async throws in
+            let row = try await pool.read(
+                BoundStatement(echo, [.int8Array(numbers)]), deadline: FixedDeadline(milliseconds: 5000)
+            ) { (rows) throws(ResultMismatch) in
+                (try rows.requiredText(row: 0, column: 0), try rows.requiredInteger(row: 0, column: 1))
+            }
+            #expect(row.0 == numbers.map { $0.map(String.init) ?? "null" }.joined(separator: ","))
+            #expect(row.1 == Int64(numbers.count))
+        }
+    }
+
     private struct Echo: Equatable {
         let number: Int64?
         let text: String?

@@ -236,7 +236,8 @@ struct SimulatedLane {
     }
 
     private mutating func start(_ group: [Int], on index: Int, at now: MonotonicTime) {
-        if case .working = threads[index] {} else if workers(at: now) >= parallelism {
+        if case .working = threads[index] {
+        } else if workers(at: now) >= parallelism {
             report("\(workers(at: now)) connections work already")
         }
         if !isConnected[index] { report("connection \(index) got work, which is not open") }

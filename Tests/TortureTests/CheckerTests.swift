@@ -109,6 +109,26 @@ struct CheckerTests {
         #expect(Checker.violations(in: Self.rightHistory()) == [])
     }
 
+    @Test("two accepts in one transaction are two accepts, if their calls ran at the same time")
+    func together() {
+        var evidence = Self.rightHistory()
+        Self.setUp(&evidence, orders: [2])
+        Self.commit(1, by: .offersd, Self.claim(order: 2, offer: 72, rival: 82), to: &evidence)
+        evidence.orders[2] = OrderState(owner: 7, status: "ASSIGNED", version: 2)
+        let accepted = Call.Outcome.accepted(offer: 72, version: 2, already: false)
+        evidence.calls[0] = Self.call(.list(master: 7), Self.span(10, 20), Self.list((71, 1), (72, 2)))
+        evidence.calls.append(Self.call(.accept(master: 7, order: 2), Self.span(35, 50), accepted))
+        #expect(Checker.violations(in: evidence) == [])
+        // The first list after the one of them that was answered later, the transaction being older.
+        evidence.calls.append(Self.call(.list(master: 7), Self.span(42, 45), Self.list((72, 2))))
+        #expect(promises(evidence) == [.neverStale])
+        evidence.calls.removeLast(2)
+        evidence.calls.append(Self.call(.accept(master: 7, order: 2), Self.span(41, 50), accepted))
+        #expect(promises(evidence) == [.explained])
+        evidence.calls.removeLast()
+        #expect(promises(evidence) == [.explained], "nobody asked for the second")
+    }
+
     @Test("an acknowledged accept that is not there")
     func lost() {
         var evidence = Self.rightHistory()

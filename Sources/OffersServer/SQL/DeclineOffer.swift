@@ -41,7 +41,10 @@ enum DeclineOfferStatement {
         Transaction(
             name: "declineOffer",
             steps: { milliseconds in
-                [ClaimLocks.step(params.master, Parts([params.part]), milliseconds), statement(params.master, .int8(params.order))]
+                [
+                    ClaimLocks.step(params.master, Parts([params.part]), milliseconds),
+                    statement(params.master, .int8(params.order)),
+                ]
             },
             decode: decode)
     }

@@ -9,20 +9,22 @@ import Postgres
 /// order or the master meanwhile.
 enum ClaimLocks {
     /// All locks, in one statement because another one would cost the server 2 % of a claim. The orders' sub-select
-    /// refers to the count of the masters', which is known when all of those are locked.
+    /// refers to the count of the masters', which is known when all of those are locked. Both counts are returned: what
+    /// nobody asks for the planner leaves out.
     ///
     /// What the locks leave of the transaction's time is the deciding statement's limit, because `statement_timeout`
     /// counts anew for every statement.
     private static let locks = ByMaster("offersd_lock", parameters: [.int8Array, .int8Array, .int8]) { masterNumber in
         """
         SELECT set_config('statement_timeout', greatest(1,
-            $3 - (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint)::text, true)
+            $3 - (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint)::text, true),
+            locked.masters, o.orders
         FROM (SELECT count(*) AS masters FROM (
             SELECT m.id FROM unnest($1) AS c(number) JOIN masters m ON \(masterNumber) = c.number
-            ORDER BY m.id FOR NO KEY UPDATE OF m) AS m) AS locked
-        LEFT JOIN LATERAL (SELECT count(*) FROM (
+            ORDER BY m.id FOR NO KEY UPDATE OF m) AS m) AS locked,
+        LATERAL (SELECT count(*) AS orders FROM (
             SELECT o.id FROM unnest($2) AS c(id) JOIN orders o ON o.id = c.id WHERE locked.masters >= 0
-            ORDER BY o.id FOR NO KEY UPDATE OF o) AS o) AS o ON true
+            ORDER BY o.id FOR NO KEY UPDATE OF o) AS o) AS o
         """
     }
 

@@ -30,7 +30,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         onChange: @escaping @Sendable () -> Void
     ) {
         self.connections = (0..<connections).compactMap { _ in LaneConnection() }
-        self.state = Mutex(LaneState(
+        self.state = Mutex(
+            LaneState(
                 connections: self.connections.count, maximumGroup: maximumGroup, parallelism: role.parallelism))
         self.role = role
         self.configuration = configuration

@@ -198,7 +198,9 @@ package final class PostgresPool: Sendable {
             switch end {
             case .committed(let rows, let row):
                 ended(nil, trace)
-                do { return try transaction.decode(rows, row) } catch { throw PostgresError(error, in: transaction.name) }
+                do { return try transaction.decode(rows, row) } catch {
+                    throw PostgresError(error, in: transaction.name)
+                }
             case .failed(let error):
                 ended(error, trace)
                 throw error

@@ -79,14 +79,8 @@ struct Attribution: Sendable {
             case .act(let number):
                 spans[transaction] = span(of: acts[number], number)
             case .offersd:
-                if let claim = Self.claim(changes) {
-                    claims.append(claim)
-                    spans[transaction] = explain(claim, by: &accepts)
-                } else if let (pair, offer) = Self.decline(changes) {
-                    spans[transaction] = explain(pair, offer, by: &declines)
-                } else {
-                    note(.explained, "transaction \(transaction) of offersd is no accept and no decline: \(changes)")
-                }
+                let calls = Self.byOrder(changes).compactMap { explain($0, accepts: &accepts, declines: &declines) }
+                spans[transaction] = span(of: calls, transaction)
             }
         }
         // What was acknowledged and is not there.
@@ -104,6 +98,31 @@ struct Attribution: Sendable {
 
     private mutating func note(_ promise: Violation.Promise, _ what: String) {
         violations.append(Violation(promise: promise, what: what))
+    }
+
+    /// The changes of each order by themselves: accepts of different orders share transactions.
+    private static func byOrder(_ changes: [Change]) -> [[Change]] {
+        Dictionary(grouping: changes, by: \.order).values.sorted { $0[0].sequence < $1[0].sequence }
+    }
+
+    /// The span of the call that one of offersd's changes are explained by.
+    private mutating func explain(
+        _ changes: [Change], accepts: inout [Pair: [Int: [Call]]], declines: inout [Pair: [Int: [Call]]]
+    ) -> Span? {
+        if let claim = Self.claim(changes) {
+            claims.append(claim)
+            return explain(claim, by: &accepts)
+        }
+        if let (pair, offer) = Self.decline(changes) { return explain(pair, offer, by: &declines) }
+        note(.explained, "changes of offersd that are no accept and no decline: \(changes)")
+        return nil
+    }
+
+    /// When a transaction was committed that all these calls had part in: while all of them ran.
+    private mutating func span(of calls: [Span], _ transaction: Int) -> Span? {
+        guard let began = calls.map(\.began).max(), let ended = calls.map(\.ended).min() else { return nil }
+        if began > ended { note(.explained, "calls in transaction \(transaction), not at one time: \(calls)") }
+        return Span(began: began, ended: max(began, ended))
     }
 
     private mutating func span(of act: Act?, _ number: Int) -> Span? {

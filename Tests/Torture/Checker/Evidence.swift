@@ -161,6 +161,15 @@ struct Change: Sendable {
     let content: Content
     /// The database's clock when the row was changed, in microseconds since 2000-01-01 UTC; nil if it is not known.
     var at: Int64?
+
+    /// The order that it is about; nil if it is about none.
+    var order: Int? {
+        switch content {
+        case .order(let id, _, _): id
+        case .offer(_, let order, _, _, _), .history(let order, _, _, _, _): order
+        case .other: nil
+        }
+    }
 }
 
 /// Something that was done to the database or to a service while clients were at work.

@@ -1,0 +1,241 @@
+import Logging
+import Postgres
+import TestDatabase
+import Testing
+
+/// Transactions that several callers share, on a real server.
+@Suite("Shared transactions", .timeLimit(.minutes(10)))
+struct SharedTransactionTests {
+    /// What a part wrote: its own id, by which transaction.
+    private struct Written: Equatable {
+        let id: Int64
+        let transaction: String
+    }
+
+    private typealias Outcome = Result<Written, PostgresError>
+
+    /// Writes a row for each part; a divisor of 0 is refused, a negative one by COMMIT.
+    private static let insert = Statement(
+        "test_insert", parameters: [.int8Array, .int8Array],
+        sql: """
+            WITH written AS (
+                INSERT INTO entries (id, quotient) SELECT c.id, 12 / c.divisor FROM unnest($1, $2) AS c(id, divisor))
+            SELECT c.id, pg_current_xact_id()::text FROM unnest($1, $2) WITH ORDINALITY AS c(id, divisor, place)
+            ORDER BY c.place
+            """)
+    /// Locks the room of each part.
+    private static let lock = Statement(
+        "test_lock", parameters: [.int8Array],
+        sql: "SELECT id FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
+
+    private func part(
+        _ id: Int64, divisor: Int64 = 1, company: String = "test"
+    ) -> Transaction<Written> {
+        Transaction(
+            name: "test", company: company, part: [id, divisor],
+            steps: { parts, _ in
+                [
+                    BoundStatement(Self.lock, [parts.column(0)]),
+                    BoundStatement(Self.insert, [parts.column(0), parts.column(1)]),
+                ]
+            },
+            decode: { rows, row throws(ResultMismatch) in
+                Written(
+                    id: try rows.requiredInteger(row: row, column: 0),
+                    transaction: try rows.requiredText(row: row, column: 1))
+            })
+    }
+
+    private func withPool(
+        _ change: (inout PostgresConfiguration) -> Void = { _ in },
+        _ body: (PostgresPool, TestDatabase) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            try await database.sql(
+                """
+                CREATE TABLE entries (id bigint PRIMARY KEY, quotient bigint);
+                CREATE TABLE rooms (id bigint PRIMARY KEY);
+                INSERT INTO rooms SELECT generate_series(0, 20);
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW.quotient < 0 THEN RAISE 'not today'; END IF;
+                    RETURN NULL;
+                END $$;
+                CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON entries
+                    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+                """)
+            var configuration = PostgresConfiguration(
+                connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                writeConnections: 1)
+            change(&configuration)
+            let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                defer { pool.shutDown() }
+                try await body(pool, database)
+            }
+        }
+    }
+
+    /// Runs transactions that all wait until the lock of room 0 is let go, as the one before them needs it, and returns
+    /// what became of them.
+    private func together(
+        _ parts: [Transaction<Written>], on pool: PostgresPool, _ database: TestDatabase, keys: [ExclusionKey] = []
+    ) async throws -> [Outcome] {
+        try await holding(0, in: database) { release in
+            await withTaskGroup { group in
+                group.addTask { await (-1, run(part(0), on: pool)) }
+                while pool.status.writes.busy == 0 { await Task.yield() }
+                for (index, part) in parts.enumerated() {
+                    group.addTask { await (index, run(part, on: pool, keys: keys)) }
+                }
+                while pool.status.writes.waiting < parts.count { await Task.yield() }
+                await release()
+                var outcomes: [Int: Outcome] = [:]
+                for await (index, outcome) in group { outcomes[index] = outcome }
+                return parts.indices.compactMap { outcomes[$0] }
+            }
+        }
+    }
+
+    private func run(
+        _ part: Transaction<Written>, on pool: PostgresPool, keys: [ExclusionKey] = [], deadline: Int64 = 60_000
+    ) async -> Outcome {
+        do throws(PostgresError) {
+            return .success(
+                try await pool.transaction(part, keys: keys, deadline: FixedDeadline(milliseconds: deadline)))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Holds the lock of a room in another session until the body says so or ends.
+    private func holding<Value: Sendable>(
+        _ room: Int, in database: TestDatabase, _ body: (@Sendable () async -> Void) async throws -> Value
+    ) async throws -> Value {
+        try await database.sql("CREATE TABLE held_\(room) (released boolean)")
+        async let held = database.sql(
+            """
+            BEGIN;
+            SELECT 1 FROM rooms WHERE id = \(room) FOR UPDATE;
+            DO $$ BEGIN
+                WHILE NOT EXISTS (SELECT FROM held_\(room) WHERE released) LOOP PERFORM pg_sleep(0.01); END LOOP;
+            END $$;
+            ROLLBACK;
+            """)
+        let release: @Sendable () async -> Void = {
+            _ = try? await database.sql("INSERT INTO held_\(room) VALUES (true)")
+        }
+        while try await database.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %FROM held_\(room) %'") == ["0"]
+        {}
+        let value = try await body(release)
+        await release()
+        _ = try await held
+        return value
+    }
+
+    private func ids(_ outcomes: [Outcome]) -> [Int64?] { outcomes.map { try? $0.get().id } }
+
+    private func transactions(_ outcomes: [Outcome]) -> Set<String> {
+        Set(outcomes.compactMap { try? $0.get().transaction })
+    }
+
+    @Test("what waits together is committed together, and each is told its own", arguments: [true, false])
+    func together(prepared: Bool) async throws {
+        try await withPool({ $0.preparesStatements = prepared }) { pool, database in
+            let outcomes = try await together((1...6).map { part($0) }, on: pool, database)
+            #expect(ids(outcomes) == [1, 2, 3, 4, 5, 6])
+            #expect(transactions(outcomes).count == 1, "\(outcomes)")
+            #expect(pool.status.requests == 0)
+        }
+    }
+
+    @Test("no more share a transaction than may, and only those of one company")
+    func apart() async throws {
+        try await withPool({ $0.maximumParts = 2 }) { pool, database in
+            let parts = [part(1), part(2), part(3), part(4, company: "other"), part(5), part(6)]
+            let outcomes = try await together(parts, on: pool, database)
+            let transactions = outcomes.map { try? $0.get().transaction }
+            #expect(ids(outcomes) == [1, 2, 3, 4, 5, 6])
+            #expect(Set(transactions).count == 4)
+            #expect(transactions[0] == transactions[1] && transactions[4] == transactions[5])
+        }
+    }
+
+    @Test("what is one's own fault is no other's: in a statement, at COMMIT")
+    func ownFault() async throws {
+        try await withPool { pool, database in
+            for (first, divisor) in [(1, 0), (11, -1)] as [(Int64, Int64)] {
+                let parts = (first...first + 4).map { part($0, divisor: $0 == first + 2 ? divisor : 1) }
+                let outcomes = try await together(parts, on: pool, database)
+                try await database.sql("DROP TABLE held_0; DELETE FROM entries WHERE id = 0")
+                #expect(ids(outcomes) == [first, first + 1, nil, first + 3, first + 4])
+                #expect(transactions(outcomes).count == 4, "each by itself")
+                guard case .failure(.refused(let message)) = outcomes[2] else {
+                    Issue.record("\(outcomes[2])")
+                    continue
+                }
+                #expect(message.sqlState.rawValue == (divisor == 0 ? "22012" : "P0001"))
+            }
+            #expect(try await database.sql("SELECT count(*) FROM entries") == ["8"])
+            #expect(pool.status.writes.opened == 1, "the connection is as good as before")
+            #expect(pool.status.requests == 0)
+        }
+    }
+
+    @Test("what one of them waits for does not keep the others waiting")
+    func foreignLock() async throws {
+        try await withPool({ $0.writeConnections = 2 }) { pool, database in
+            try await holding(3, in: database) { release in
+                try await withThrowingTaskGroup(of: Outcome.self) { group in
+                    try await holding(0, in: database) { releaseFirst in
+                        try await holding(20, in: database) { releaseSecond in
+                            for id: Int64 in [0, 20] { group.addTask { await run(part(id), on: pool) } }
+                            while pool.status.writes.busy < 2 { await Task.yield() }
+                            for id: Int64 in 3...6 { group.addTask { await run(part(id), on: pool) } }
+                            while pool.status.writes.waiting < 4 { await Task.yield() }
+                            await releaseFirst()
+                            await releaseSecond()
+                        }
+                    }
+                    var answered: [Outcome] = []
+                    while answered.count < 5, let outcome = try await group.next() { answered.append(outcome) }
+                    #expect(Set(ids(answered)) == [0, 20, 4, 5, 6], "while the lock is held")
+                    await release()
+                    #expect(try await ids([#require(group.next())]) == [3])
+                }
+            }
+        }
+    }
+
+    @Test("one whose time is over is timed out, and the others are committed")
+    func overdue() async throws {
+        try await withPool { pool, database in
+            try await holding(0, in: database) { release in
+                await withTaskGroup { group in
+                    group.addTask { await run(part(0), on: pool) }
+                    while pool.status.writes.busy == 0 { await Task.yield() }
+                    // Less than the half second that is kept for the end of a transaction.
+                    group.addTask { await run(part(1), on: pool, deadline: 400) }
+                    for id: Int64 in 2...3 { group.addTask { await run(part(id), on: pool) } }
+                    while pool.status.writes.waiting < 3 { await Task.yield() }
+                    await release()
+                    let outcomes = await group.reduce(into: []) { $0.append($1) }
+                    #expect(Set(ids(outcomes)) == [0, nil, 2, 3])
+                    #expect(outcomes.contains(.failure(.timedOut)))
+                    #expect(transactions(outcomes).count == 2)
+                }
+            }
+        }
+    }
+
+    @Test("with a key in common they come one after the other")
+    func sameKey() async throws {
+        try await withPool { pool, database in
+            let keys = [ExclusionKey(space: 0, value: 1)]
+            let outcomes = try await together((1...3).map { part($0) }, on: pool, database, keys: keys)
+            #expect(ids(outcomes) == [1, 2, 3])
+            #expect(transactions(outcomes).count == 3)
+        }
+    }
+}
