@@ -25,6 +25,7 @@ struct PrometheusText: JSONEncodable {
             "offersd_retries_total", .counter, "What was run again because of a conflict or a lost connection.",
             [
                 (["kind": "read"], "\(snapshot.pool.readRetries)"), (["kind": "claim"], "\(snapshot.claimRetries)"),
+                (["kind": "separation"], "\(snapshot.pool.separations)"),
             ])
         lines.single(
             "offersd_distribution_metrics_written_total", .counter, "Optional rows that were written.",

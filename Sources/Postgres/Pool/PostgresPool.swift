@@ -24,6 +24,7 @@ package final class PostgresPool: Sendable {
     /// those that are working.
     private static let maximumReadAttempts = 30
     private let readRetries = Atomic<Int>(0)
+    private let separations = Atomic<Int>(0)
     private let lastError = Mutex<PoolStatus.LastError?>(nil)
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
@@ -92,7 +93,7 @@ package final class PostgresPool: Sendable {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
             requests: requests.load(ordering: .relaxed), readRetries: readRetries.load(ordering: .relaxed),
-            lastError: lastError.withLock { $0 })
+            separations: separations.load(ordering: .relaxed), lastError: lastError.withLock { $0 })
     }
 
     // MARK: Reads
@@ -205,6 +206,7 @@ package final class PostgresPool: Sendable {
                 ended(error, trace)
                 throw error
             case .separated:
+                separations.add(1, ordering: .relaxed)
                 trace?.ended()
                 trace?.handedOver()
                 company = nil
@@ -280,6 +282,8 @@ package struct PoolStatus: Sendable, Equatable {
     package let requests: Int
     /// Reads that were tried again since the start.
     package var readRetries = 0
+    /// Parts of shared transactions that were run again by themselves since the start.
+    package var separations = 0
     /// The last request that the database did not carry out; nil if there was none.
     package var lastError: LastError?
 

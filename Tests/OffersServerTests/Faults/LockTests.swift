@@ -1,7 +1,11 @@
 import JSONRPC
-import OffersServer
+import Logging
+import Offers
+import Postgres
 import TestDatabase
 import Testing
+
+@testable import OffersServer
 
 /// Locks that other programs hold: a claim waits for them, for a time, and never calls that "taken".
 @Suite("Foreign locks", .inTurn, .timeLimit(.minutes(10)))
@@ -155,6 +159,40 @@ struct LockTests {
                     try await lock.release()
                 }
                 #expect(answer.reason == "ORDER_TAKEN", "\(answer)")
+            }
+        }
+    }
+
+    @Test("claims together lock all their masters before any order, and each in the order of their ids")
+    func lockOrder() async throws {
+        try await withService { scene, _, _ in
+            let masters = try await scene.database.insert((0..<2).map { _ in MasterRow() })
+            let orders = [try await scene.order(), try await scene.order()]
+            let parts = Parts([[masters[1], orders[0]], [masters[0], orders[1]]].map { $0.map { Int64($0) } })
+            let transaction = Transaction(
+                name: "locks", steps: { [ClaimLocks.step(.id(nil), parts, $0)] }, decode: { $0.rowCount })
+            // In the order in which they are locked: who waits for one has those before it, and none behind it.
+            let rows =
+                masters.map { "SELECT 1 FROM masters WHERE id = \($0)" }
+                + orders.map { "SELECT 1 FROM orders WHERE id = \($0)" }
+            let pool = PostgresPool(
+                PostgresConfiguration(connectionInfo: scene.database.connectionString + " connect_timeout=100"),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await pool.run() }
+                defer { pool.shutDown() }
+                for held in rows.indices {
+                    try await HeldLock.hold(rows[held] + " FOR UPDATE", in: scene.database) { lock in
+                        async let claim = pool.transaction(transaction, deadline: FixedDeadline(milliseconds: 100_000))
+                        try await lock.isWaitedFor()
+                        for other in rows.indices where other != held {
+                            let free = try await scene.database.sql(rows[other] + " FOR NO KEY UPDATE SKIP LOCKED")
+                            #expect(free.isEmpty == (other < held), "held \(rows[held]), other \(rows[other])")
+                        }
+                        try await lock.release()
+                        #expect(try await claim == 1)
+                    }
+                }
             }
         }
     }

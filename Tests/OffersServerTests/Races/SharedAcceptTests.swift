@@ -1,0 +1,248 @@
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// Accepts that wait at the same time share a transaction: what one is told, and what becomes of its order, is the same
+/// as if it had been alone.
+@Suite("Accepts that share a transaction", .inTurn, .timeLimit(.minutes(10)))
+struct SharedAcceptTests {
+    /// Who accepts what, and how the master is named.
+    private struct Tap: Sendable {
+        let order: Int
+        let master: Int
+        var parameter = "masterId"
+    }
+
+    /// A service with one connection for accepts, which is busy as long as the lock of `held` is.
+    private func withService(
+        on connectionString: String? = nil, _ scene: Scene, _ configure: (inout Settings) -> Void = { _ in },
+        _ body: (RunningService) async throws -> Void
+    ) async throws {
+        try await RunningService.run(on: connectionString ?? scene.database.connectionString) {
+            $0.writeConnections = 1
+            configure(&$0)
+        } _: {
+            try await body($0)
+        }
+    }
+
+    /// Has all of `taps` wait for the one connection, and returns their answers in order.
+    private func together(
+        _ taps: [Tap], on service: RunningService, _ scene: Scene,
+        before release: () async throws -> Void = {}
+    ) async throws -> [TestClient.Answer] {
+        let first = try await scene.order()
+        let master = try await scene.database.insert(MasterRow())
+        _ = try await scene.database.insert(OfferRow(orderID: first, masterID: master))
+        let lockOfFirst = "SELECT 1 FROM orders WHERE id = \(first) FOR UPDATE"
+        var answers: [Int: TestClient.Answer] = [:]
+        try await HeldLock.hold(lockOfFirst, in: scene.database) { lock in
+            answers = try await withThrowingTaskGroup { group in
+                group.addTask { (-1, try await service.withClient { try await $0.accept(first, by: master) }) }
+                try await lock.isWaitedFor()
+                for (index, tap) in taps.enumerated() {
+                    group.addTask {
+                        let answer = try await service.withClient {
+                            try await $0.call("acceptOffer", (tap.parameter, tap.master), ("orderId", tap.order))
+                        }
+                        return (index, answer)
+                    }
+                }
+                _ = try await eventually(
+                    { try await service.metrics()["pool"]?["writes"]?["waiting"]?.int64Value },
+                    until: { $0 == Int64(taps.count) })
+                try await release()
+                try await lock.release()
+                return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            }
+        }
+        #expect(answers[-1]?.result != nil, "\(answers[-1].debugDescription)")
+        return taps.indices.compactMap { answers[$0] }
+    }
+
+    /// Orders offered to a new master each.
+    private func taps(_ count: Int, _ scene: Scene) async throws -> [Tap] {
+        let masters = try await scene.database.insert((0..<count).map { _ in MasterRow() })
+        let orders = try await scene.database.insert(masters.map { _ in OrderRow(cityID: scene.city) })
+        try await scene.database.insert(zip(orders, masters).map { OfferRow(orderID: $0, masterID: $1) })
+        return zip(orders, masters).map { Tap(order: $0, master: $1) }
+    }
+
+    /// For each tap the transaction that assigned its order to its master, nil if it is not so; everything must be of one
+    /// transaction.
+    private func transactions(_ taps: [Tap], _ scene: Scene) async throws -> [String?] {
+        let rows = try await scene.database.sql(
+            """
+            SELECT o.id, o.assigned_master_id, o.xmin FROM orders o
+            JOIN offers f ON f.order_id = o.id AND f.state = 'ACCEPTED' AND f.master_id = o.assigned_master_id
+                AND f.xmin = o.xmin
+            JOIN order_status_history h ON h.order_id = o.id AND h.changed_by_master_id = o.assigned_master_id
+                AND h.xmin = o.xmin
+            WHERE o.status = 'ASSIGNED' AND o.version = 2
+            """)
+        var found: [String: String] = [:]
+        for row in rows {
+            let fields = row.split(separator: "|").map(String.init)
+            #expect(found.updateValue(fields[2], forKey: fields[0] + "|" + fields[1]) == nil, "\(row)")
+        }
+        return taps.map { found["\($0.order)|\($0.master)"] }
+    }
+
+    @Test("each is answered as if it had been alone: successes, repetitions, every refusal", arguments: [true, false])
+    func everyAnswer(prepared: Bool) async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            var taps = try await taps(12, scene)
+            let unknown = Tap(order: taps[5].order + 1_000_000, master: taps[5].master)
+            try await database.sql(
+                """
+                UPDATE masters SET is_blocked = true, blocked_reason = 'made up' WHERE id = \(taps[3].master);
+                UPDATE masters SET is_active = false WHERE id = \(taps[4].master);
+                DELETE FROM offers WHERE order_id = \(taps[5].order);
+                UPDATE orders SET assigned_master_id = \(scene.rival), status = 'WORKING' WHERE id = \(taps[6].order);
+                UPDATE offers SET expires_at = now() - interval '1 s' WHERE order_id = \(taps[7].order);
+                UPDATE orders SET status = 'CLOSED' WHERE id = \(taps[8].order);
+                UPDATE masters SET max_active_orders_override = 1 WHERE id = \(taps[9].master);
+                INSERT INTO orders (SELECT (jsonb_populate_record(o, jsonb_build_object('id', 1000 + o.id,
+                    'status', 'PAYMENT', 'assigned_master_id', \(taps[9].master)))).* FROM orders o
+                    WHERE o.id = \(taps[9].order));
+                UPDATE orders SET assigned_master_id = \(taps[10].master), status = 'EN_ROUTE' WHERE id = \(taps[10].order);
+                """)
+            taps[11] = Tap(order: taps[11].order, master: 2_000_000_000)
+            taps.append(unknown)
+            taps.append(Tap(order: taps[5].order, master: scene.rival))
+            let all = taps
+            try await withService(scene, { $0.preparesStatements = prepared }) { service in
+                let answers = try await together(all, on: service, scene)
+                #expect(
+                    answers.map(\.reason) == [
+                        nil, nil, nil, "MASTER_BLOCKED", "MASTER_NOT_ACTIVE", "OFFER_NOT_FOUND", "ORDER_TAKEN",
+                        "OFFER_EXPIRED", "ORDER_NOT_AVAILABLE", "LIMIT_REACHED", nil, "MASTER_NOT_FOUND",
+                        "OFFER_NOT_FOUND", "OFFER_NOT_FOUND",
+                    ])
+                #expect(answers[3].error?.detail("blockedReason") == .string("made up"))
+                #expect(answers[9].error?.detail("active") == .integer(1))
+                for (tap, answer) in zip(all, answers) where answer.result != nil {
+                    #expect(answer["masterId"]?.int64Value == Int64(tap.master))
+                    #expect(answer["orderId"]?.int64Value == Int64(tap.order))
+                    #expect(answer["order.orderId"]?.int64Value == Int64(tap.order))
+                }
+                #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) })
+                #expect(answers[10]["alreadyAccepted"] == .bool(true))
+                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 0)
+            }
+            let transactions = try await transactions(all, scene)
+            #expect(transactions[0] != nil && Set(transactions[0...2]).count == 1, "\(transactions)")
+            #expect(transactions[3...].allSatisfy { $0 == nil })
+        }
+    }
+
+    @Test("masters named by either id at the same time; and the limit of one who is named both ways")
+    func naming() async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            let byID = try await taps(6, scene)
+            try await database.sql(
+                """
+                UPDATE masters SET tg_user_id = 5000000000 + id, max_active_orders_override = 1;
+                INSERT INTO offers (order_id, master_id, state, round_number, sent_at)
+                    SELECT \(byID[5].order), \(byID[0].master), 'SENT', 1, now()
+                """)
+            let named = byID[1...3].map {
+                Tap(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+            }
+            // One master, two orders, named by either id: not the same key, but the same row.
+            let twice = [
+                byID[0], Tap(order: byID[5].order, master: 5_000_000_000 + byID[0].master, parameter: "telegramUserId"),
+            ]
+            try await withService(scene) { service in
+                let answers = try await together(named + twice, on: service, scene)
+                #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) }, "\(answers)")
+                #expect(Set(answers[3...4].map(\.reason)) == [nil, "LIMIT_REACHED"], "\(answers)")
+            }
+            #expect(try await transactions(Array(byID[1...3]), scene).allSatisfy { $0 != nil })
+        }
+    }
+
+    @Test("an order that the database will not have assigned is nobody else's misfortune")
+    func oneIsRefused() async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            let taps = try await taps(5, scene)
+            try await database.sql(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW.id = \(taps[2].order) THEN RAISE 'not this one'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse();
+                """)
+            try await withService(scene) { service in
+                let answers = try await together(taps, on: service, scene)
+                #expect(answers.map(\.reason) == [nil, nil, "INTERNAL_ERROR", nil, nil])
+                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 5)
+                #expect(service.log.texts.contains { $0.contains("not this one") })
+            }
+            let transactions = try await transactions(taps, scene)
+            #expect(transactions[2] == nil && Set(transactions).count == 5, "each by itself: \(transactions)")
+        }
+    }
+
+    @Test("an offer that another program expires in the same moment: its accept says so, the others succeed")
+    func oneExpires() async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            let taps = try await taps(4, scene)
+            let expire =
+                "UPDATE offers SET state = 'EXPIRED', responded_at = now() WHERE order_id = \(taps[1].order)"
+            try await withService(scene, { $0.writeConnections = 2 }) { service in
+                try await HeldLock.hold(expire, in: database, then: "SELECT 1") { lock in
+                    try await withThrowingTaskGroup { group in
+                        for (index, tap) in taps.enumerated() {
+                            group.addTask {
+                                (index, try await service.withClient { try await $0.accept(tap.order, by: tap.master) })
+                            }
+                        }
+                        var answers: [Int: TestClient.Answer] = [:]
+                        while answers.count < 3, let (index, answer) = try await group.next() {
+                            answers[index] = answer
+                        }
+                        #expect(Set(answers.keys) == [0, 2, 3], "while the row is locked")
+                        #expect(answers.values.allSatisfy { $0.result != nil })
+                        try await lock.release()
+                        #expect(try await group.next()?.1.reason == "OFFER_EXPIRED")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
+        "COMMIT lost on its way or its answer on the way back: all are found out about, each accepted once",
+        arguments: [FaultProxy.Trigger.execute(containing: "COMMIT"), .commandComplete("COMMIT")])
+    func commitLost(trigger: FaultProxy.Trigger) async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            let taps = try await taps(5, scene)
+            let taken = try await scene.order {
+                $0.assignedMasterID = scene.rival
+                $0.status = "ASSIGNED"
+            }
+            try await scene.offer(taken)
+            let all = taps + [Tap(order: taken, master: scene.master)]
+            try await FaultProxy.withProxy(to: database) { proxy in
+                try await withService(on: proxy.connectionString, scene) { service in
+                    let answers = try await together(all, on: service, scene) {
+                        // The first COMMIT is of the one that they wait for.
+                        proxy.inject(.disconnect, on: trigger, occurrence: 2)
+                    }
+                    #expect(proxy.count(of: trigger) >= 2)
+                    #expect(answers.dropLast().allSatisfy { $0["alreadyAccepted"] == .bool(false) }, "\(answers)")
+                    #expect(answers.last?.reason == "ORDER_TAKEN", "\(answers)")
+                }
+            }
+            #expect(try await transactions(taps, scene).allSatisfy { $0 != nil })
+        }
+    }
+}
