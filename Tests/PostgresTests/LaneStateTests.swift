@@ -52,7 +52,7 @@ struct LaneStateTests {
         #expect(outcome(lane.submit(item(2), at: start)) == .waits, "it is awake")
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(group.map(\.item.job) == [1, 2])
-        #expect(lane.finished(0, group, usable: true, at: start).isEmpty)
+        #expect(lane.finished(0, group, usable: true, at: start).wake.isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
     }
 
@@ -67,7 +67,7 @@ struct LaneStateTests {
         #expect(lane.more(for: 0, at: start).isEmpty, "not before the thread has it")
         lane.attended(0)
         #expect(lane.more(for: 0, at: start).map(\.item.job) == [2])
-        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty)
+        #expect(lane.finished(0, [taken], usable: true, at: start).wake.isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
     }
 
@@ -133,7 +133,7 @@ struct LaneStateTests {
         for job in 2...6 { #expect(outcome(lane.submit(item(job), at: start)) == .waits) }
         #expect(isSleep(lane.step(of: 2, at: start)), "a thread that was woken for nothing leaves them")
         lane.attended(0)
-        #expect(lane.finished(0, [], usable: true, at: start).isEmpty, "it is awake itself")
+        #expect(lane.finished(0, [], usable: true, at: start).wake.isEmpty, "it is awake itself")
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
         let later = start.advanced(byMilliseconds: 50)
@@ -144,8 +144,43 @@ struct LaneStateTests {
         #expect(jobs(lane.step(of: 2, at: later)) == [5], "its share of two")
         #expect(outcome(lane.submit(item(7), at: later)) == .waits, "connection 3 is awake")
         #expect(jobs(lane.step(of: 3, at: later)) == [6, 7])
-        #expect(lane.finished(0, group, usable: true, at: later).isEmpty)
+        #expect(lane.finished(0, group, usable: true, at: later).wake.isEmpty)
         #expect(isSleep(lane.step(of: 0, at: later)), "two others have begun meanwhile")
+    }
+
+    @Test("what was not done keeps its place in its lines, and is done next, each by itself")
+    func undone() {
+        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        let hot = ExclusionKey(space: 0, value: 1)
+        for (job, keys) in [(1, [hot]), (2, []), (3, []), (4, [hot])] as [(Int, [ExclusionKey])] {
+            _ = lane.submit(item(job, keys: keys), at: start)
+        }
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(group.map(\.item.job) == [1, 2, 3])
+        _ = lane.submit(item(5), at: start)
+        #expect(lane.finished(0, group, undone: [0, 2], usable: true, at: start).refused.isEmpty)
+        #expect(lane.separations == 2)
+        #expect(lane.waitingCount == 4)
+        guard case .work(let first) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(first.map(\.item.job) == [1], "before those that came later, and its rival behind it")
+        _ = lane.finished(0, first, usable: true, at: start)
+        #expect(jobs(lane.step(of: 0, at: start)) == [3])
+        #expect(jobs(lane.step(of: 0, at: start)) == [5, 4])
+    }
+
+    @Test("what was not done when the lane ends is refused")
+    func undoneAtTheEnd() {
+        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        for job in 1...2 { _ = lane.submit(item(job), at: start) }
+        guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(lane.shutDown().refused.isEmpty)
+        #expect(lane.finished(0, group, undone: [0, 1], usable: true, at: start).refused == [1, 2])
+        #expect(lane.waitingCount == 0)
+        guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
     @Test("only work of one company goes together, and only from the front")
@@ -247,7 +282,7 @@ struct LaneStateTests {
         }
         #expect(outcome(lane.submit(item(2, keys: [hot]), at: start)) == .waits, "it cannot start yet")
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: false, at: start) == [1])
+        #expect(lane.finished(0, [taken], usable: false, at: start).wake == [1])
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
@@ -266,7 +301,8 @@ struct LaneStateTests {
         }
         lane.attended(0)
         #expect(
-            lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself, for the one that is ready")
+            lane.finished(0, [taken], usable: true, at: start).wake.isEmpty,
+            "it is awake itself, for the one that is ready")
         let (expired, wake) = lane.expire(at: start)
         #expect(expired == [1])
         #expect(lane.waitingCount == 2)
@@ -282,7 +318,7 @@ struct LaneStateTests {
         }
         _ = lane.submit(item(2, keys: [hot]), at: start)
         lane.attended(0)
-        #expect(lane.finished(0, [taken], usable: true, at: start).isEmpty, "it is awake itself")
+        #expect(lane.finished(0, [taken], usable: true, at: start).wake.isEmpty, "it is awake itself")
         #expect(lane.lost(0, at: start) == [1])
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }

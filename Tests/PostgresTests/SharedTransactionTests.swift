@@ -178,6 +178,7 @@ struct SharedTransactionTests {
                 #expect(message.sqlState.rawValue == (divisor == 0 ? "22012" : "P0001"))
             }
             #expect(try await database.sql("SELECT count(*) FROM entries") == ["8"])
+            #expect(pool.status.writes.separations == 10)
             #expect(pool.status.writes.opened == 1, "the connection is as good as before")
             #expect(pool.status.requests == 0)
         }
@@ -224,6 +225,58 @@ struct SharedTransactionTests {
                     #expect(Set(ids(outcomes)) == [0, nil, 2, 3])
                     #expect(outcomes.contains(.failure(.timedOut)))
                     #expect(transactions(outcomes).count == 2)
+                }
+            }
+        }
+    }
+
+    @Test("one that has hardly any time left does not take the others' time")
+    func hardlyInTime() async throws {
+        try await withPool { pool, database in
+            try await database.sql(
+                "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+                    + "$$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$; "
+                    + "CREATE TRIGGER slow BEFORE INSERT ON entries FOR EACH STATEMENT EXECUTE FUNCTION slow()")
+            for round: Int64 in 0..<3 {
+                try await holding(0, in: database) { release in
+                    await withTaskGroup { group in
+                        group.addTask { await run(part(0), on: pool) }
+                        while pool.status.writes.busy == 0 { await Task.yield() }
+                        let deadline = MonotonicTime.now().advanced(byMilliseconds: 1000)
+                        for id in (1...3).map({ $0 + 3 * round }) {
+                            group.addTask {
+                                await run(part(id), on: pool, deadline: id % 3 == 1 ? 1000 : 60_000)
+                            }
+                        }
+                        while pool.status.writes.waiting < 3 { await Task.yield() }
+                        // Half a second before the deadline it is too late.
+                        while MonotonicTime.now() < deadline.advanced(byMilliseconds: -510) { await Task.yield() }
+                        await release()
+                        let outcomes = await group.reduce(into: []) { $0.append($1) }
+                        #expect(ids(outcomes).count { $0 != nil } >= 3, "\(outcomes)")
+                    }
+                }
+                try await database.sql("DROP TABLE held_0; DELETE FROM entries WHERE id = 0")
+            }
+            #expect(pool.status.writes.separations == 0)
+        }
+    }
+
+    @Test("many that wait for one row, among others: only the first of them gets company")
+    func hotRow() async throws {
+        try await withPool({ $0.writeConnections = 4 }) { pool, database in
+            try await holding(3, in: database) { release in
+                try await withThrowingTaskGroup(of: Outcome.self) { group in
+                    let hot = [ExclusionKey(space: 0, value: 3)]
+                    for _ in 0..<20 { group.addTask { await run(part(3, divisor: 0), on: pool, keys: hot) } }
+                    while pool.status.writes.waiting < 19 { await Task.yield() }
+                    for round: Int64 in 0..<20 {
+                        for id in 0..<5 { group.addTask { await run(part(100 + 5 * round + Int64(id)), on: pool) } }
+                        for _ in 0..<5 { #expect(try await group.next()?.get() != nil) }
+                    }
+                    #expect(pool.status.writes.separations <= 5)
+                    await release()
+                    for try await outcome in group { #expect(throws: PostgresError.self) { try outcome.get() } }
                 }
             }
         }

@@ -20,7 +20,7 @@ struct SimulatedLane {
     /// Work that was handed over and has not ended.
     struct Job {
         let keys: [ExclusionKey]
-        let company: String?
+        var company: String?
         let deadline: any Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
         var readySince: Int?
@@ -117,7 +117,7 @@ struct SimulatedLane {
         }
         begun[index] = nil
         end([taken.item.job], running: true)
-        wake(state.finished(index, [taken], usable: false, at: now) + [index])
+        wake(state.finished(index, [taken], usable: false, at: now).wake + [index])
         return [taken.item.job]
     }
 
@@ -151,8 +151,11 @@ struct SimulatedLane {
     }
 
     /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before the
-    /// oldest of its groups ends, as `ReadPipeline` does. Returns the work that ended.
-    mutating func advance(_ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false) -> [Int] {
+    /// oldest of its groups ends, as `ReadPipeline` does. With `separates` a group is not done, as by
+    /// `TransactionPipeline`. Returns the work that ended.
+    mutating func advance(
+        _ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false, separates: Bool = false
+    ) -> [Int] {
         calls += 1
         switch threads[index] {
         case .gone:
@@ -191,6 +194,8 @@ struct SimulatedLane {
             }
             if case .asking = threads[index] { isWakePending[index] = false }
             return []
+        case .working(let taken, _, _) where separates && taken.count > 1:
+            return separate(taken, on: index, at: now)
         case .working(let taken, var groups, var since):
             if takesMore, !fails, groups.count == 1 {
                 let more = state.more(for: index, at: now).map(\.item.job)
@@ -207,10 +212,32 @@ struct SimulatedLane {
             } else {
                 threads[index] = .asking
                 isConnected[index] = !fails
-                wake(state.finished(index, taken, usable: !fails, at: now))
+                wake(state.finished(index, taken, usable: !fails, at: now).wake)
             }
             return ended
         }
+    }
+
+    /// The first of a group has ended, the others are put back.
+    private mutating func separate(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) -> [Int] {
+        let all = group.map(\.item.job)
+        end([all[0]], running: true)
+        let (refused, woken) = state.finished(
+            index, group, undone: Array(group.indices.dropFirst()), usable: true, at: now)
+        threads[index] = .asking
+        if isShutDown {
+            if refused != Array(all.dropFirst()) { report("\(refused) refused of \(all)") }
+            end(refused, running: true)
+        } else {
+            for job in all.dropFirst() {
+                jobs[job]?.isRunning = false
+                jobs[job]?.company = nil
+                // Before all that waits, in their order.
+                jobs[job]?.readySince = Int.min + calls
+            }
+        }
+        wake(woken)
+        return isShutDown ? all : [all[0]]
     }
 
     private mutating func step(_ index: Int, _ now: MonotonicTime) {

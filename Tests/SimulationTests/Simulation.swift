@@ -131,7 +131,9 @@ struct Simulation {
     private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
         // Writes have keys, and are handed back as they were taken.
         let takesMore = lane == 0 && random.once(in: 2)
-        finish(lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore), of: lane)
+        let separates = lane == 1 && random.once(in: 4)
+        finish(
+            lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates), of: lane)
     }
 
     private mutating func finish(_ jobs: [Int], of lane: Int) {

@@ -43,7 +43,9 @@ struct ClaimRunner: Sendable {
             if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
             do throws(PostgresError) {
-                let verdict = try await pool.transaction(transaction, keys: keys, deadline: deadline)
+                // What had to be run again may have to be so for its own sake: it is nobody's company.
+                let verdict = try await pool.transaction(
+                    transaction, keys: keys, mayShare: progress.attempts == 1, deadline: deadline)
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)

@@ -88,8 +88,9 @@ struct OffersDatabase: Sendable {
 }
 
 extension ExclusionKey {
-    /// At most one waiting claim per order and per master occupies a connection. A master named by Telegram user is
-    /// another key than by id: telling that they are one would take a query more.
+    /// At most one claim per order and per master is under way, so that those that wait for a lock do not use up the
+    /// connections, and no two of them share a transaction. A master named by Telegram user is another key than by id:
+    /// telling that they are one would take a query more. Such claims share no transaction either, by their company.
     fileprivate static func keys(of params: OrderParams) -> [ExclusionKey] {
         var keys: [ExclusionKey] = []
         switch params.master {

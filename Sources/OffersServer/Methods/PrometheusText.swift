@@ -22,10 +22,11 @@ struct PrometheusText: JSONEncodable {
             snapshot.connections.map { (["socket": $0.name], "\($0.count)") })
         pool(&lines)
         lines.family(
-            "offersd_retries_total", .counter, "What was run again because of a conflict or a lost connection.",
+            "offersd_retries_total", .counter,
+            "What was run again because of a conflict, a lost connection, or what it shared a transaction with.",
             [
                 (["kind": "read"], "\(snapshot.pool.readRetries)"), (["kind": "claim"], "\(snapshot.claimRetries)"),
-                (["kind": "separation"], "\(snapshot.pool.separations)"),
+                (["kind": "separation"], "\(snapshot.pool.writes.separations)"),
             ])
         lines.single(
             "offersd_distribution_metrics_written_total", .counter, "Optional rows that were written.",

@@ -159,7 +159,7 @@ final class ServiceMetrics: Sendable {
             writer.member("requests", Int64(pool.requests))
             writer.member("readRetries", Int64(pool.readRetries))
             writer.member("claimRetries", Int64(claimRetries))
-            writer.member("claimSeparations", Int64(pool.separations))
+            writer.member("claimSeparations", Int64(pool.writes.separations))
             writer.member("distributionMetricsWritten", Int64(distributionMetricsWritten))
             writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
             writer.endObject()

@@ -2,7 +2,8 @@ import Offers
 import Postgres
 
 /// The statement that decides about accepts, and writes those that are granted; under the locks of `ClaimLocks`. It takes
-/// any number of them, of different masters and different orders, and returns a row for each.
+/// any number of them and returns a row for each. They must be of different masters and different orders: that is what
+/// keeps the limit, and one winner, among claims that are decided at the same time (`ExclusionKey.keys`).
 ///
 /// Precedence of the verdicts: DESIGN.md section 3. What is written: behaviour-facts.md section 5 and DESIGN.md G7.
 /// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
@@ -94,9 +95,11 @@ enum AcceptOfferStatement {
 
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the
     /// update, which then finds nothing. The division fails, everything is rolled back, and the claim is run again.
+    /// So it is if a claim has two rows, as it would where two masters have one Telegram user: no row is another's answer.
     private static let mustHold = """
         1 / CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)
-            AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted) THEN 1 ELSE 0 END
+            AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted)
+            AND (SELECT count(*) FROM judged) = cardinality($1) THEN 1 ELSE 0 END
         """
 
     static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<AcceptOfferResult>> {

@@ -23,7 +23,7 @@ enum ClaimLocks {
             SELECT m.id FROM unnest($1) AS c(number) JOIN masters m ON \(masterNumber) = c.number
             ORDER BY m.id FOR NO KEY UPDATE OF m) AS m) AS locked,
         LATERAL (SELECT count(*) AS orders FROM (
-            SELECT o.id FROM unnest($2) AS c(id) JOIN orders o ON o.id = c.id WHERE locked.masters >= 0
+            SELECT o.id FROM unnest($2) AS c(id) JOIN orders o ON o.id = c.id WHERE locked.masters > 0
             ORDER BY o.id FOR NO KEY UPDATE OF o) AS o) AS o
         """
     }

@@ -68,15 +68,15 @@ struct ReadPipeline: LaneWorker {
     }
 
     /// Runs `jobs`, and what `more` gives when asked, and tells each its result or error, in order.
-    mutating func run(_ jobs: [Read], _ more: @Sendable () -> [Read]) -> Bool {
+    mutating func run(_ jobs: [Read], _ more: @Sendable () -> [Read]) -> WorkEnd {
         unsent.append(contentsOf: jobs)
         do {
             try finish(more)
-            return isUsable
+            return WorkEnd(isUsable: isUsable)
         } catch {
             for group in groups { group.end { _ in .failure(.connectionLost) } }
             for job in unsent { job.fail(.connectionLost) }
-            return false
+            return WorkEnd(isUsable: false)
         }
     }
 

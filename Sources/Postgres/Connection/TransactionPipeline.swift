@@ -1,7 +1,8 @@
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
 /// Several callers may share it, so that what the server does once for each transaction, and for each statement, is done
-/// once for all of them. It is all or nothing then: as soon as anything fails all is rolled back, and each runs by itself.
+/// once for all of them. It is all or nothing then: as soon as anything fails all is rolled back, and each is left to be
+/// run by itself.
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown (DESIGN.md G1, G5).
@@ -15,6 +16,8 @@ struct TransactionPipeline {
     }
 
     private let jobs: [Write]
+    /// Where the jobs were in the group that was given.
+    private let places: [Int]
     private let deadline: MonotonicTime
     private let session: Session
     private let statements: [BoundStatement]
@@ -29,65 +32,71 @@ struct TransactionPipeline {
     /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
     private static let silenceMargin: Int64 = 150
 
-    /// How long a shared transaction may wait for one row lock, and how long it may take in all; in milliseconds. What
-    /// one of its parts waits for keeps the others waiting, too.
+    /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
+    /// its parts waits for keeps the others waiting, too. In milliseconds.
     private static let sharedLockTimeout: Int64 = 50
     private static let sharedTimeout: Int64 = 1000
+    /// However little time one of the parts has left, the others get this much. It ends before anybody's deadline, as it
+    /// is less than what is kept for the end.
+    private static let leastSharedTimeout: Int64 = 200
 
     /// Sends one transaction for all of `jobs`, as far as that is possible without waiting. It may have come to its end
     /// then.
     static func begin(_ jobs: [Write], on session: Session, lockMarginMilliseconds: Int64) -> Begun {
         let now = MonotonicTime.now()
-        var timely: [Write] = []
+        var (timely, places): ([Write], [Int]) = ([], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
-        for job in jobs {
+        for (place, job) in jobs.enumerated() {
             let own = job.deadline.instant ?? deadline
             guard now.milliseconds(until: own) > lockMarginMilliseconds else {
                 job.fail(.timedOut)
                 continue
             }
             timely.append(job)
+            places.append(place)
             deadline = min(deadline, own)
         }
         guard let first = timely.first else { return .ended(isUsable: true) }
         let isShared = timely.count > 1
         let remaining = now.milliseconds(until: deadline) - lockMarginMilliseconds
-        let bound = isShared ? min(remaining, sharedTimeout) : remaining
+        let bound = isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
         let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
-            jobs: timely, deadline: deadline, session: session, sent: now,
+            jobs: timely, places: places, deadline: deadline, session: session, sent: now,
             statements: [BoundStatement(begin), BoundStatement(limits, [.int8(bound), .int8(lockTimeout)])]
                 + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(commit)])
         do {
             try pipeline.send()
         } catch {
-            pipeline.fail(.connectionLost)
+            _ = pipeline.fail(.connectionLost, isUsable: false)
             return .ended(isUsable: false)
         }
         do {
             try session.connection.sync()
             return .underWay(pipeline)
         } catch {
-            pipeline.fail(.unknownOutcome(session.backend, sent: now))
+            _ = pipeline.fail(.unknownOutcome(session.backend, sent: now), isUsable: false)
             return .ended(isUsable: false)
         }
     }
 
-    /// Sends what is left, waits for the end and tells it. Returns whether the connection can be used again.
-    mutating func finish() -> Bool {
+    /// Sends what is left, waits for the end and tells it. The nearest deadline of those who share it is when they all
+    /// stop waiting.
+    mutating func finish() -> WorkEnd {
         do {
             try receive(until: deadline.advanced(byMilliseconds: -TransactionPipeline.silenceMargin))
         } catch {
-            fail(.unknownOutcome(session.backend, sent: sent))
-            return false
+            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
         }
         return conclude()
     }
 
     private init(
-        jobs: [Write], deadline: MonotonicTime, session: Session, sent: MonotonicTime, statements: [BoundStatement]
+        jobs: [Write], places: [Int], deadline: MonotonicTime, session: Session, sent: MonotonicTime,
+        statements: [BoundStatement]
     ) {
         self.jobs = jobs
+        self.places = places
         self.deadline = deadline
         self.session = session
         self.sent = sent
@@ -144,42 +153,41 @@ struct TransactionPipeline {
         }
     }
 
-    private func conclude() -> Bool {
+    private func conclude() -> WorkEnd {
         if let failure {
             let isUsable = rollBack(until: deadline) && !failure.sqlState.closesConnection
-            rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure))
-            return isUsable
+            return rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure), isUsable: isUsable)
         }
         switch commitTag {
         case "COMMIT":
-            guard isConfirmed else {
-                fail(.unconfirmed(sent: sent))
-                return true
-            }
+            guard isConfirmed else { return fail(.unconfirmed(sent: sent), isUsable: true) }
             guard let rows = result else {
-                fail(.unknownOutcome(session.backend, sent: sent))
-                return false
+                return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
             }
-            for (row, job) in jobs.enumerated() { job.complete(rows, row: row) }
-            return true
+            guard jobs.count == 1 || rows.rowCount == jobs.count else {
+                let problem = "\(rows.rowCount) rows for \(jobs.count) callers"
+                let statement = statements[statements.count - 2].statement.name
+                return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: true)
+            }
+            for (row, job) in jobs.enumerated() { job.complete(Write.Answer(rows: rows, row: row)) }
+            return WorkEnd(isUsable: true)
         case "ROLLBACK":
             // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
-            rolledBack(.rolledBack)
-            return false
+            return rolledBack(.rolledBack, isUsable: false)
         default:
-            fail(.unknownOutcome(session.backend, sent: sent))
-            return false
+            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
         }
     }
 
-    private func fail(_ error: PostgresError) {
+    private func fail(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
         for job in jobs { job.fail(error) }
+        return WorkEnd(isUsable: isUsable)
     }
 
     /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
-    private func rolledBack(_ error: PostgresError) {
-        if jobs.count == 1 { return fail(error) }
-        for job in jobs { job.separate() }
+    private func rolledBack(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
+        if jobs.count == 1 { return fail(error, isUsable: isUsable) }
+        return WorkEnd(isUsable: isUsable, undone: places)
     }
 
     /// Leaves the failed transaction block, so that its locks are gone before anybody is told.

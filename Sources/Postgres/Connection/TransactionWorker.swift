@@ -15,8 +15,8 @@ struct TransactionWorker: LaneWorker {
         return false
     }
 
-    /// `jobs` are parts of one transaction.
-    mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> Bool {
+    /// `jobs` are parts of one transaction. Nothing has begun when there are any.
+    mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> WorkEnd {
         if !jobs.isEmpty { begin(jobs) }
         return finish()
     }
@@ -27,12 +27,12 @@ struct TransactionWorker: LaneWorker {
         begun = TransactionPipeline.begin(jobs, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
     }
 
-    private mutating func finish() -> Bool {
+    private mutating func finish() -> WorkEnd {
         defer { begun = nil }
         switch begun {
         case .underWay(var pipeline): return pipeline.finish()
-        case .ended(let isUsable): return isUsable
-        case nil: return true
+        case .ended(let isUsable): return WorkEnd(isUsable: isUsable)
+        case nil: return WorkEnd(isUsable: true)
         }
     }
 }

@@ -17,27 +17,23 @@ final class Read: Sendable {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// One caller's part of a transaction. Exactly one of `complete`, `fail` and `separate` is called, once.
+/// One caller's part of a transaction. Exactly one of `complete` and `fail` is called, once.
 struct Write: Sendable {
     /// The caller's parameters.
     let part: [Int64?]
     let steps: Steps
     let deadline: any Deadline
-    let caller: CheckedContinuation<End, Never>
+    let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
 
-    /// What becomes of a part.
-    enum End: Sendable {
-        /// The transaction is committed: the rows of its last step, and which of them is the part's own.
-        case committed(QueryResult, row: Int)
-        case failed(PostgresError)
-        /// It shared a transaction that was rolled back for the sake of one of its parts, nobody knows which: to be run
-        /// again by itself.
-        case separated
+    /// What the caller is told: the rows of the transaction's last step, and which of them is the part's own.
+    struct Answer: Sendable {
+        let rows: QueryResult
+        let row: Int
     }
 
-    func complete(_ rows: QueryResult, row: Int) { caller.resume(returning: .committed(rows, row: row)) }
-    func fail(_ error: PostgresError) { caller.resume(returning: .failed(error)) }
-    func separate() { caller.resume(returning: .separated) }
+    /// The transaction is committed.
+    func complete(_ answer: Answer) { caller.resume(returning: .success(answer)) }
+    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
 }
 
 /// Turns the rows of a result into a value.

@@ -54,7 +54,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
                 connections: connections.count, connected: state.connectedCount, busy: state.busyCount,
                 waiting: state.waitingCount, opened: opened.load(ordering: .relaxed),
                 failedAttempts: state.failedAttempts, isFailing: state.isFailing,
-                longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure)
+                longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure,
+                separations: state.separations)
         }
     }
 
@@ -75,7 +76,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         if connections[index].begin(taken) { return }
         // Lost a moment before; the thread sleeps until it is told.
         Worker.refuse(taken.item.job, .connectionLost)
-        wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) } + [index])
+        wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) }.wake + [index])
         onChange()
     }
 
@@ -132,10 +133,14 @@ final class Lane<Worker: LaneWorker>: Sendable {
 
     /// Runs those jobs of the group that have not begun, and finishes the others.
     private func work(_ group: [Taken], on index: Int, _ jobs: [Job]) {
-        let isUsable = connections[index].run(jobs) {
+        let end = connections[index].run(jobs) {
             begin(state.withLock { $0.more(for: index, at: .now()) })
         }
-        wake(state.withLock { $0.finished(index, group, usable: isUsable, at: .now()) })
+        let (refused, asleep) = state.withLock {
+            $0.finished(index, group, undone: end.undone, usable: end.isUsable, at: .now())
+        }
+        for job in refused { Worker.refuse(job, .shuttingDown) }
+        wake(asleep)
     }
 
     private func begin(_ group: [Taken]) -> [Job] {

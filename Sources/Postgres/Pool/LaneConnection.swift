@@ -14,11 +14,20 @@ protocol LaneWorker<Job>: SendableMetatype {
     mutating func begin(_ job: Job) -> Bool
 
     /// Finishes what was begun, and runs a group. Who can run work beside the group may ask for more of it, as often
-    /// as there is room. Returns false when the connection must be replaced; all the work has been told its end.
-    mutating func run(_ group: [Job], _ more: @Sendable () -> [Job]) -> Bool
+    /// as there is room.
+    mutating func run(_ group: [Job], _ more: @Sendable () -> [Job]) -> WorkEnd
 
     /// Tells a job that it will not run.
     static func refuse(_ job: Job, _ error: PostgresError)
+}
+
+/// How the work of a connection ended.
+struct WorkEnd {
+    /// False when the connection must be replaced.
+    let isUsable: Bool
+    /// The places in the group of the work that was not done and has not been told so, and is to be done again, each by
+    /// itself. All other work has been told its end.
+    var undone: [Int] = []
 }
 
 /// One connection of a lane as its thread and those who hand work over share it.
@@ -108,12 +117,12 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
         }
     }
 
-    /// Runs a group, or finishes what was begun. Returns whether the connection is still of use.
-    func run(_ group: [Worker.Job], _ more: @Sendable () -> [Worker.Job]) -> Bool {
+    /// Runs a group, or finishes what was begun.
+    func run(_ group: [Worker.Job], _ more: @Sendable () -> [Worker.Job]) -> WorkEnd {
         contents.withLock { contents in
-            let isUsable = contents.worker?.run(group, more) ?? false
-            if !isUsable { contents.worker = nil }
-            return isUsable
+            let end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)
+            if !end.isUsable { contents.worker = nil }
+            return end
         }
     }
 }

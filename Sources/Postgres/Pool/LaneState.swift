@@ -66,6 +66,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     package private(set) var isFailing = false
     /// The attempts to connect that have failed since the start.
     package private(set) var failedAttempts = 0
+    /// How often work that had been taken together was put back, to be done by itself.
+    package private(set) var separations = 0
     private var isShuttingDown = false
     private let maximumGroup: Int
     private let parallelism: Int
@@ -205,14 +207,23 @@ package struct LaneState<Job: Sendable>: Sendable {
         return group
     }
 
-    /// Connection `index` has done its work. `usable` is false when it must be closed and opened anew.
-    /// Returns the connections to wake because work became ready by it.
+    /// Connection `index` has done its work, but for those of the group at the places `undone`, which are to be done by
+    /// themselves. `usable` is false when it must be closed and opened anew.
+    /// Returns the work that will not be done, as the lane is ending; and the connections to wake because work became
+    /// ready.
     package mutating func finished(
-        _ index: Int, _ group: [WorkQueue<Job>.Taken], usable: Bool, at now: MonotonicTime
-    ) -> [Int] {
-        for taken in group { queue.finished(taken) }
+        _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], usable: Bool, at now: MonotonicTime
+    ) -> (refused: [Job], wake: [Int]) {
+        for (place, taken) in group.enumerated() where isShuttingDown || !undone.contains(place) {
+            queue.finished(taken)
+        }
+        let left = undone.map { group[$0] }
+        if !isShuttingDown {
+            queue.putBack(left)
+            separations += left.count
+        }
         connections[index] = usable ? .woken : .disconnected
-        return wakeForReadyWork(at: now)
+        return (isShuttingDown ? left.map(\.item.job) : [], wakeForReadyWork(at: now))
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that

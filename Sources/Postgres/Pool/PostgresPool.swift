@@ -24,7 +24,6 @@ package final class PostgresPool: Sendable {
     /// those that are working.
     private static let maximumReadAttempts = 30
     private let readRetries = Atomic<Int>(0)
-    private let separations = Atomic<Int>(0)
     private let lastError = Mutex<PoolStatus.LastError?>(nil)
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
@@ -93,7 +92,7 @@ package final class PostgresPool: Sendable {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
             requests: requests.load(ordering: .relaxed), readRetries: readRetries.load(ordering: .relaxed),
-            separations: separations.load(ordering: .relaxed), lastError: lastError.withLock { $0 })
+            lastError: lastError.withLock { $0 })
     }
 
     // MARK: Reads
@@ -180,37 +179,32 @@ package final class PostgresPool: Sendable {
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
-    /// It may have shared a transaction with others of its company that waited at the same time. If that was rolled back,
-    /// it is run again by itself: what the caller is told is never another one's doing.
+    /// It may share a transaction with others of its company that wait at the same time, if it may. If that is rolled
+    /// back, it is run by itself before others get their turn: what it is told is never what another one's statements met.
     package func transaction<Value: Sendable>(
-        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], deadline: any Deadline
+        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], mayShare: Bool = true, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
         guard admit(trace) else { throw .overloaded }
-        var company = transaction.company
-        while true {
-            let end = await withCheckedContinuation { caller in
-                let write = Write(
-                    part: transaction.part, steps: transaction.steps, deadline: deadline, caller: caller)
-                writes.submit(
-                    WorkItem(keys: keys, company: company, deadline: deadline, job: write, trace: trace))
-                armTimer()
+        let result = await withCheckedContinuation { caller in
+            let write = Write(part: transaction.part, steps: transaction.steps, deadline: deadline, caller: caller)
+            writes.submit(
+                WorkItem(
+                    keys: keys, company: mayShare ? transaction.company : nil, deadline: deadline, job: write,
+                    trace: trace))
+            armTimer()
+        }
+        switch result {
+        case .success(let answer):
+            ended(nil, trace)
+            do {
+                return try transaction.decode(answer.rows, answer.row)
+            } catch {
+                throw PostgresError(error, in: transaction.name)
             }
-            switch end {
-            case .committed(let rows, let row):
-                ended(nil, trace)
-                do { return try transaction.decode(rows, row) } catch {
-                    throw PostgresError(error, in: transaction.name)
-                }
-            case .failed(let error):
-                ended(error, trace)
-                throw error
-            case .separated:
-                separations.add(1, ordering: .relaxed)
-                trace?.ended()
-                trace?.handedOver()
-                company = nil
-            }
+        case .failure(let error):
+            ended(error, trace)
+            throw error
         }
     }
 
@@ -273,6 +267,8 @@ package struct PoolStatus: Sendable, Equatable {
         package let longestWorkMilliseconds: Int64
         /// Why the last attempt that failed did so: libpq's text in one line, for the log only. Nil if none has.
         package let lastFailure: String?
+        /// How often work that had been taken together was done again by itself since the start.
+        package var separations = 0
     }
 
     package let reads: Lane
@@ -282,8 +278,6 @@ package struct PoolStatus: Sendable, Equatable {
     package let requests: Int
     /// Reads that were tried again since the start.
     package var readRetries = 0
-    /// Parts of shared transactions that were run again by themselves since the start.
-    package var separations = 0
     /// The last request that the database did not carry out; nil if there was none.
     package var lastError: LastError?
 

@@ -22,6 +22,11 @@ package struct WorkItem<Job: Sendable>: Sendable {
         self.job = job
         self.trace = trace
     }
+
+    /// The same, not to be taken together with any other.
+    fileprivate var byItself: WorkItem {
+        WorkItem(keys: keys, company: nil, deadline: deadline, job: job, trace: trace)
+    }
 }
 
 /// Names a thing that only one transaction of this process may work on at a time.
@@ -90,6 +95,11 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// The work has ended: those behind it in its lines move up.
     package mutating func finished(_ taken: Taken) {
         leaveLines(taken.item, taken.number)
+    }
+
+    /// The work was not done: it is the next to start, each by itself, and keeps its place in its lines.
+    package mutating func putBack(_ taken: [Taken]) {
+        for taken in taken.reversed() { ready.prepend(Taken(item: taken.item.byItself, number: taken.number)) }
     }
 
     /// Takes out all items that may not start any more.
