@@ -14,8 +14,9 @@ struct AskingAgainTests {
             try await FaultProxy.withProxy(to: database) { (proxy) async throws in
                 try await RunningService.run(on: proxy.connectionString) {
                     $0.writeDeadlineMilliseconds = 20_000
-                } _: {
-                    try await body(scene, $0, proxy)
+                } _: { service in
+                    try await service.waitUntilConnected()
+                    try await body(scene, service, proxy)
                 }
             }
         }

@@ -56,7 +56,8 @@ struct GrantsTests {
             let statements = try await Self.statements(connectionString)
             #expect(statements.count >= 9)
             let prepared = statements.enumerated().map { number, statement in
-                let types = statement.parameterTypes.map { "\($0)".replacing("Array", with: "[]") }.joined(separator: ", ")
+                let types = statement.parameterTypes.map { "\($0)".replacing("Array", with: "[]") }.joined(
+                    separator: ", ")
                 return "PREPARE s\(number)\(types.isEmpty ? "" : "(\(types))") AS \(statement.sql);\n"
             }
             let explains = statements.enumerated().map { number, statement in

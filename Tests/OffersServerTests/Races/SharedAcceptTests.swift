@@ -22,8 +22,9 @@ struct SharedAcceptTests {
         try await RunningService.run(on: connectionString ?? scene.database.connectionString) {
             $0.writeConnections = 1
             configure(&$0)
-        } _: {
-            try await body($0)
+        } _: { service in
+            try await service.waitUntilConnected()
+            try await body(service)
         }
     }
 
