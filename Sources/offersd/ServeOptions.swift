@@ -21,7 +21,7 @@ struct ServeOptions: ParsableArguments {
     var writeConnections: Int?
     @Option(
         help:
-            "How many of those work at the same time, besides those that wait for locks, default 2. [OFFERSD_WRITE_PARALLELISM]"
+            "How many of those work at the same time, besides those that have taken 50 ms, default 2. [OFFERSD_WRITE_PARALLELISM]"
     )
     var writeParallelism: Int?
     @Option(

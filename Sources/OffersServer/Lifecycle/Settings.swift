@@ -28,7 +28,7 @@ package struct Settings: Sendable {
     package var readConnections = 2
     /// Database connections for accept and decline.
     package var writeConnections = 8
-    /// How many of those work at the same time, besides those that wait for locks.
+    /// How many of those work at the same time, besides those that have taken 50 ms already.
     package var writeParallelism = 2
     /// The most accepts that share one transaction; 1: each has its own.
     package var maximumAcceptGroup = 16

@@ -33,7 +33,8 @@ struct TransactionPipeline {
     private static let silenceMargin: Int64 = 150
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
-    /// its parts waits for keeps the others waiting, too. In milliseconds.
+    /// its parts waits for keeps the others waiting, too. In milliseconds. The second one also ends COMMIT's wait for a
+    /// standby, which is then asked for again by each of them.
     private static let sharedLockTimeout: Int64 = 50
     private static let sharedTimeout: Int64 = 1000
     /// However little time one of the parts has left, the others get this much. It ends before anybody's deadline, as it
