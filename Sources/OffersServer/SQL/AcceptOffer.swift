@@ -62,7 +62,8 @@ enum AcceptOfferStatement {
             (SELECT c.timezone FROM cities c WHERE c.id = o.city_id), o.timeslot_start_utc, o.timeslot_end_utc,
             (SELECT s.name FROM streets s WHERE s.id = o.street_id), o.house, o.description,
             CASE WHEN j.verdict = 'GRANTED' THEN 'ASSIGNED' ELSE o.status END, o.apartment, o.address_comment,
-            o.client_name, o.client_phone, coalesce((SELECT a.version FROM assigned a WHERE a.id = o.id), o.version)::bigint, \(mustHold)
+            o.client_name, o.client_phone,
+            coalesce((SELECT a.version FROM assigned a WHERE a.id = o.id), o.version)::bigint, \(mustHold)
         FROM judged j LEFT JOIN orders o ON o.id = j.order_id ORDER BY j.place
         """
     }
