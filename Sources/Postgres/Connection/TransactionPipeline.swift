@@ -12,7 +12,7 @@ struct TransactionPipeline {
         /// COMMIT may have left.
         case underWay(TransactionPipeline)
         /// It has been told its end.
-        case ended(isUsable: Bool)
+        case ended(WorkEnd)
     }
 
     private let jobs: [Write]
@@ -57,7 +57,7 @@ struct TransactionPipeline {
             places.append(place)
             deadline = min(deadline, own)
         }
-        guard let first = timely.first else { return .ended(isUsable: true) }
+        guard let first = timely.first else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = timely.count > 1
         let remaining = now.milliseconds(until: deadline) - lockMarginMilliseconds
         let bound = isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
@@ -69,15 +69,13 @@ struct TransactionPipeline {
         do {
             try pipeline.send()
         } catch {
-            _ = pipeline.fail(.connectionLost, isUsable: false)
-            return .ended(isUsable: false)
+            return .ended(pipeline.fail(.connectionLost, isUsable: false))
         }
         do {
             try session.connection.sync()
             return .underWay(pipeline)
         } catch {
-            _ = pipeline.fail(.unknownOutcome(session.backend, sent: now), isUsable: false)
-            return .ended(isUsable: false)
+            return .ended(pipeline.fail(.unknownOutcome(session.backend, sent: now), isUsable: false))
         }
     }
 

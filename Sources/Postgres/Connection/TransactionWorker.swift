@@ -31,7 +31,7 @@ struct TransactionWorker: LaneWorker {
         defer { begun = nil }
         switch begun {
         case .underWay(var pipeline): return pipeline.finish()
-        case .ended(let isUsable): return WorkEnd(isUsable: isUsable)
+        case .ended(let end): return end
         case nil: return WorkEnd(isUsable: true)
         }
     }

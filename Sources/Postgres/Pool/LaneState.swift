@@ -132,7 +132,7 @@ package struct LaneState<Job: Sendable>: Sendable {
     package mutating func expire(at now: MonotonicTime) -> (expired: [Job], wake: [Int]) {
         let expired = queue.removeExpired(at: now).map(\.job)
         let unattended = connections.indices.filter {
-            if case .begun(let since) = connections[$0] { isStuck(since, at: now) } else { false }
+            if case .begun = connections[$0] { isStuck($0, at: now) } else { false }
         }
         return (expired, wakeForReadyWork(at: now) + unattended)
     }
@@ -214,16 +214,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     package mutating func finished(
         _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], usable: Bool, at now: MonotonicTime
     ) -> (refused: [Job], wake: [Int]) {
-        for (place, taken) in group.enumerated() where isShuttingDown || !undone.contains(place) {
-            queue.finished(taken)
-        }
-        let left = undone.map { group[$0] }
-        if !isShuttingDown {
-            queue.putBack(left)
-            separations += left.count
-        }
+        for (place, taken) in group.enumerated() where !undone.contains(place) { queue.finished(taken) }
+        queue.putBack(undone.map { group[$0] })
+        separations += undone.count
         connections[index] = usable ? .woken : .disconnected
-        return (isShuttingDown ? left.map(\.item.job) : [], wakeForReadyWork(at: now))
+        let refused = isShuttingDown ? queue.removeAll().map(\.job) : []
+        return (refused, wakeForReadyWork(at: now))
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
@@ -240,10 +236,9 @@ package struct LaneState<Job: Sendable>: Sendable {
     private mutating func takeGroup(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         var others = 0
         var connected = 1
-        for other in connections.indices where other != index && connections[other].isConnected {
+        for other in connections.indices
+        where other != index && connections[other].isConnected && !isStuck(other, at: now) {
             switch connections[other] {
-            case .busy(let since, _) where isStuck(since, at: now), .begun(let since) where isStuck(since, at: now):
-                continue
             case .busy(_, let count): others += count
             case .begun: others += 1
             case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: break
@@ -275,13 +270,11 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// The number of connections that are working and not stuck.
     private func workers(at now: MonotonicTime) -> Int {
-        connections.count { connection in
-            if let since = connection.worksSince { !isStuck(since, at: now) } else { false }
-        }
+        connections.indices.count { connections[$0].worksSince != nil && !isStuck($0, at: now) }
     }
 
-    private func isStuck(_ since: MonotonicTime, at now: MonotonicTime) -> Bool {
-        since.milliseconds(until: now) >= patience
+    private func isStuck(_ index: Int, at now: MonotonicTime) -> Bool {
+        connections[index].worksSince.map { $0.milliseconds(until: now) >= patience } ?? false
     }
 
     private var awakeCount: Int {
