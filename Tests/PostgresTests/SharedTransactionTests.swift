@@ -82,17 +82,17 @@ struct SharedTransactionTests {
     private func together(
         _ parts: [Transaction<Written>], on pool: PostgresPool, _ database: TestDatabase, keys: [ExclusionKey] = []
     ) async throws -> [Outcome] {
-        try await holding(0, in: database) { release in
-            await withTaskGroup { group in
+        try await holding(0, in: database) { lock in
+            try await withThrowingTaskGroup { group in
                 group.addTask { await (-1, run(part(0), on: pool)) }
-                await until { pool.status.writes.busy > 0 }
+                try await until { pool.status.writes.busy > 0 }
                 for (index, part) in parts.enumerated() {
                     group.addTask { await (index, run(part, on: pool, keys: keys)) }
                 }
-                await until { pool.status.writes.waiting == parts.count }
-                await release()
+                try await until { pool.status.writes.waiting == parts.count }
+                try await lock.release()
                 var outcomes: [Int: Outcome] = [:]
-                for await (index, outcome) in group { outcomes[index] = outcome }
+                for try await (index, outcome) in group { outcomes[index] = outcome }
                 return parts.indices.compactMap { outcomes[$0] }
             }
         }
@@ -110,43 +110,16 @@ struct SharedTransactionTests {
         }
     }
 
-    /// Returns when `condition` holds, after a minute at the latest.
-    private func until(_ condition: () -> Bool) async {
-        for _ in 0..<30_000 {
-            if condition() { return }
-            try? await Task.sleep(for: .milliseconds(2))
-        }
-        Issue.record("it did not come to that")
+    /// Returns when `condition` holds.
+    private func until(_ condition: () -> Bool) async throws {
+        try #require(await eventually(condition, until: { $0 }))
     }
-
-    private static let holds = Atomic(0)
 
     /// Holds the lock of a room in another session until the body says so or ends.
     private func holding<Value: Sendable>(
-        _ room: Int, in database: TestDatabase, _ body: (@Sendable () async -> Void) async throws -> Value
+        _ room: Int, in database: TestDatabase, _ body: (HeldLock) async throws -> Value
     ) async throws -> Value {
-        // A name of its own: the session of the one before may still be seen for a moment.
-        let table = "held_\(Self.holds.wrappingAdd(1, ordering: .relaxed).newValue)"
-        try await database.sql("CREATE TABLE \(table) (released boolean)")
-        async let held = database.sql(
-            """
-            BEGIN;
-            SELECT 1 FROM rooms WHERE id = \(room) FOR UPDATE;
-            DO $$ BEGIN
-                WHILE NOT EXISTS (SELECT FROM \(table) WHERE released) LOOP PERFORM pg_sleep(0.01); END LOOP;
-            END $$;
-            ROLLBACK;
-            """)
-        let release: @Sendable () async -> Void = {
-            _ = try? await database.sql("INSERT INTO \(table) VALUES (true)")
-        }
-        while try await database.sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %FROM \(table) %'") == ["0"]
-        {}
-        let value = try await body(release)
-        await release()
-        _ = try await held
-        return value
+        try await HeldLock.hold("SELECT 1 FROM rooms WHERE id = \(room) FOR UPDATE", in: database, body)
     }
 
     private func ids(_ outcomes: [Outcome]) -> [Int64?] { outcomes.map { try? $0.get().id } }
@@ -202,22 +175,22 @@ struct SharedTransactionTests {
     @Test("what one of them waits for does not keep the others waiting")
     func foreignLock() async throws {
         try await withPool({ $0.writeConnections = 2 }) { pool, database in
-            try await holding(3, in: database) { release in
+            try await holding(3, in: database) { lock in
                 try await withThrowingTaskGroup(of: Outcome.self) { group in
-                    try await holding(0, in: database) { releaseFirst in
-                        try await holding(20, in: database) { releaseSecond in
+                    try await holding(0, in: database) { first in
+                        try await holding(20, in: database) { second in
                             for id: Int64 in [0, 20] { group.addTask { await run(part(id), on: pool) } }
-                            await until { pool.status.writes.busy == 2 }
+                            try await until { pool.status.writes.busy == 2 }
                             for id: Int64 in 3...6 { group.addTask { await run(part(id), on: pool) } }
-                            await until { pool.status.writes.waiting == 4 }
-                            await releaseFirst()
-                            await releaseSecond()
+                            try await until { pool.status.writes.waiting == 4 }
+                            try await first.release()
+                            try await second.release()
                         }
                     }
                     var answered: [Outcome] = []
                     while answered.count < 5, let outcome = try await group.next() { answered.append(outcome) }
                     #expect(Set(ids(answered)) == [0, 20, 4, 5, 6], "while the lock is held")
-                    await release()
+                    try await lock.release()
                     #expect(try await ids([#require(group.next())]) == [3])
                 }
             }
@@ -260,17 +233,17 @@ struct SharedTransactionTests {
     private func withOneNear(
         _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase
     ) async throws -> [Outcome] {
-        try await holding(0, in: database) { release in
-            await withTaskGroup { group in
+        try await holding(0, in: database) { lock in
+            try await withThrowingTaskGroup { group in
                 let near = LateDeadline()
                 group.addTask { await run(part(0), on: pool) }
-                await until { pool.status.writes.busy > 0 }
+                try await until { pool.status.writes.busy > 0 }
                 group.addTask { await run(part(1), on: pool, until: near) }
                 for id: Int64 in 2...3 { group.addTask { await run(part(id), on: pool) } }
-                await until { pool.status.writes.waiting == 3 }
+                try await until { pool.status.writes.waiting == 3 }
                 near.begin(milliseconds: milliseconds)
-                await release()
-                return await group.reduce(into: []) { $0.append($1) }
+                try await lock.release()
+                return try await group.reduce(into: []) { $0.append($1) }
             }
         }
     }
@@ -289,17 +262,17 @@ struct SharedTransactionTests {
     @Test("many that wait for one row, among others: only the first of them gets company")
     func hotRow() async throws {
         try await withPool({ $0.writeConnections = 4 }) { pool, database in
-            try await holding(3, in: database) { release in
+            try await holding(3, in: database) { lock in
                 try await withThrowingTaskGroup(of: Outcome.self) { group in
                     let hot = [ExclusionKey(space: 0, value: 3)]
                     for _ in 0..<20 { group.addTask { await run(part(3, divisor: 0), on: pool, keys: hot) } }
-                    await until { pool.status.writes.waiting == 19 }
+                    try await until { pool.status.writes.waiting == 19 }
                     for round: Int64 in 0..<20 {
                         for id in 0..<5 { group.addTask { await run(part(100 + 5 * round + Int64(id)), on: pool) } }
                         for _ in 0..<5 { #expect(try await group.next()?.get() != nil) }
                     }
                     #expect(pool.status.writes.separations <= 5)
-                    await release()
+                    try await lock.release()
                     for try await outcome in group { #expect(throws: PostgresError.self) { try outcome.get() } }
                 }
             }

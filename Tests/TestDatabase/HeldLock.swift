@@ -1,18 +1,16 @@
-import JSONRPC
 import Synchronization
-import TestDatabase
 
 /// A lock of another program, held until the test says otherwise: nothing depends on how fast the machine is.
-struct HeldLock: Sendable {
+package struct HeldLock: Sendable {
     private let database: TestDatabase
     private let table: String
     private static let count = Atomic(0)
 
     /// Takes the lock by the statement `lock`, lends it to `body`, and lets it go when `body` says so or has ended:
     /// by ROLLBACK, or by COMMIT after `change`.
-    static func hold(
-        _ lock: String, in database: TestDatabase, then change: String? = nil, _ body: (HeldLock) async throws -> Void
-    ) async throws {
+    package static func hold<Value: Sendable>(
+        _ lock: String, in database: TestDatabase, then change: String? = nil, _ body: (HeldLock) async throws -> Value
+    ) async throws -> Value {
         let table = "released_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
         let held = HeldLock(database: database, table: table)
         try await database.sql("CREATE TABLE \(table) ()")
@@ -26,40 +24,27 @@ struct HeldLock: Sendable {
             \(change.map { "\($0); COMMIT" } ?? "ROLLBACK")
             """)
         try await held.until("SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'DO %EXISTS%\(table))%'")
-        let outcome: Result<Void, any Error>
+        let outcome: Result<Value, any Error>
         do { outcome = .success(try await body(held)) } catch { outcome = .failure(error) }
         try await held.release()
         _ = try await holding
-        try outcome.get()
+        return try outcome.get()
     }
 
     /// Lets the lock go.
-    func release() async throws {
+    package func release() async throws {
         try await database.sql("INSERT INTO \(table) DEFAULT VALUES")
     }
 
     /// Returns when a backend of this database waits for a lock.
-    func isWaitedFor() async throws {
+    package func isWaitedFor() async throws {
         try await until(
             "SELECT count(*) > 0 FROM pg_stat_activity "
                 + "WHERE wait_event_type = 'Lock' AND datname = current_database()")
     }
 
     /// Returns when a query with one boolean gives true.
-    func until(_ query: String) async throws {
+    package func until(_ query: String) async throws {
         while try await database.sql(query) != ["t"] {}
-    }
-
-    /// Makes a call that has to wait for the lock, does `meanwhile` once it waits, and returns the call's answer.
-    func answer(
-        of call: @escaping @Sendable () async throws -> TestClient.Answer,
-        meanwhile: () async throws -> Void
-    ) async throws -> TestClient.Answer {
-        try await withThrowingTaskGroup { group in
-            group.addTask { try await call() }
-            try await isWaitedFor()
-            try await meanwhile()
-            return try await group.next() ?? .error(.internalError)
-        }
     }
 }
