@@ -32,6 +32,14 @@ struct LaneStateTests {
         if case .sleep = step { true } else { false }
     }
 
+    /// A lane whose one connection has just been opened.
+    private func openLane(maximumGroup: Int) -> LaneState<Int> {
+        var lane = LaneState<Int>(connections: 1, maximumGroup: maximumGroup)
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        return lane
+    }
+
     /// A lane whose connections are open and have nothing to do.
     private func idleLane(connections: Int, maximumGroup: Int, parallelism: Int? = nil) -> LaneState<Int> {
         var lane = LaneState<Int>(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
@@ -150,9 +158,7 @@ struct LaneStateTests {
 
     @Test("what was not done keeps its place in its lines, and is done next, each by itself")
     func undone() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
-        _ = lane.step(of: 0, at: start)
-        lane.connected(0)
+        var lane = openLane(maximumGroup: 8)
         let hot = ExclusionKey(space: 0, value: 1)
         for (job, keys) in [(1, [hot]), (2, []), (3, []), (4, [hot])] as [(Int, [ExclusionKey])] {
             _ = lane.submit(item(job, keys: keys), at: start)
@@ -172,9 +178,7 @@ struct LaneStateTests {
 
     @Test("what was not done when the lane ends is refused")
     func undoneAtTheEnd() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
-        _ = lane.step(of: 0, at: start)
-        lane.connected(0)
+        var lane = openLane(maximumGroup: 8)
         for job in 1...2 { _ = lane.submit(item(job), at: start) }
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(lane.shutDown().refused.isEmpty)
@@ -185,9 +189,7 @@ struct LaneStateTests {
 
     @Test("only work of one company goes together, and only from the front")
     func companies() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 8)
-        _ = lane.step(of: 0, at: start)
-        lane.connected(0)
+        var lane = openLane(maximumGroup: 8)
         for (job, company) in [(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, nil), (6, nil)] {
             _ = lane.submit(WorkItem(company: company, deadline: forever, job: job), at: start)
         }

@@ -166,6 +166,31 @@ struct SharedAcceptTests {
         }
     }
 
+    @Test("two masters with one Telegram user, where nothing forbids that: nobody is told another's answer")
+    func twins() async throws {
+        try await TestDatabase.withDatabase(.g3) { database in
+            let scene = try await Scene(database)
+            let byID = try await taps(4, scene)
+            try await database.sql(
+                """
+                ALTER TABLE masters DROP CONSTRAINT uq_masters__tg_user_id;
+                UPDATE masters SET tg_user_id = 5000000000 + id;
+                UPDATE masters SET tg_user_id = 5000000000 + \(byID[1].master) WHERE id = \(scene.rival);
+                """)
+            let named = byID.map {
+                Tap(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+            }
+            try await withService(scene) { service in
+                let answers = try await together(named, on: service, scene)
+                #expect(answers.map(\.reason) == [nil, "INTERNAL_ERROR", nil, nil])
+                for index in [0, 2, 3] {
+                    #expect(answers[index]["order.orderId"]?.int64Value == Int64(named[index].order))
+                }
+            }
+            #expect(try await transactions(byID, scene).map { $0 != nil } == [true, false, true, true])
+        }
+    }
+
     @Test("an order that the database will not have assigned is nobody else's misfortune")
     func oneIsRefused() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
