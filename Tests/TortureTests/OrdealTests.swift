@@ -11,11 +11,13 @@ import Testing
 @Suite("Ordeals", .serialized, .timeLimit(.minutes(10)))
 struct OrdealTests {
     private func expectSurvived(_ ordeal: Ordeal, accepts: Int = 20) async throws {
+        var ordeal = ordeal
+        ordeal.accepts = accepts
         let report = try await ordeal.run()
         let violations = report.violations(lateness: 2000, recovery: 5000)
         #expect(violations.isEmpty, "seed \(ordeal.seed): \(violations.prefix(5)), \(violations.count) in all")
         // There was something to judge.
-        #expect(report.accepts > accepts, "\(report.summary)")
+        #expect(report.accepts >= accepts, "\(report.summary)")
         #expect(report.evidence.acts.contains { $0.name == "manual assignment" })
         for ending in report.endings where ending.status != .signaled(9) {
             #expect(ending.status == .exited(0), "\(ending)")

@@ -139,7 +139,7 @@ struct LogTests {
             let none = try await BuiltProgram.shell(
                 """
                 "$1" serve --socket $2/s --database host=/nonexistent <&- >&- 2>&- & P=$!
-                until [ -S $2/s ]; do kill -0 $P || exit; done
+                \(BuiltProgram.untilListening("$2/s", or: "kill -0 $P || exit"))
                 for request in 1 2 3; do
                     echo '{"jsonrpc":"2.0","id":1,"method":"health"}' | socat -t10 - UNIX-CONNECT:$2/s | jq -r .result.status
                 done

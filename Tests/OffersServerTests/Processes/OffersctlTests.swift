@@ -58,7 +58,7 @@ struct OffersctlTests {
                     let output = try await process.shell(
                         """
                         rm -f \(folder)/x; socat UNIX-LISTEN:\(folder)/x SYSTEM:'\(answer)' & peer=$!
-                        until [ -S \(folder)/x ]; do :; done
+                        \(BuiltProgram.untilListening(folder + "/x"))
                         \(other); kill $peer 2>/dev/null; wait
                         """)
                     #expect(output == status)
@@ -93,7 +93,7 @@ struct OffersctlTests {
             let quoted = answers.map { "'\($0)'" }.joined(separator: " ")
             return try await BuiltProgram.shell(
                 """
-                F=$1; C=$2; python3 $F/service.py $F/x \(quoted) & until [ -S $F/x ]; do :; done
+                F=$1; C=$2; python3 $F/service.py $F/x \(quoted) & \(BuiltProgram.untilListening("$F/x"))
                 "$C" --socket $F/x \(arguments) 2>&1; echo "status $?"
                 echo end | socat - UNIX-CONNECT:$F/x; wait
                 """, folder, try BuiltProgram.path("offersctl").string

@@ -10,6 +10,8 @@ struct Ordeal: Sendable {
     /// What happens meanwhile, in this order.
     var faults: [Fault] = []
     var stage = Stage.Options()
+    /// Work goes on until there are so many accepts, however slow the machine is; but no longer than a minute.
+    var accepts = 0
     var clients = 12
     var writers = 3
 
@@ -54,6 +56,10 @@ struct Ordeal: Sendable {
             for fault in faults {
                 board.note(try await fault.happen(on: stage, &generator))
                 try await Task.sleep(for: .milliseconds(milliseconds))
+            }
+            let limit = MonotonicTime.now().advanced(byMilliseconds: 60_000)
+            while board.calls.count(where: \.outcome.isAccept) < accepts, MonotonicTime.now() < limit {
+                try await Task.sleep(for: .milliseconds(100))
             }
         }
     }

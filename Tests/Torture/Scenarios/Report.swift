@@ -19,9 +19,7 @@ struct Report: Sendable {
     }
 
     /// Accepts that were committed and acknowledged.
-    var accepts: Int {
-        evidence.calls.count { if case .accepted(_, _, already: false) = $0.outcome { true } else { false } }
-    }
+    var accepts: Int { evidence.calls.count(where: \.outcome.isAccept) }
 
     /// How often each outcome occurred.
     var outcomes: [String: Int] {
@@ -77,6 +75,9 @@ extension Call.Outcome {
         case .malformed: "malformed"
         }
     }
+
+    /// Whether the order was given to the caller now.
+    var isAccept: Bool { if case .accepted(_, _, already: false) = self { true } else { false } }
 
     fileprivate var isList: Bool { if case .listed = self { true } else { false } }
 
