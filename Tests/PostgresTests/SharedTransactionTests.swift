@@ -197,6 +197,34 @@ struct SharedTransactionTests {
         }
     }
 
+    @Test("one that is left by itself behind one that waits is not forgotten, though nothing else comes")
+    func separatedAndStuck() async throws {
+        try await withPool({ ($0.writeConnections, $0.writeParallelism) = (2, 1) }) { pool, database in
+            try await holding(3, in: database) { lock in
+                try await withThrowingTaskGroup(of: Outcome.self) { group in
+                    try await holding(0, in: database) { first in
+                        try await holding(20, in: database) { second in
+                            for id: Int64 in [0, 20] { group.addTask { await run(part(id), on: pool) } }
+                            try await until { pool.status.writes.busy == 2 }
+                            for (count, id) in [(1, 3), (2, 4)] as [(Int, Int64)] {
+                                group.addTask { await run(part(id), on: pool) }
+                                try await until { pool.status.writes.waiting == count }
+                            }
+                            try await first.release()
+                            try await until { pool.status.writes.separations == 2 }
+                            try await second.release()
+                        }
+                    }
+                    var answered: [Outcome] = []
+                    while answered.count < 3, let outcome = try await group.next() { answered.append(outcome) }
+                    #expect(Set(ids(answered)) == [0, 20, 4], "while the lock is held")
+                    try await lock.release()
+                    #expect(try await ids([#require(group.next())]) == [3])
+                }
+            }
+        }
+    }
+
     @Test("one whose time is over is timed out, and the others are committed")
     func overdue() async throws {
         try await withPool { pool, database in

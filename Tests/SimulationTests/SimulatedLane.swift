@@ -52,6 +52,8 @@ struct SimulatedLane {
     private var calls = 0
     private let maximumGroup: Int
     private let parallelism: Int
+    /// Whether the pool's timer will look again: from a submission on, for as long as it is said to be needed.
+    private var isTimerArmed = false
     private(set) var isShutDown = false
     private(set) var problem: String?
 
@@ -75,6 +77,7 @@ struct SimulatedLane {
         _ job: Int, keys: [ExclusionKey], company: String?, deadline: any Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
+        defer { isTimerArmed = true }
         switch state.submit(WorkItem(keys: keys, company: company, deadline: deadline, job: job), at: now) {
         case .queued(let index):
             register(job, keys, company, deadline)
@@ -121,10 +124,11 @@ struct SimulatedLane {
         return [taken.item.job]
     }
 
-    /// Gives up what is overdue, and returns it.
+    /// The pool's timer, if it is armed, gives up what is overdue. Returns that.
     mutating func expire(at now: MonotonicTime) -> [Int] {
         calls += 1
-        let (expired, woken) = state.expire(at: now)
+        let (expired, woken) = isTimerArmed ? state.expire(at: now) : ([], [])
+        isTimerArmed = isTimerArmed && state.needsLookingAfter
         for job in expired where jobs[job]?.deadline.hasPassed(at: now) != true {
             report("job \(job) expired too early")
         }
@@ -351,10 +355,10 @@ struct SimulatedLane {
         }
         // One that was lost meanwhile counts until that is found out.
         let open = isConnected.indices.count { isConnected[$0] || begun[$0] != nil }
-        let isLookedAfter = waiting > 0 || begun.contains { $0 != nil }
-        if state.needsLookingAfter != isLookedAfter {
-            report("it is \(!isLookedAfter) that somebody must look after it")
+        if !isTimerArmed, waiting > 0 || begun.contains(where: { $0 != nil }) {
+            report("\(waiting) wait, or were begun, and nobody looks after them")
         }
+        if jobs.isEmpty, state.needsLookingAfter { report("there is nothing to look after") }
         if !isShutDown, state.connectedCount != open { report("\(state.connectedCount) are connected, not \(open)") }
     }
 }

@@ -137,9 +137,16 @@ package struct LaneState<Job: Sendable>: Sendable {
         return (expired, wakeForReadyWork(at: now) + unattended)
     }
 
-    /// Whether `expire` must be called from time to time.
+    /// Whether `expire` must be called from time to time: something waits, or was begun, or may be put back to wait.
     package var needsLookingAfter: Bool {
-        queue.count > 0 || connections.contains { if case .begun = $0 { true } else { false } }
+        queue.count > 0
+            || connections.contains {
+                switch $0 {
+                case .begun: true
+                case .busy(_, let count): count > 1
+                case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: false
+                }
+            }
     }
 
     /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
