@@ -37,6 +37,17 @@ enum TimeRules {
             || call.span.began.advanced(byMilliseconds: 100) >= disturbance.span.began
     }
 
+    /// What disturbed others within seconds of the call, in milliseconds from its beginning.
+    private static func surroundings(of call: Call, _ evidence: Evidence) -> String {
+        let near = Span(began: call.span.began.advanced(byMilliseconds: -5000), ended: call.span.ended)
+        let origin = call.span.began
+        let names = evidence.disturbances.filter { $0.span.overlaps(near) && $0.span.ended != Span.never }.map {
+            let (began, ended) = (origin.milliseconds(until: $0.span.began), origin.milliseconds(until: $0.span.ended))
+            return "\($0.name) \(began)...\(ended)"
+        }
+        return names.isEmpty ? "nothing happened near it" : names.joined(separator: ", ")
+    }
+
     private static func violations(_ call: Call, _ evidence: Evidence) -> [Violation] {
         let terms = evidence.terms
         var found: [Violation] = []
@@ -65,8 +76,13 @@ enum TimeRules {
             let isExhausted =
                 reason == .timedOut && causes.contains(where: \.exhaustsRetries)
                 && call.span.milliseconds >= leastTimeOfRetries
-            if !isHidden, !isExhausted, !causes.contains(where: { $0.excuses.contains(reason) }) {
-                found.append(Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call)"))
+            // A machine that is busy with connecting may not finish a list before its backend is ended, again and again.
+            let isStarved =
+                reason == .timedOut && causes.contains(where: \.endsAttempts) && lateness(call, terms) ?? 0 >= -500
+            if !isHidden, !isExhausted, !isStarved, !causes.contains(where: { $0.excuses.contains(reason) }) {
+                let near = surroundings(of: call, evidence)
+                found.append(
+                    Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call); \(near)"))
             } else if reason == .outcomeUnknown, !causes.contains(where: \.hidesBackends),
                 call.span.milliseconds < terms.writeDeadline - 700
             {
