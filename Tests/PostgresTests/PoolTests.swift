@@ -230,6 +230,29 @@ struct PoolTests {
         }
     }
 
+    @Test("a server that is slow but never silent keeps nobody in a group past his deadline")
+    func slowButNeverSilent() async throws {
+        // Too long a text for the server to keep it back until others are ready.
+        let slow = Statement("test_slow", sql: "SELECT repeat('x', 100000) FROM pg_sleep(0.03)")
+        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, _) async throws in
+            let isInTime = try await withThrowingTaskGroup { group in
+                for _ in 0..<60 {
+                    group.addTask { () async throws -> Bool in
+                        do throws(PostgresError) {
+                            return try await pool.read(
+                                BoundStatement(slow), deadline: FixedDeadline(milliseconds: 1000)
+                            ) { $0.rowCount == 1 }
+                        } catch .timedOut {
+                            return false
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(isInTime.contains(false), "they take 1.8 s in all")
+        }
+    }
+
     @Test("one request more than the limit is refused at once, and when they are done there is room again")
     func overload() async throws {
         try await withPool({

@@ -45,8 +45,10 @@ struct ReadPipeline: LaneWorker {
     /// Why what was begun could not be sent.
     private var broken: LibPQConnection.Broken?
     private var isUsable = true
+    /// When deadlines are looked at next, whether or not the server says something meanwhile.
+    private var nextLook = MonotonicTime.now().advanced(byMilliseconds: ReadPipeline.tick)
 
-    /// How often deadlines are looked at while the server is silent; in milliseconds.
+    /// How often deadlines are looked at; in milliseconds.
     private static let tick: Int64 = 50
     /// How long a connection may owe answers that nobody waits for; in milliseconds. `statement_timeout` ends
     /// such a statement about when its deadline does, so a server that is alive needs much less.
@@ -123,7 +125,7 @@ struct ReadPipeline: LaneWorker {
     /// Whether the server says something before the next tick.
     private mutating func answersBegin() throws(LibPQConnection.Broken) -> Bool {
         if try session.connection.hasInput(until: .now().advanced(byMilliseconds: ReadPipeline.tick)) { return true }
-        try giveUpOverdue()
+        try endureSilence()
         return false
     }
 
@@ -133,9 +135,13 @@ struct ReadPipeline: LaneWorker {
         receiving: while true {
             let event = try session.connection.next(until: .now().advanced(byMilliseconds: ReadPipeline.tick))
             switch event {
-            case .timedOut: try giveUpOverdue()
+            case .timedOut: try endureSilence()
             case .synchronized: break receiving
-            case .result(let result): try take(result)
+            case .result(let result):
+                try take(result)
+                // A server that is slow and never silent must not keep anybody past his time.
+                let now = MonotonicTime.now()
+                if now >= nextLook { giveUpOverdue(at: now) }
             }
         }
         let group = groups[0]
@@ -174,8 +180,9 @@ struct ReadPipeline: LaneWorker {
         group.isPrepared = false
     }
 
-    private mutating func giveUpOverdue() throws(LibPQConnection.Broken) {
-        let now = MonotonicTime.now()
+    /// Tells those whose time is over so. Their answers are still to come.
+    private mutating func giveUpOverdue(at now: MonotonicTime) {
+        nextLook = now.advanced(byMilliseconds: ReadPipeline.tick)
         for group in groups {
             for (index, job) in group.jobs.enumerated()
             where !group.givenUp.contains(index) && job.deadline.hasPassed(at: now) {
@@ -183,6 +190,12 @@ struct ReadPipeline: LaneWorker {
                 group.givenUp.insert(index)
             }
         }
+    }
+
+    /// The server has said nothing for a tick.
+    private mutating func endureSilence() throws(LibPQConnection.Broken) {
+        let now = MonotonicTime.now()
+        giveUpOverdue(at: now)
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
         let limit = now.advanced(byMilliseconds: -ReadPipeline.patience)
