@@ -1,6 +1,7 @@
 import EmbeddedPostgres
 import Foundation
 import Subprocess
+import Synchronization
 import SystemPackage
 import TestDatabase
 import Testing
@@ -85,6 +86,35 @@ struct LifecycleTests {
                     }
                 }
                 #expect(ending.status == .exited(0))
+            }
+        }
+    }
+
+    @Test("SIGTERM: claims behind one that waits to the last are not begun when their connection is closed")
+    func endsInTime() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await OffersdProcess.withFolder { (folder) async throws in
+                let accept = #"{"jsonrpc":"2.0","id":1,"method":"acceptOffer","params":[\#(scene.master),\#(order)]}"#
+                let foreign = "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE"
+                try await HeldLock.hold(foreign, in: database) { lock in
+                    let told = Mutex<ContinuousClock.Instant?>(nil)
+                    let ending = try await OffersdProcess.run(in: folder, on: database.connectionString) {
+                        (process) async throws in
+                        async let replies = process.shell(
+                            "cd \(folder) && mkfifo in && exec 3<>in && "
+                                + "for i in 1 2 3 4 5; do echo '\(accept)' >&3; done && socat - UNIX-CONNECT:$S <in")
+                        try await lock.isWaitedFor()
+                        told.withLock { $0 = .now }
+                        process.send(SIGTERM)
+                        #expect(try await replies.contains("TIMED_OUT"))
+                    }
+                    #expect(ending.status == .exited(0))
+                    // Each of those that are begun waits for four and a half seconds.
+                    let taken = try #require(told.withLock { $0 }).duration(to: .now)
+                    #expect(taken < .seconds(9), "\(taken)")
+                }
             }
         }
     }
