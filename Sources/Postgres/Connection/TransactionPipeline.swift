@@ -33,8 +33,8 @@ struct TransactionPipeline {
     private static let silenceMargin: Int64 = 150
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
-    /// its parts waits for keeps the others waiting, too. In milliseconds. The second one also ends COMMIT's wait for a
-    /// standby, which is then asked for again by each of them.
+    /// its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part of its
+    /// statement, and lasts until the nearest deadline.
     private static let sharedLockTimeout: Int64 = 50
     private static let sharedTimeout: Int64 = 1000
     /// However little time one of the parts has left, the others get this much. It ends before anybody's deadline, as it
@@ -102,7 +102,8 @@ struct TransactionPipeline {
         self.statements = statements
     }
 
-    /// Nothing that is sent here can commit: COMMIT is only complete, for libpq and for the server, with the sync.
+    /// If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not leave.
+    /// (That the connection is gone it says later, at the sync or when results are read.)
     private mutating func send() throws(LibPQConnection.Broken) {
         for statement in statements { prepares.append(try session.connection.send(statement)) }
     }
