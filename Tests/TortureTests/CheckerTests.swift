@@ -349,18 +349,6 @@ struct CheckerTests {
         }
     }
 
-    @Test("attempts that are all ended excuse a timeout, but not before the time is over")
-    func starved() {
-        for (ended, expected) in [(1400, [.excused]), (1990, [])] as [(UInt64, [Violation.Promise])] {
-            var evidence = Self.rightHistory()
-            evidence.calls.append(Self.call(.list(master: 8), Self.span(0, ended), .refused(.timedOut)))
-            evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 1000), endsAttempts: true)]
-            #expect(promises(evidence) == Set(expected))
-            evidence.disturbances = []
-            #expect(promises(evidence) == [.excused], "nothing was ended")
-        }
-    }
-
     @Test("no reply, a late one, a connection that was closed for no reason, and not a reply at all")
     func answers() {
         let cases: [(Call.Outcome, UInt64, Violation.Promise)] = [

@@ -189,8 +189,6 @@ struct Disturbance: Sendable {
     var answersWhatItRead = false
     /// Whether a claim may be given up (TIMED_OUT) because the database refused it again and again for the sake of others.
     var exhaustsRetries = false
-    /// Whether every attempt of a request may be ended, for as long as it has.
-    var endsAttempts = false
     /// Whether nobody can find out what became of a transaction: behind a transaction pooler.
     var hidesBackends = false
 }

@@ -76,10 +76,7 @@ enum TimeRules {
             let isExhausted =
                 reason == .timedOut && causes.contains(where: \.exhaustsRetries)
                 && call.span.milliseconds >= leastTimeOfRetries
-            // A machine that is busy with connecting may not finish a list before its backend is ended, again and again.
-            let isStarved =
-                reason == .timedOut && causes.contains(where: \.endsAttempts) && lateness(call, terms) ?? 0 >= -500
-            if !isHidden, !isExhausted, !isStarved, !causes.contains(where: { $0.excuses.contains(reason) }) {
+            if !isHidden, !isExhausted, !causes.contains(where: { $0.excuses.contains(reason) }) {
                 let near = surroundings(of: call, evidence)
                 found.append(
                     Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call); \(near)"))

@@ -47,7 +47,6 @@ enum Fault: String, Sendable, CaseIterable {
     func happen(on stage: Stage, _ generator: inout SeededGenerator) async throws -> Disturbance {
         var disturbance = Disturbance(name: rawValue, span: Span(began: .now(), ended: .now()), excuses: excuses)
         disturbance.exhaustsRetries = self == .conflicts
-        disturbance.endsAttempts = self == .terminatedBackends
         disturbance.endsConnections = self != .conflicts && self != .readOnly
         let pause = Int64.random(in: 100...700, using: &generator)
         switch self {
