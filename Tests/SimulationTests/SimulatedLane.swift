@@ -358,7 +358,13 @@ struct SimulatedLane {
         if !isTimerArmed, waiting > 0 || begun.contains(where: { $0 != nil }) {
             report("\(waiting) wait, or were begun, and nobody looks after them")
         }
-        if jobs.isEmpty, state.needsLookingAfter { report("there is nothing to look after") }
+        // What is done by itself either ends or waits.
+        let mayBePutBack = threads.contains {
+            if case .working(_, let groups, _) = $0 { groups.contains { $0.count > 1 } } else { false }
+        }
+        if state.needsLookingAfter, waiting == 0, !mayBePutBack, begun.allSatisfy({ $0 == nil }) {
+            report("there is nothing to look after")
+        }
         if !isShutDown, state.connectedCount != open { report("\(state.connectedCount) are connected, not \(open)") }
     }
 }
