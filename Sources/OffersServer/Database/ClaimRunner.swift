@@ -39,8 +39,6 @@ struct ClaimRunner: Sendable {
     ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
         var progress = Progress()
         while true {
-            // The connection was closed at the end of a shutdown: nobody would hear of the claim, and the process is to end.
-            if Task.isCancelled { throw progress.mayHaveCommitted ? .offers(.outcomeUnknown) : .shuttingDown }
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
             if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
