@@ -29,6 +29,7 @@ struct ClaimRunner: Sendable {
         var unheardSince: MonotonicTime?
 
         var mayHaveCommitted: Bool { unheardSince != nil }
+        var attempt: Attempt { mayHaveCommitted ? .inquiry : attempts == 1 ? .first : .another }
         var isSettled: Bool { unsettled.isEmpty && !hasUnnamed }
     }
 
@@ -43,9 +44,8 @@ struct ClaimRunner: Sendable {
             if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
             do throws(PostgresError) {
-                // What had to be run again may have to be so for its own sake: it is nobody's company.
                 let verdict = try await pool.transaction(
-                    transaction, keys: keys, mayShare: progress.attempts == 1, deadline: deadline)
+                    transaction, keys: keys, attempt: progress.attempt, deadline: deadline)
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)

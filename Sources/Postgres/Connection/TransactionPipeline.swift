@@ -15,10 +15,22 @@ struct TransactionPipeline {
         case ended(WorkEnd)
     }
 
+    /// How long before a deadline the waiting for the server ends; in milliseconds.
+    struct Margins {
+        /// The waiting for row locks, and the time that the statements have: nothing is begun later.
+        let lock: Int64
+        /// The waiting for the answer of COMMIT, which is taken for lost then. There is time to inquire.
+        var silence: Int64 = 250
+
+        /// Those of an inquiry, which nothing comes after.
+        static let inquiry = Margins(lock: 100, silence: 50)
+    }
+
     private let jobs: [Write]
     /// Where the jobs were in the group that was given.
     private let places: [Int]
     private let deadline: MonotonicTime
+    private let silenceMargin: Int64
     private let session: Session
     private let statements: [BoundStatement]
     private let sent: MonotonicTime
@@ -28,9 +40,6 @@ struct TransactionPipeline {
     private var commitTag: String?
     private var warningsBeforeCommit = 0
     private var isConfirmed = false
-
-    /// How long before its deadline an unanswered COMMIT is taken for lost, so that there is time to ask again.
-    private static let silenceMargin: Int64 = 150
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
     /// its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part of its
@@ -43,13 +52,13 @@ struct TransactionPipeline {
 
     /// Sends one transaction for all of `jobs`, as far as that is possible without waiting. It may have come to its end
     /// then.
-    static func begin(_ jobs: [Write], on session: Session, lockMarginMilliseconds: Int64) -> Begun {
+    static func begin(_ jobs: [Write], on session: Session, margins: Margins) -> Begun {
         let now = MonotonicTime.now()
         var (timely, places): ([Write], [Int]) = ([], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
         for (place, job) in jobs.enumerated() {
             let own = job.deadline.instant ?? deadline
-            guard now.milliseconds(until: own) > lockMarginMilliseconds else {
+            guard now.milliseconds(until: own) > margins.lock else {
                 job.fail(.timedOut)
                 continue
             }
@@ -59,11 +68,12 @@ struct TransactionPipeline {
         }
         guard let first = timely.first else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = timely.count > 1
-        let remaining = now.milliseconds(until: deadline) - lockMarginMilliseconds
+        let remaining = now.milliseconds(until: deadline) - margins.lock
         let bound = isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
         let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
-            jobs: timely, places: places, deadline: deadline, session: session, sent: now,
+            jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
+            sent: now,
             statements: [BoundStatement(begin), BoundStatement(limits, [.int8(bound), .int8(lockTimeout)])]
                 + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(commit)])
         do {
@@ -83,20 +93,24 @@ struct TransactionPipeline {
     /// stop waiting.
     mutating func finish() -> WorkEnd {
         do {
-            try receive(until: deadline.advanced(byMilliseconds: -TransactionPipeline.silenceMargin))
+            try receive(until: deadline.advanced(byMilliseconds: -silenceMargin))
         } catch {
+            // The tag says all, whatever becomes of the connection after it. An error does not: it may be the farewell of
+            // a server that had committed.
+            if failure == nil, commitTag == TransactionPipeline.committed { return succeed(isUsable: false) }
             return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
         }
         return conclude()
     }
 
     private init(
-        jobs: [Write], places: [Int], deadline: MonotonicTime, session: Session, sent: MonotonicTime,
-        statements: [BoundStatement]
+        jobs: [Write], places: [Int], deadline: MonotonicTime, silenceMargin: Int64, session: Session,
+        sent: MonotonicTime, statements: [BoundStatement]
     ) {
         self.jobs = jobs
         self.places = places
         self.deadline = deadline
+        self.silenceMargin = silenceMargin
         self.session = session
         self.sent = sent
         self.statements = statements
@@ -159,24 +173,29 @@ struct TransactionPipeline {
             return rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure), isUsable: isUsable)
         }
         switch commitTag {
-        case "COMMIT":
-            guard isConfirmed else { return fail(.unconfirmed(sent: sent), isUsable: true) }
-            guard let rows = result else {
-                return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
-            }
-            guard jobs.count == 1 || rows.rowCount == jobs.count else {
-                let problem = "\(rows.rowCount) rows for \(jobs.count) callers"
-                let statement = statements[statements.count - 2].statement.name
-                return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: true)
-            }
-            for (row, job) in jobs.enumerated() { job.complete(Write.Answer(rows: rows, row: row)) }
-            return WorkEnd(isUsable: true)
+        case TransactionPipeline.committed:
+            return succeed(isUsable: true)
         case "ROLLBACK":
             // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
             return rolledBack(.rolledBack, isUsable: false)
         default:
             return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
         }
+    }
+
+    /// It is committed.
+    private func succeed(isUsable: Bool) -> WorkEnd {
+        guard isConfirmed else { return fail(.unconfirmed(sent: sent), isUsable: isUsable) }
+        guard let rows = result else {
+            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
+        }
+        guard jobs.count == 1 || rows.rowCount == jobs.count else {
+            let problem = "\(rows.rowCount) rows for \(jobs.count) callers"
+            let statement = statements[statements.count - 2].statement.name
+            return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: isUsable)
+        }
+        for (row, job) in jobs.enumerated() { job.complete(Write.Answer(rows: rows, row: row)) }
+        return WorkEnd(isUsable: isUsable)
     }
 
     private func fail(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
@@ -217,6 +236,8 @@ struct TransactionPipeline {
     // Never READ WRITE: a server that was demoted must refuse.
     private static let begin = Statement("offersd_begin", sql: "BEGIN ISOLATION LEVEL READ COMMITTED")
     private static let commit = Statement("offersd_commit", sql: "COMMIT")
+    /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
+    private static let committed = "COMMIT"
     private static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
 
     // An acknowledged commit must survive a crash, even where the database's default is not to wait for the disk.

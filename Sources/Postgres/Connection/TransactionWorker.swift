@@ -1,12 +1,12 @@
 /// Runs transactions on one connection, one at a time.
 struct TransactionWorker: LaneWorker {
     let session: Session
-    private let lockMarginMilliseconds: Int64
+    private let margins: TransactionPipeline.Margins
     private var begun: TransactionPipeline.Begun?
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
-        lockMarginMilliseconds = configuration.lockMarginMilliseconds
+        margins = TransactionPipeline.Margins(lock: configuration.lockMarginMilliseconds)
     }
 
     mutating func begin(_ job: Write) -> Bool {
@@ -24,7 +24,9 @@ struct TransactionWorker: LaneWorker {
     static func refuse(_ job: Write, _ error: PostgresError) { job.fail(error) }
 
     private mutating func begin(_ jobs: [Write]) {
-        begun = TransactionPipeline.begin(jobs, on: session, lockMarginMilliseconds: lockMarginMilliseconds)
+        // Nobody shares a transaction with an inquiry.
+        let isInquiry = jobs.first?.attempt == .inquiry
+        begun = TransactionPipeline.begin(jobs, on: session, margins: isInquiry ? .inquiry : margins)
     }
 
     private mutating func finish() -> WorkEnd {

@@ -22,6 +22,7 @@ struct Write: Sendable {
     /// The caller's parameters.
     let part: [Int64?]
     let steps: Steps
+    let attempt: Attempt
     let deadline: any Deadline
     let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
 
@@ -34,6 +35,17 @@ struct Write: Sendable {
     /// The transaction is committed.
     func complete(_ answer: Answer) { caller.resume(returning: .success(answer)) }
     func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
+}
+
+/// Why a transaction is run.
+package enum Attempt: Sendable {
+    /// It has not been run before. It may share a transaction.
+    case first
+    /// An earlier attempt was rolled back or lost. That may have been for its own sake: it is nobody's company.
+    case another
+    /// An earlier attempt may have committed: this one is to find out, by itself and almost to the deadline, because there
+    /// is no other way to a certain answer.
+    case inquiry
 }
 
 /// Turns the rows of a result into a value.

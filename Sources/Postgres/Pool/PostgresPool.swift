@@ -179,18 +179,20 @@ package final class PostgresPool: Sendable {
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
-    /// It may share a transaction with others of its company that wait at the same time, if it may. If that is rolled
+    /// A first attempt may share a transaction with others of its company that wait at the same time. If that is rolled
     /// back, it is run by itself before others get their turn: what it is told is never what another one's statements met.
     package func transaction<Value: Sendable>(
-        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], mayShare: Bool = true, deadline: any Deadline
+        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], attempt: Attempt = .first,
+        deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
         guard admit(trace) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
-            let write = Write(part: transaction.part, steps: transaction.steps, deadline: deadline, caller: caller)
+            let write = Write(
+                part: transaction.part, steps: transaction.steps, attempt: attempt, deadline: deadline, caller: caller)
             writes.submit(
                 WorkItem(
-                    keys: keys, company: mayShare ? transaction.company : nil, deadline: deadline, job: write,
+                    keys: keys, company: attempt == .first ? transaction.company : nil, deadline: deadline, job: write,
                     trace: trace))
             armTimer()
         }

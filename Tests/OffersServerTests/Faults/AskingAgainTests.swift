@@ -36,6 +36,39 @@ struct AskingAgainTests {
         }
     }
 
+    @Test("what COMMIT says counts, whatever becomes of the connection after it: nothing is asked again")
+    func tagAlone() async throws {
+        try await expectAccepted(attempts: 1) { proxy in
+            proxy.inject(.disconnect, on: .readyForQuery(after: "COMMIT"))
+        }
+    }
+
+    @Test("a COMMIT that one connection says nothing of: there is time to ask on another before the deadline")
+    func silentConnection() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            // A quarter of a second is enough for that, unless the machine has other things to do.
+            for _ in 1...5 {
+                let isFound = try await FaultProxy.withProxy(to: database) { (proxy) async throws in
+                    try await RunningService.run(on: proxy.connectionString) {
+                        $0.writeDeadlineMilliseconds = 1500
+                    } _: { service in
+                        try await service.waitUntilConnected()
+                        proxy.inject(.delay(.seconds(5)), on: .commandComplete("COMMIT"))
+                        let order = try await scene.offeredOrder()
+                        let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
+                        #expect(
+                            answer["alreadyAccepted"] == .bool(false) || answer.reason == "OUTCOME_UNKNOWN", "\(answer)"
+                        )
+                        return answer.error == nil
+                    }
+                }
+                if isFound { return }
+            }
+            Issue.record("never found out")
+        }
+    }
+
     @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
     func farewell() async throws {
         try await expectAccepted(attempts: 1) { proxy in
