@@ -325,6 +325,27 @@ struct LaneStateTests {
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
     }
 
+    @Test("connections that nobody works on are no reason to wait: neither for their work nor for their end")
+    func abandoned() {
+        var lane = LaneState<Int>(connections: 3, maximumGroup: 4)
+        _ = lane.submit(item(1), at: start)
+        #expect(lane.abandoned(2).isEmpty, "there are others")
+        _ = lane.step(of: 0, at: start)
+        lane.connected(0)
+        #expect(jobs(lane.step(of: 0, at: start)) == [1])
+        _ = lane.shutDown()
+        #expect(lane.abandoned(1).isEmpty)
+        _ = lane.finished(0, [], usable: true, at: start)
+        _ = lane.step(of: 0, at: start)
+        #expect(lane.isStopped)
+
+        var none = LaneState<Int>(connections: 1, maximumGroup: 4)
+        _ = none.submit(item(2), at: start)
+        #expect(none.abandoned(0) == [2])
+        #expect(outcome(none.submit(item(3), at: start)) == .unavailable)
+        #expect(none.isStopped)
+    }
+
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
     func shutdown() {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 1)

@@ -43,6 +43,9 @@ final class Lane<Worker: LaneWorker>: Sendable {
     func start() {
         for index in connections.indices where !BlockingThread.start({ self.run(index) }) {
             logger.error("no thread for a database connection", metadata: ["lane": "\(role.name)"])
+            let refused = state.withLock { $0.abandoned(index) }
+            for job in refused { Worker.refuse(job, .unavailable) }
+            onChange()
         }
     }
 

@@ -184,6 +184,15 @@ package struct LaneState<Job: Sendable>: Sendable {
         }
     }
 
+    /// There is nobody to work on connection `index`, and never will be. Returns the work that nobody can do at all; it must
+    /// be told so.
+    package mutating func abandoned(_ index: Int) -> [Job] {
+        connections[index] = .stopped
+        guard isStopped else { return [] }
+        isFailing = true
+        return queue.removeAll().map(\.job)
+    }
+
     /// Connection `index` is open.
     package mutating func connected(_ index: Int) {
         isFailing = false
