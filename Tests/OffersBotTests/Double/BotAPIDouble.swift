@@ -43,6 +43,7 @@ actor BotAPIDouble {
     /// The highest offset that was asked for: everything before is confirmed.
     private(set) var offset: Int64 = 0
     private var updates: [(id: Int64, json: String)] = []
+    private var presses: [String: ContinuousClock.Instant] = [:]
     private var faults: [(method: String, chat: Int64?, fault: Fault)] = []
     private var lastID: Int64 = 1000
     private var isClosed = false
@@ -61,7 +62,8 @@ actor BotAPIDouble {
             onServerRunning: { listening.yield($0.localAddress?.port ?? 0) },
             logger: Logger(label: "double") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
+            // Another machine in life: a moment it notes is not to be the moment when other tests let it run.
+            group.addTask(executorPreference: OwnThreads()) { try await application.run() }
             defer { group.cancelAll() }
             for await port in ports {
                 await double.listens(on: port)
@@ -92,6 +94,7 @@ actor BotAPIDouble {
     @discardableResult
     func presses(_ data: String, user: Int64, message: Int64 = 5) -> String {
         let query = "q\(lastID + 1)"
+        presses[query] = .now
         add(
             """
             "callback_query":{"id":"\(query)","from":{"id":\(user),"is_bot":false,"first_name":"Тест"},
@@ -139,6 +142,11 @@ actor BotAPIDouble {
     func answer(to query: String) async -> Call {
         await until { $0.contains { $0.body["callback_query_id"]?.stringValue == query } }
         return calls.first { $0.body["callback_query_id"]?.stringValue == query }!
+    }
+
+    /// How long after its press an answer or a screen was there.
+    func duration(from query: String, to call: Call) -> Duration {
+        presses[query]!.duration(to: call.moment)
     }
 
     /// Waits until every update so far is confirmed.
