@@ -87,11 +87,17 @@ struct RunTakeover: AsyncParsableCommand {
         commandName: "takeover", abstract: "Instances take over from each other on one listening socket.")
 
     @Option(help: "How many times.") var rounds = 20
+    @Flag(help: "The next one starts before the one before ends. Only for a release build of offersd.")
+    var overlap = false
+    @Option(help: "The offersd to run; by default the one of this build.") var offersd: String?
 
     func run() async throws {
-        let outcome = try await Takeover(rounds: rounds).run()
+        let takeover = Takeover(rounds: rounds, order: overlap ? .overlap : .restart, offersd: offersd)
+        let outcome = try await takeover.run()
         print("\(outcome.answered) answered, \(outcome.closed) closed unanswered, statuses \(outcome.statuses)")
         for failure in outcome.failures.prefix(20) { print("FAILURE \(failure)") }
-        if !outcome.failures.isEmpty { throw ExitCode.failure }
+        guard outcome.failures.isEmpty, outcome.statuses.allSatisfy({ $0 == "0" }), outcome.isMostlyAnswered else {
+            throw ExitCode.failure
+        }
     }
 }

@@ -102,8 +102,6 @@ struct OverloadTests {
         let outcome = try await Takeover(rounds: 4).run()
         #expect(outcome.failures.isEmpty, "\(outcome.failures.prefix(3))")
         #expect(outcome.statuses == Array(repeating: "0", count: 5))
-        #expect(outcome.answered > 20)
-        // One that was accepted just before the end, and whose request had not arrived, is closed.
-        #expect(outcome.closed * 20 < outcome.answered, "\(outcome.closed) of \(outcome.answered)")
+        #expect(outcome.isMostlyAnswered, "\(outcome.closed) closed, \(outcome.answered) answered")
     }
 }

@@ -9,6 +9,15 @@ import TestDatabase
 
 /// Instances that follow each other on one listening socket, as under systemd, while clients come and go.
 struct Takeover: Sendable {
+    /// When the next instance starts.
+    enum Order {
+        /// When the one before has ended, as systemd does it; clients wait in the socket's queue meanwhile.
+        case restart
+        /// Before the one before is told to end, so that for a moment both accept on the socket. Only for a release
+        /// build: a client wakes both, and a debug build of NIO asserts that whoever is woken finds one to accept.
+        case overlap
+    }
+
     /// What clients saw.
     struct Outcome: Sendable {
         /// Calls that were answered.
@@ -17,12 +26,18 @@ struct Takeover: Sendable {
         var closed = 0
         /// Connections that were refused, and errors.
         var failures: [String] = []
-        /// The exit statuses of the instances, in order.
+        /// How the instances ended, in order: the status that waitpid(2) tells, which is not 0 after a signal either.
         var statuses: [String] = []
+
+        /// One that was accepted just before an instance's end, and whose request had not arrived, is closed.
+        var isMostlyAnswered: Bool { answered > 20 && closed * 20 < answered }
     }
 
     /// How many times the next instance takes over.
     var rounds: Int
+    var order = Order.restart
+    /// The program; without it the one of this build.
+    var offersd: String?
     var clients = 8
 
     /// Makes the socket, keeps it, and starts and ends instances on it as it is told. It says what happens on its
@@ -54,7 +69,7 @@ struct Takeover: Sendable {
 
     /// Goes through it.
     func run() async throws -> Outcome {
-        let offersd = try Programs.built("offersd").string
+        let offersd = try offersd ?? Programs.built("offersd").string
         return try await TestDatabase.withServer(.g3) { database in
             let master = try await database.insert(MasterRow())
             return try await Programs.withFolder { folder in
@@ -85,8 +100,9 @@ struct Takeover: Sendable {
                         defer { visitors.end() }
                         for _ in 0..<rounds {
                             try await Task.sleep(for: .milliseconds(300))
-                            _ = try await told("start", "listening on ")
+                            if order == .overlap { _ = try await told("start", "listening on ") }
                             statuses.append(try await told("stop", "ended "))
+                            if order == .restart { _ = try await told("start", "listening on ") }
                         }
                         try await Task.sleep(for: .milliseconds(300))
                         visitors.end()
