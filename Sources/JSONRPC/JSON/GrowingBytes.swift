@@ -1,10 +1,12 @@
 /// Memory that bytes are put behind one another in. Room must be reserved first; then an append is a plain store.
 ///
-/// A reply takes hundreds of appends, so they are inlined wherever they are used.
-struct GrowingBytes: ~Copyable {
-    private var memory: UnsafeMutablePointer<UInt8>
-    private var capacity: Int
-    private(set) var count = 0
+/// A reply takes hundreds of appends, so they are inlined wherever they are used. It belongs to one owner, which calls
+/// `deallocate`: with a `deinit` of its own it could not be inlined (compiler 6.3 crashes).
+@usableFromInline
+struct GrowingBytes {
+    @usableFromInline var memory: UnsafeMutablePointer<UInt8>
+    @usableFromInline var capacity: Int
+    @usableFromInline var count = 0
 
     /// Room for a list of five offers, the usual reply.
     private static let usual = 2048
@@ -14,7 +16,8 @@ struct GrowingBytes: ~Copyable {
         memory = .allocate(capacity: capacity)
     }
 
-    deinit {
+    /// Gives the memory back; nothing may be done with it after that.
+    func deallocate() {
         memory.deallocate()
     }
 
@@ -24,13 +27,15 @@ struct GrowingBytes: ~Copyable {
     }
 
     /// Makes room for as many bytes more.
+    @inlinable
     @inline(__always)
     mutating func reserve(_ additional: Int) {
         if count + additional > capacity { grow(to: count + additional) }
     }
 
     @inline(never)
-    private mutating func grow(to needed: Int) {
+    @usableFromInline
+    mutating func grow(to needed: Int) {
         let larger = max(needed, 2 * capacity)
         let new = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
         new.update(from: memory, count: count)
@@ -45,6 +50,7 @@ struct GrowingBytes: ~Copyable {
     }
 
     /// Appends a byte into room that was reserved.
+    @inlinable
     @inline(__always)
     mutating func append(_ byte: UInt8) {
         assert(count < capacity)
@@ -53,14 +59,26 @@ struct GrowingBytes: ~Copyable {
     }
 
     /// Appends bytes into room that was reserved.
+    @inlinable
     @inline(__always)
     mutating func append(_ bytes: UnsafePointer<UInt8>, _ length: Int) {
         assert(count + length <= capacity)
-        (memory + count).update(from: bytes, count: length)
+        let target = memory + count
+        if 8...16 ~= length {
+            // Most names are that long: two words, which may overlap, instead of a call.
+            let source = UnsafeRawPointer(bytes)
+            let last = length &- 8
+            let words = (source.loadUnaligned(as: UInt64.self), (source + last).loadUnaligned(as: UInt64.self))
+            UnsafeMutableRawPointer(target).storeBytes(of: words.0, as: UInt64.self)
+            UnsafeMutableRawPointer(target + last).storeBytes(of: words.1, as: UInt64.self)
+        } else {
+            target.update(from: bytes, count: length)
+        }
         count += length
     }
 
     /// Appends bytes, which `write` stores, into room that was reserved.
+    @inlinable
     @inline(__always)
     mutating func append(_ length: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
         assert(count + length <= capacity)
@@ -69,29 +87,30 @@ struct GrowingBytes: ~Copyable {
     }
 
     /// Appends a number's decimal digits into room that was reserved.
+    @usableFromInline
     mutating func append(decimal number: UInt64) {
         var length = 1
-        var rest = number
-        while rest >= 10 {
-            rest /= 10
-            length += 1
+        var bound: UInt64 = 10
+        while length < 20, number >= bound {
+            length &+= 1
+            bound = bound &* 10  // 10^20 is not looked at
         }
         assert(count + length <= capacity)
-        var position = count + length
-        rest = number
-        repeat {
-            position -= 1
-            memory[position] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0
+        var position = UnsafeMutableRawPointer(memory + count + length)
+        var rest = number
+        while rest >= 10 {
+            let pair = rest % 100
+            rest /= 100
+            position -= 2
+            position.storeBytes(of: DecimalDigits.pair(UInt32(truncatingIfNeeded: pair)), as: UInt16.self)
+        }
+        if position > UnsafeMutableRawPointer(memory + count) {
+            memory[count] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest)
+        }
         count += length
     }
 
-    /// Appends the beginning of a text up to the first byte that may not stand in a JSON string as it is (RFC 8259,
-    /// section 7), into room that was reserved.
-    ///
-    /// Eight bytes at a time, by the borrow that a byte below a bound leaves in its highest bit (Warren, Hacker's
-    /// Delight, section 6-1). A byte that only follows another one's borrow is looked at alone.
+    /// Appends the beginning of a text up to the first byte that is not plain (``PlainText``), into room that was reserved.
     ///
     /// - Returns: How many bytes were appended, and whether all of them are ASCII.
     mutating func append(plainBeginningOf text: UnsafeBufferPointer<UInt8>) -> (length: Int, isASCII: Bool) {
@@ -103,27 +122,29 @@ struct GrowingBytes: ~Copyable {
         var seen: UInt64 = 0
         while offset &+ 8 <= count {
             let word = source.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            let quote = word ^ (Self.each &* UInt64(UInt8(ascii: "\"")))
-            let backslash = word ^ (Self.each &* UInt64(UInt8(ascii: "\\")))
-            let found =
-                ((word &- Self.each &* 0x20) & ~word) | ((quote &- Self.each) & ~quote)
-                | ((backslash &- Self.each) & ~backslash)
-            if found & Self.high != 0 { break }
+            if PlainText.special(word) != 0 { break }
             target.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
             seen |= word
             offset &+= 8
         }
+        if offset < count, offset &+ 8 > count, count >= 8 {
+            // What is left of a longer text: its last eight bytes, some of which were looked at before.
+            let last = count &- 8
+            let word = source.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+            if PlainText.special(word) == 0 {
+                target.storeBytes(of: word, toByteOffset: last, as: UInt64.self)
+                seen |= word
+                offset = count
+            }
+        }
         while offset < count {
             let byte = source.load(fromByteOffset: offset, as: UInt8.self)
-            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+            if PlainText.isSpecial(byte) { break }
             target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
             seen |= UInt64(byte)
             offset &+= 1
         }
         self.count += offset
-        return (offset, seen & Self.high == 0)
+        return (offset, seen & PlainText.high == 0)
     }
-
-    private static var each: UInt64 { 0x0101_0101_0101_0101 }
-    private static var high: UInt64 { 0x8080_8080_8080_8080 }
 }

@@ -13,23 +13,20 @@ struct JSONCursor {
 
     /// Where the array's next element lies; nil at the end.
     mutating func nextElement() -> Range<Int>? {
-        guard let range = self.text.readableBytesUInt8Span.rangeOfValue(from: self.offset) else { return nil }
+        guard let range = self.text.withText({ $0.rangeOfValue(from: self.offset) }) else { return nil }
         self.offset = range.upperBound
         return range
     }
 
-    /// The object's next name, and where its value lies; nil at the end.
-    mutating func nextMember() -> (name: String, value: Range<Int>)? {
-        guard let (name, value) = self.member(from: self.offset) else { return nil }
-        self.offset = value.upperBound
-        return (name, value)
-    }
-
-    private func member(from offset: Int) -> (name: String, value: Range<Int>)? {
-        let text = self.text.readableBytesUInt8Span
-        guard let name = text.rangeOfValue(from: offset), let value = text.rangeOfValue(from: name.upperBound)
-        else { return nil }
-        return (text.unescapedString(in: name), value)
+    /// Where the object's next name, a string, and its value lie; nil at the end.
+    mutating func nextMember() -> (name: Range<Int>, value: Range<Int>)? {
+        let member = self.text.withText { text -> (Range<Int>, Range<Int>)? in
+            guard let name = text.rangeOfValue(from: self.offset), let value = text.rangeOfValue(from: name.upperBound)
+            else { return nil }
+            return (name, value)
+        }
+        if let member { self.offset = member.1.upperBound }
+        return member
     }
 
     /// The value at a range that this cursor gave.
@@ -37,15 +34,34 @@ struct JSONCursor {
         JSONValue(checked: self.text, in: range)
     }
 
+    /// The string at a range that this cursor gave and that holds one.
+    func string(in range: Range<Int>) -> String {
+        self.text.withText { $0.unescapedString(in: range) }
+    }
+
+    /// Whether a range that this cursor gave holds this string, which must be ASCII that needs no escape. Makes no string
+    /// unless there is an escape.
+    func holds(_ string: StaticString, in range: Range<Int>) -> Bool {
+        self.text.withText { text in
+            guard text[range.lowerBound] == UInt8(ascii: "\"") else { return false }
+            let content = range.lowerBound + 1..<range.upperBound - 1
+            if text.endOfPlainText(from: content.lowerBound) < content.upperBound {
+                return text.unescapedString(in: range) == "\(string)"
+            }
+            return content.count == string.utf8CodeUnitCount
+                && content.allSatisfy { text[$0] == string.utf8Start[$0 - content.lowerBound] }
+        }
+    }
+
     /// The text at a range that this cursor gave, as it was written.
     func source(in range: Range<Int>) -> String {
-        self.text.readableBytesUInt8Span.string(in: range)
+        self.text.withText { $0.string(in: range) }
     }
 }
 
-/// Taking apart text that is known to be JSON. Ranges count from the first readable byte of the buffer that holds it,
-/// whose span is asked for once per step: it costs a hundred instructions.
-extension Span<UInt8> {
+/// Taking apart text that is known to be JSON: what is looked for is there, and is not asked for again byte by byte. Ranges
+/// count from the first readable byte of the buffer that holds it.
+extension UnsafeBufferPointer<UInt8> {
     /// The first value from `offset` on; nil when the closing bracket comes first.
     func rangeOfValue(from offset: Int) -> Range<Int>? {
         let start = self.endOfFiller(from: offset)
@@ -55,27 +71,32 @@ extension Span<UInt8> {
 
     /// Bytes as they are. The grammar's check has found the text to be UTF-8.
     func string(in range: Range<Int>) -> String {
-        String(copying: UTF8Span(unchecked: self.extracting(range)))
+        String(copying: UTF8Span(unchecked: self.extracting(range).span))
     }
 
     /// The string whose quotes are the first and last byte of `range`.
     func unescapedString(in range: Range<Int>) -> String {
         let content = range.lowerBound + 1..<range.upperBound - 1
-        for offset in content where self[offset] == UInt8(ascii: "\\") {
-            return self.extracting(content).unescaped()
-        }
-        return self.string(in: content)
+        // The first that is not plain is the closing quote, or the backslash of an escape.
+        let isPlain = self.endOfPlainText(from: content.lowerBound) == content.upperBound
+        return isPlain ? self.string(in: content) : self.extracting(content).unescaped()
     }
 }
 
 extension ByteBuffer {
+    /// Lends the readable bytes.
+    @inline(__always)
+    func withText<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
+        self.withUnsafeReadableBytes { body($0.assumingMemoryBound(to: UInt8.self)) }
+    }
+
     func slice(of range: Range<Int>) -> ByteBuffer {
         self.getSlice(at: self.readerIndex + range.lowerBound, length: range.count)!
     }
 }
 
 /// Finding the ends of things in text that is known to be JSON.
-extension Span<UInt8> {
+extension UnsafeBufferPointer<UInt8> {
     /// The first offset from `start` on that belongs to a value or a closing bracket.
     fileprivate func endOfFiller(from start: Int) -> Int {
         var offset = start
@@ -115,9 +136,9 @@ extension Span<UInt8> {
 
     /// The offset behind the closing quote of the string whose opening quote is at `start`.
     private func endOfString(from start: Int) -> Int {
-        var offset = start + 1
+        var offset = self.endOfPlainText(from: start + 1)
         while self[offset] != UInt8(ascii: "\"") {
-            offset += self[offset] == UInt8(ascii: "\\") ? 2 : 1
+            offset = self.endOfPlainText(from: offset + 2)  // behind an escape's letter
         }
         return offset + 1
     }

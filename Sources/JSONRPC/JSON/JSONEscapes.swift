@@ -1,4 +1,4 @@
-extension Span<UInt8> {
+extension UnsafeBufferPointer<UInt8> {
     /// The string that these bytes, the checked content of a JSON string, stand for (RFC 8259, section 7).
     ///
     /// Two escapes that form a surrogate pair are one character. A surrogate without its partner becomes U+FFFD.

@@ -14,7 +14,7 @@ package struct JSONSyntaxError: Error, Equatable {
 
 /// The grammar of RFC 8259, neither more nor less.
 ///
-/// One pass without recursion. The only thing that grows with the text is one bit for each open bracket.
+/// One pass without recursion, which asks for every byte whether it is there. The only thing that grows with the text is one bit for each open bracket.
 struct JSONGrammar {
     /// What may come next, white space aside.
     private enum Expected {
@@ -25,10 +25,10 @@ struct JSONGrammar {
     private var brackets = OpenBrackets()
 
     /// Returns when `text` is exactly one JSON text in UTF-8.
-    static func check(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    static func check(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         do {
             // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings only.
-            _ = try UTF8Span(validating: text)
+            _ = try UTF8Span(validating: text.span)
         } catch {
             throw JSONSyntaxError(offset: error.byteOffsets.lowerBound, problem: "this is not UTF-8")
         }
@@ -36,7 +36,7 @@ struct JSONGrammar {
         try grammar.checkText(text)
     }
 
-    private mutating func checkText(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkText(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         var expected = Expected.value
         while true {
             self.skipWhiteSpace(text)
@@ -87,7 +87,7 @@ struct JSONGrammar {
         self.offset += 1
     }
 
-    private mutating func checkScalar(startingWith first: UInt8?, _ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkScalar(startingWith first: UInt8?, _ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         switch first {
         case UInt8(ascii: "\""): try self.checkString(text)
         case UInt8(ascii: "-"): try self.checkNumber(text)
@@ -99,7 +99,7 @@ struct JSONGrammar {
         }
     }
 
-    private mutating func checkLiteral(_ literal: StaticString, _ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkLiteral(_ literal: StaticString, _ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         for index in 0..<literal.utf8CodeUnitCount {
             guard self.skip(literal.utf8Start[index], text) else {
                 throw self.problem("the word \(literal) was expected")
@@ -107,7 +107,7 @@ struct JSONGrammar {
         }
     }
 
-    private mutating func checkNumber(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkNumber(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         _ = self.skip(UInt8(ascii: "-"), text)
         if !self.skip(UInt8(ascii: "0"), text) {
             try self.checkDigits(text)
@@ -122,7 +122,7 @@ struct JSONGrammar {
     }
 
     /// At least one.
-    private mutating func checkDigits(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkDigits(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         let start = self.offset
         while let byte = self.peek(text), byte.isDigit {
             self.offset += 1
@@ -130,25 +130,25 @@ struct JSONGrammar {
         guard self.offset > start else { throw self.problem("a digit was expected") }
     }
 
-    private mutating func checkString(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkString(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         self.offset += 1
-        while let byte = self.peek(text) {
+        while true {
+            self.offset = text.endOfPlainText(from: self.offset)
+            guard let byte = self.peek(text) else { break }
             switch byte {
             case UInt8(ascii: "\""):
                 self.offset += 1
                 return
             case UInt8(ascii: "\\"):
                 try self.checkEscape(text)
-            case ..<0x20:
-                throw self.problem("a control character in a string must be escaped")
             default:
-                self.offset += 1
+                throw self.problem("a control character in a string must be escaped")
             }
         }
         throw self.problem("the string is not closed")
     }
 
-    private mutating func checkEscape(_ text: Span<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkEscape(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         self.offset += 1
         switch self.peek(text) {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
@@ -167,19 +167,19 @@ struct JSONGrammar {
         }
     }
 
-    private mutating func skipWhiteSpace(_ text: Span<UInt8>) {
+    private mutating func skipWhiteSpace(_ text: UnsafeBufferPointer<UInt8>) {
         while let byte = self.peek(text), byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
             self.offset += 1
         }
     }
 
-    private mutating func skip(_ byte: UInt8, _ text: Span<UInt8>) -> Bool {
+    private mutating func skip(_ byte: UInt8, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard self.peek(text) == byte else { return false }
         self.offset += 1
         return true
     }
 
-    private func peek(_ text: Span<UInt8>) -> UInt8? {
+    private func peek(_ text: UnsafeBufferPointer<UInt8>) -> UInt8? {
         self.offset < text.count ? text[self.offset] : nil
     }
 

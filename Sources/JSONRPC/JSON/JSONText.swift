@@ -14,7 +14,7 @@ package struct JSONText: Sendable, Equatable {
 
     /// The elements of an array, in order. An object has none.
     package func elements() -> [JSONValue] {
-        guard self.bytes.readableBytesUInt8Span[0] == UInt8(ascii: "[") else { return [] }
+        guard self.begins(with: UInt8(ascii: "[")) else { return [] }
         var cursor = JSONCursor(self)
         var elements: [JSONValue] = []
         while let range = cursor.nextElement() {
@@ -25,14 +25,18 @@ package struct JSONText: Sendable, Equatable {
 
     /// The members of an object in order, repeated names included. An array has none.
     package func members() -> [JSONMember] {
-        guard self.bytes.readableBytesUInt8Span[0] == UInt8(ascii: "{") else { return [] }
+        guard self.begins(with: UInt8(ascii: "{")) else { return [] }
         var cursor = JSONCursor(self)
         var members: [JSONMember] = []
         members.reserveCapacity(4)
         while let (name, range) = cursor.nextMember() {
-            members.append(JSONMember(name: name, value: cursor.value(in: range)))
+            members.append(JSONMember(name: cursor.string(in: name), value: cursor.value(in: range)))
         }
         return members
+    }
+
+    private func begins(with bracket: UInt8) -> Bool {
+        self.bytes.getInteger(at: self.bytes.readerIndex) == bracket
     }
 }
 

@@ -10,17 +10,24 @@ package protocol JSONEncodable: Sendable {
 ///
 /// It is for code that knows its shape and is not checked: every `begin` needs its `end`, and every value in an object
 /// a ``key(_:)`` before it. Texts leave as they are but for what RFC 8259 demands to be escaped.
-package struct JSONWriter: ~Copyable {
+///
+/// It is public, and so is what a list is written with, because the compiler (6.3) inlines nothing across modules that
+/// is less: a reply is made of hundreds of calls.
+public struct JSONWriter: ~Copyable {
     private let start: ByteBuffer
     /// What was written. Replies are made of hundreds of small pieces, which plain memory takes much faster than an
     /// array or a ByteBuffer does.
-    private var text = GrowingBytes()
+    @usableFromInline var text = GrowingBytes()
     /// Whether the next value or key follows a value on its level.
-    private var followsValue = false
+    @usableFromInline var followsValue = false
 
     /// Writes behind what `buffer` holds.
     package init(into buffer: ByteBuffer = ByteBuffer()) {
         self.start = buffer
+    }
+
+    deinit {
+        self.text.deallocate()
     }
 
     /// What was in the buffer before, and behind it what was written. It is copied at every call.
@@ -39,22 +46,28 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// Begins an object.
-    package mutating func beginObject() {
+    @inlinable
+    @inline(__always)
+    public mutating func beginObject() {
         self.begin(UInt8(ascii: "{"))
     }
 
     /// Ends the object.
-    package mutating func endObject() {
+    @inlinable
+    @inline(__always)
+    public mutating func endObject() {
         self.end(UInt8(ascii: "}"))
     }
 
     /// Begins an array.
-    package mutating func beginArray() {
+    @inlinable
+    public mutating func beginArray() {
         self.begin(UInt8(ascii: "["))
     }
 
     /// Ends the array.
-    package mutating func endArray() {
+    @inlinable
+    public mutating func endArray() {
         self.end(UInt8(ascii: "]"))
     }
 
@@ -67,6 +80,17 @@ package struct JSONWriter: ~Copyable {
         self.text.append(name.utf8Start, count)
         self.text.append(UInt8(ascii: "\""))
         self.text.append(UInt8(ascii: ":"))
+        self.followsValue = false
+    }
+
+    /// Names the value that is written next.
+    @inlinable
+    @inline(__always)
+    public mutating func key(_ key: JSONKey) {
+        let (start, count) = (key.text.utf8Start, key.text.utf8CodeUnitCount)
+        let skipped = self.followsValue ? 0 : 1
+        self.text.reserve(count)
+        self.text.append(start + skipped, count - skipped)
         self.followsValue = false
     }
 
@@ -95,7 +119,8 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// Writes a string of so many ASCII characters that need no escape and that `write` stores.
-    package mutating func string(ascii count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
+    @inlinable
+    public mutating func string(ascii count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
         self.text.reserve(count + 3)
         self.separate()
         self.text.append(UInt8(ascii: "\""))
@@ -104,7 +129,8 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// Writes an integer.
-    package mutating func integer(_ integer: Int64) {
+    @inlinable
+    public mutating func integer(_ integer: Int64) {
         self.text.reserve(21)  // a comma, a sign, 19 digits
         self.separate()
         if integer < 0 { self.text.append(UInt8(ascii: "-")) }
@@ -136,14 +162,18 @@ package struct JSONWriter: ~Copyable {
         value.encode(to: &self)
     }
 
-    private mutating func begin(_ bracket: UInt8) {
+    @inlinable
+    @inline(__always)
+    mutating func begin(_ bracket: UInt8) {
         self.text.reserve(2)
         self.separate()
         self.text.append(bracket)
         self.followsValue = false
     }
 
-    private mutating func end(_ bracket: UInt8) {
+    @inlinable
+    @inline(__always)
+    mutating func end(_ bracket: UInt8) {
         self.text.reserve(1)
         self.text.append(bracket)
         self.followsValue = true
@@ -160,8 +190,9 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// There must be room for a comma.
+    @inlinable
     @inline(__always)
-    private mutating func separate() {
+    mutating func separate() {
         if self.followsValue {
             self.text.append(UInt8(ascii: ","))
         }

@@ -61,18 +61,20 @@ private struct Envelope {
 
     init(_ object: JSONText) {
         self.cursor = JSONCursor(object)
-        while let (name, range) = self.cursor.nextMember() {
+        while let (name, value) = self.cursor.nextMember() {
             let isFirst =
-                switch name {
-                case "jsonrpc": Self.fill(&self.version, with: range)
-                case "id": Self.fill(&self.id, with: range)
-                case "method": Self.fill(&self.method, with: range)
-                case "params": Self.fill(&self.params, with: range)
-                default: true
+                if self.cursor.holds("id", in: name) {
+                    Self.fill(&self.id, with: value)
+                } else if self.cursor.holds("jsonrpc", in: name) {
+                    Self.fill(&self.version, with: value)
+                } else if self.cursor.holds("method", in: name) {
+                    Self.fill(&self.method, with: value)
+                } else if self.cursor.holds("params", in: name) {
+                    Self.fill(&self.params, with: value)
+                } else {
+                    true
                 }
-            if !isFirst, !self.repeated.contains(name) {
-                self.repeated.append(name)
-            }
+            if !isFirst { self.note(repeated: self.cursor.string(in: name)) }
         }
     }
 
@@ -80,6 +82,10 @@ private struct Envelope {
     private static func fill(_ field: inout Range<Int>?, with range: Range<Int>) -> Bool {
         defer { field = range }
         return field == nil
+    }
+
+    private mutating func note(repeated name: String) {
+        if !self.repeated.contains(name) { self.repeated.append(name) }
     }
 
     /// The id, if there is exactly one and it is a string, a number or null.
@@ -95,7 +101,7 @@ private struct Envelope {
         if let name = self.repeated.first {
             throw .invalidRequest("The member \(name) comes more than once; send it once.")
         }
-        guard self.version.map(self.cursor.value) == .string("2.0") else {
+        guard let version, self.cursor.holds("2.0", in: version) else {
             throw .invalidRequest("The member jsonrpc must be the string 2.0.")
         }
         let id = self.validID

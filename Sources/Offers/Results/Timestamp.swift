@@ -23,71 +23,36 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Timestamp(microseconds: earliest)...Timestamp(microseconds: latest)
     }
 
-    private static var earliest: Int64 { -63_082_281_600_000_000 }
+    static var earliest: Int64 { -63_082_281_600_000_000 }
     private static var latest: Int64 { 252_455_615_999_999_999 }
 
-    private static let microsecondsPerDay: Int64 = 86_400_000_000
+    /// 0001-01-01, counted in days from 2000-01-01.
+    static var earliestDay: Int64 { -730_119 }
+
+    static var microsecondsPerDay: UInt64 { 86_400_000_000 }
     /// Days from 0000-03-01 of the proleptic Gregorian calendar, where the leap day ends the year, to 2000-01-01.
     private static let epochDay: Int64 = 730_425
 
-    /// The number of characters of a text.
-    private static let length = 27
-
-    private var hasText: Bool {
+    var hasText: Bool {
         microseconds >= Self.earliest && microseconds <= Self.latest
     }
 
     /// The RFC 3339 text; nil if the moment has none.
     package var text: String? {
         guard hasText else { return nil }
-        return String(unsafeUninitializedCapacity: Self.length) { bytes in
-            if let start = bytes.baseAddress { put(at: start) }
-            return Self.length
+        return String(unsafeUninitializedCapacity: TimestampWriter.length) { bytes in
+            if let start = bytes.baseAddress {
+                var calendar = TimestampWriter()
+                calendar.put(microseconds, at: UnsafeMutableRawPointer(start))
+            }
+            return TimestampWriter.length
         }
     }
 
-    /// Writes the text as a JSON string, or `null` if the moment has none. Allocates nothing of its own.
+    /// Writes the text as a JSON string, or `null` if the moment has none.
     package func encode(to writer: inout JSONWriter) {
-        guard hasText else { return writer.null() }
-        // Not `put` itself: a method that is passed as a value is a closure on the heap, twenty in a list.
-        writer.string(ascii: Self.length) { put(at: $0) }
-    }
-
-    /// Stores the 27 ASCII characters of a representable moment.
-    private func put(at text: UnsafeMutablePointer<UInt8>) {
-        var day = microseconds / Self.microsecondsPerDay
-        var rest = microseconds % Self.microsecondsPerDay
-        if rest < 0 {
-            day -= 1
-            rest += Self.microsecondsPerDay
-        }
-        let date = Self.date(ofDay: day)
-        // Divisions of 32 bits are cheap; there are some fifteen of them.
-        let second = UInt32(truncatingIfNeeded: rest / 1_000_000)
-        let fraction = UInt32(truncatingIfNeeded: rest % 1_000_000)
-        let year = UInt32(truncatingIfNeeded: date.year)
-        func pair(_ number: UInt32, _ index: Int) {
-            let tens = number / 10
-            text[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: tens)
-            text[index + 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number &- tens &* 10)
-        }
-        pair(year / 100, 0)
-        pair(year % 100, 2)
-        text[4] = UInt8(ascii: "-")
-        pair(UInt32(truncatingIfNeeded: date.month), 5)
-        text[7] = UInt8(ascii: "-")
-        pair(UInt32(truncatingIfNeeded: date.day), 8)
-        text[10] = UInt8(ascii: "T")
-        pair(second / 3600, 11)
-        text[13] = UInt8(ascii: ":")
-        pair(second / 60 % 60, 14)
-        text[16] = UInt8(ascii: ":")
-        pair(second % 60, 17)
-        text[19] = UInt8(ascii: ".")
-        pair(fraction / 10_000, 20)
-        pair(fraction / 100 % 100, 22)
-        pair(fraction % 100, 24)
-        text[26] = UInt8(ascii: "Z")
+        var calendar = TimestampWriter()
+        calendar.write(microseconds, to: &writer)
     }
 
     /// Reads `YYYY-MM-DDTHH:MM:SS[.f…]Z` with one to six digits of fraction; nil for anything else, also for a date
@@ -119,12 +84,12 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         // A day that the month does not have comes back as another date.
         guard day >= 1, Self.date(ofDay: dayNumber) == (year, month, day) else { return nil }
         microseconds =
-            dayNumber * Self.microsecondsPerDay + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+            dayNumber * Int64(Self.microsecondsPerDay) + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
     }
 
     /// The civil date of a day counted from 2000-01-01. Counting years from 1 March puts the leap day last, so that
     /// the month follows from the day of the year by one division (153 days in every five months from March).
-    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let days = day + epochDay
         let era = (days >= 0 ? days : days - 146_096) / 146_097
         let dayOfEra = days - era * 146_097

@@ -6,13 +6,15 @@ import Synchronization
 /// Keeps what is known of the database up to date, and says each change once: in the log, and to whoever is told.
 ///
 /// It gates nothing: every request asks the database itself. It serves `health`, the names in the errors about missing
-/// things, the status for systemd, and the optional metrics row, which must fit the shape of its table.
+/// things, the status for systemd, the form of the list's statement, and the optional metrics row, which must fit the
+/// shape of its table.
 final class DatabaseMonitor: Sendable {
     private let pool: PostgresPool
     private let metrics: DistributionMetrics
     private let logger: Logger
     private let onChange: @Sendable (DatabaseState) -> Void
     private let latest = Mutex<Inspection?>(nil)
+    private let uniqueOpenPairs = Atomic<Bool>(false)
     private let told = Mutex<DatabaseState>(.unknown)
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
@@ -39,6 +41,15 @@ final class DatabaseMonitor: Sendable {
 
     /// The state that was told last.
     var state: DatabaseState { told.withLock { $0 } }
+
+    /// Whether ``ListOffersQuery/Form/unique`` can be used. Apart from ``inspection``, because every list asks.
+    var hasUniqueOpenPairs: Bool { uniqueOpenPairs.load(ordering: .relaxed) }
+
+    /// The database has refused that form: the index is gone.
+    func uniqueOpenPairsAreGone() {
+        uniqueOpenPairs.store(false, ordering: .relaxed)
+        lookAgain()
+    }
 
     /// Something has happened that may have changed the database's shape, such as a missing column.
     func lookAgain() {
@@ -91,6 +102,7 @@ final class DatabaseMonitor: Sendable {
         guard let found = try? await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 2000)) else {
             return nil
         }
+        uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)
         let isNews = latest.withLock { latest in
             defer { latest = found }
             return latest != found

@@ -9,6 +9,8 @@ struct Inspection: Sendable, Equatable {
     let shortcomings: [Shortcoming]
     /// The shape of `distribution_metrics`; nil when there is no such table, or none that can be written.
     let metricsTable: MetricsTable?
+    /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says.
+    let hasUniqueOpenPairs: Bool
     /// What an operator should know although everything works.
     let remarks: [String]
     /// Whether the database refuses writes: it is a standby, or read-only by its settings.
@@ -107,6 +109,11 @@ struct Inspection: Sendable, Equatable {
     private static let metricsColumns =
         "(" + MetricsTable.insertedColumns.map { "'\($0)'" }.joined(separator: ", ") + ")"
 
+    /// As the server writes it, with its quotes doubled.
+    private static let openPredicate =
+        "(state = ANY (ARRAY["
+        + ["SENT", "VIEWED", "ACCEPTED"].map { "''\($0)''::offer_state" }.joined(separator: ", ") + "]))"
+
     private static let features = Statement(
         "offersd_features",
         sql: """
@@ -138,7 +145,11 @@ struct Inspection: Sendable, Equatable {
                     AND coalesce(
                         has_sequence_privilege(pg_get_serial_sequence('distribution_metrics', 'id'), 'USAGE'), true)
                     END,
-                pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
+                pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+                EXISTS (SELECT FROM pg_index i, pair p
+                    WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)') AND i.indisunique AND i.indisvalid
+                        AND i.indrelid = to_regclass('offers') AND i.indkey::text = p.keys
+                        AND pg_get_expr(i.indpred, i.indrelid) = '\(openPredicate)')
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -189,8 +200,8 @@ struct Inspection: Sendable, Equatable {
         let isReadOnly = try rows.bool(row: 0, column: 11) == true
         if isReadOnly { remarks.append("The database is read-only: lists are served, accept and decline are not.") }
         return Inspection(
-            generation: generation, shortcomings: shortcomings, metricsTable: table, remarks: remarks,
-            isReadOnly: isReadOnly)
+            generation: generation, shortcomings: shortcomings, metricsTable: table,
+            hasUniqueOpenPairs: try rows.bool(row: 0, column: 12) == true, remarks: remarks, isReadOnly: isReadOnly)
     }
 }
 

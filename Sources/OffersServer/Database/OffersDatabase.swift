@@ -8,10 +8,15 @@ struct OffersDatabase: Sendable {
     private let pool: PostgresPool
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
+    private let monitor: DatabaseMonitor
 
     /// - Parameter onRetry: called each time that an accept or decline is run again.
-    init(pool: PostgresPool, metrics: DistributionMetrics, logger: Logger, onRetry: @escaping @Sendable () -> Void) {
+    init(
+        pool: PostgresPool, monitor: DatabaseMonitor, metrics: DistributionMetrics, logger: Logger,
+        onRetry: @escaping @Sendable () -> Void
+    ) {
         self.pool = pool
+        self.monitor = monitor
         self.claims = ClaimRunner(pool: pool, logger: logger, onRetry: onRetry)
         self.metrics = metrics
     }
@@ -23,9 +28,18 @@ struct OffersDatabase: Sendable {
     func listOffers(
         _ params: ListOffersParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<ListOffersReply>
     ) {
-        read(ListOffersQuery.bound(params), deadline: deadline, trace: trace, end: end) { rows throws(ResultMismatch) in
-            guard let reply = try ListOffersReply(rows, offset: params.offset) else { return .failure(.masterNotFound) }
-            return .success(reply)
+        let form: ListOffersQuery.Form = monitor.hasUniqueOpenPairs ? .unique : .distinct
+        let bound = ListOffersQuery.bound(params, form)
+        pool.read(bound, deadline: deadline, trace: trace) { [self] result in
+            if form == .unique, case .failure(.refused(let message)) = result, message.sqlState == .undefinedTable {
+                // It was refused, so this is still the one statement that answers.
+                monitor.uniqueOpenPairsAreGone()
+                return listOffers(params, deadline: deadline, trace: trace, end: end)
+            }
+            end(
+                answer(result, to: bound) { rows throws(ResultMismatch) in
+                    try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
+                })
         }
     }
 
@@ -74,15 +88,20 @@ struct OffersDatabase: Sendable {
         _ bound: BoundStatement, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<Value>,
         decode: @escaping Decoder<Result<Value, OffersError>>
     ) {
-        pool.read(bound, deadline: deadline, trace: trace) { result in
-            let answer = result.mapError(OffersFailure.init(read:)).flatMap { rows in
-                do throws(ResultMismatch) {
-                    return try decode(rows).mapError(OffersFailure.offers)
-                } catch {
-                    return .failure(OffersFailure(read: PostgresError(error, in: bound.statement.name)))
-                }
+        pool.read(bound, deadline: deadline, trace: trace) { end(answer($0, to: bound, decode)) }
+    }
+
+    /// What came of a statement, in the contract's terms.
+    private func answer<Value>(
+        _ result: Result<QueryResult, PostgresError>, to bound: BoundStatement,
+        _ decode: Decoder<Result<Value, OffersError>>
+    ) -> Result<Value, OffersFailure> {
+        result.mapError(OffersFailure.init(read:)).flatMap { rows in
+            do throws(ResultMismatch) {
+                return try decode(rows).mapError(OffersFailure.offers)
+            } catch {
+                return .failure(OffersFailure(read: PostgresError(error, in: bound.statement.name)))
             }
-            end(answer)
         }
     }
 }

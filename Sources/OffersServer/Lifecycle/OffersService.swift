@@ -48,7 +48,8 @@ package struct OffersService: Service {
             pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name))
         let methods = OffersMethods(
             database: OffersDatabase(
-                pool: pool, metrics: distributionMetrics, logger: logger, onRetry: { metrics.countRetry() }),
+                pool: pool, monitor: monitor, metrics: distributionMetrics, logger: logger,
+                onRetry: { metrics.countRetry() }),
             health: HealthCheck(pool: pool, monitor: monitor), metrics: metrics,
             settings: settings, monitor: monitor, logger: logger)
         server = Server(

@@ -53,16 +53,6 @@ package final class QueryResult: @unchecked Sendable {
         PQgetisnull(pointer, Int32(row), Int32(column)) != 0
     }
 
-    /// Whether a column is an `int2`, `int4` or `int8` (`pg_type`, whose numbers never change).
-    package func holdsIntegers(_ column: Int) -> Bool {
-        [21, 23, 20].contains(PQftype(pointer, Int32(column)))
-    }
-
-    /// Whether a column is a `timestamptz`, or a `timestamp`, which is as many microseconds.
-    package func holdsTimestamps(_ column: Int) -> Bool {
-        [1184, 1114].contains(PQftype(pointer, Int32(column)))
-    }
-
     /// An `int2`, `int4` or `int8`.
     package func integer(row: Int, column: Int) throws(ResultMismatch) -> Int64? {
         guard let bytes = bytes(row: row, column: column) else { return nil }
