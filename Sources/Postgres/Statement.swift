@@ -1,7 +1,9 @@
 /// A constant SQL text with a name. It is prepared under that name once per connection, at its first use.
 ///
 /// The text is a `StaticString` or is put together from such by this project: parameters never meet SQL text.
-package struct Statement: Sendable, Hashable {
+///
+/// An object, because every request takes its statement along through half a dozen hands.
+package final class Statement: Sendable, Hashable {
     /// The name, unique among the statements of this process.
     package let name: String
     /// The text, with `$1`, `$2`, … for the parameters.

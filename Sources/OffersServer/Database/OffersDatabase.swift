@@ -4,7 +4,9 @@ import Offers
 import Postgres
 
 /// What the methods ask of the database, in the contract's terms. It holds no answer longer than it takes to give it.
-struct OffersDatabase: Sendable {
+///
+/// An object, because every call takes it along.
+final class OffersDatabase: Sendable {
     private let pool: PostgresPool
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
@@ -88,7 +90,7 @@ struct OffersDatabase: Sendable {
         _ bound: BoundStatement, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<Value>,
         decode: @escaping Decoder<Result<Value, OffersError>>
     ) {
-        pool.read(bound, deadline: deadline, trace: trace) { end(answer($0, to: bound, decode)) }
+        pool.read(bound, deadline: deadline, trace: trace) { [self] in end(answer($0, to: bound, decode)) }
     }
 
     /// What came of a statement, in the contract's terms.

@@ -40,7 +40,7 @@ struct ListOffersReply: JSONEncodable {
             guard let entry = rows.bytes(row: number, column: Column.entry).flatMap(Entry.init),
                 !rows.isNull(row: number, column: Column.city)
             else { throw ResultMismatch(column: Column.entry, expected: "an offer with its city") }
-            let next = Row(sentAt: entry.sentAt, orderID: entry.orderID, number: number)
+            let next = Row(number: number, entry: entry)
             if let last = list.last, !Row.isBefore(last, next) { isInOrder = false }
             list.append(next)
         }
@@ -49,17 +49,15 @@ struct ListOffersReply: JSONEncodable {
         page = list.dropFirst(params.offset)
     }
 
-    /// A row, and what it is ordered by.
     private struct Row {
-        let sentAt: Int64?
-        let orderID: Int64
         let number: Int
+        let entry: Entry
 
         /// NULL comes first, as it does in Postgres when the order is descending.
         static func isBefore(_ one: Row, _ other: Row) -> Bool {
-            guard one.sentAt != other.sentAt else { return one.orderID > other.orderID }
-            guard let sentAt = one.sentAt else { return true }
-            return other.sentAt.map { sentAt > $0 } ?? false
+            guard one.entry.sentAt != other.entry.sentAt else { return one.entry.orderID > other.entry.orderID }
+            guard let sentAt = one.entry.sentAt else { return true }
+            return other.entry.sentAt.map { sentAt > $0 } ?? false
         }
     }
 
@@ -78,8 +76,9 @@ struct ListOffersReply: JSONEncodable {
         let offerID: Int64
         let orderID: Int64
         let round: Int64
-        let state: UnsafeRawBufferPointer
-        let category: UnsafeRawBufferPointer?
+        /// Where in the column's bytes the text lies.
+        let state: Range<Int>
+        let category: Range<Int>?
         let slotStart: Int64?
         let slotEnd: Int64?
         let sentAt: Int64?
@@ -87,13 +86,15 @@ struct ListOffersReply: JSONEncodable {
 
         /// Nil if these are not the fields that the statement is to give.
         init?(_ bytes: UnsafeRawBufferPointer) {
-            guard var fields = RecordFields(bytes), let offerID = fields.next()?.integer, let orderID = fields.next()?.integer,
+            guard var fields = RecordFields(bytes),
+                let offerID = fields.next()?.integer, let orderID = fields.next()?.integer,
                 let round = fields.next()?.integer, let state = fields.next()?.bytes, let category = fields.next(),
                 let slotStart = Self.moment(&fields), let slotEnd = Self.moment(&fields),
                 let sentAt = Self.moment(&fields), let expiresAt = Self.moment(&fields)
             else { return nil }
             (self.offerID, self.orderID, self.round) = (offerID, orderID, round)
-            (self.state, self.category) = (state, category.bytes)
+            self.state = bytes.offsets(of: state)
+            self.category = category.bytes.map(bytes.offsets)
             (self.slotStart, self.slotEnd, self.sentAt, self.expiresAt) = (slotStart, slotEnd, sentAt, expiresAt)
         }
 
@@ -137,18 +138,14 @@ struct ListOffersReply: JSONEncodable {
         calendar.write(asOf.microseconds, to: &writer)
         writer.key(Key.offers)
         writer.beginArray()
-        for row in page {
-            if let entry = rows.bytes(row: row.number, column: Column.entry).flatMap(Entry.init) {
-                encode(entry, of: row.number, to: &writer, &calendar)
-            }
-        }
+        for row in page { encode(row, to: &writer, &calendar) }
         writer.endArray()
         writer.endObject()
     }
 
-    private func encode(
-        _ entry: Entry, of row: Int, to writer: inout JSONWriter, _ calendar: inout TimestampWriter
-    ) {
+    private func encode(_ row: Row, to writer: inout JSONWriter, _ calendar: inout TimestampWriter) {
+        let entry = row.entry
+        let texts = rows.bytes(row: row.number, column: Column.entry)
         writer.beginObject()
         writer.key(Key.offerID)
         writer.integer(entry.offerID)
@@ -157,15 +154,15 @@ struct ListOffersReply: JSONEncodable {
         writer.key(Key.round)
         writer.integer(entry.round)
         writer.key(Key.state)
-        writer.string(utf8: entry.state)
+        text(texts, entry.state, &writer)
         writer.key(Key.category)
-        text(entry.category, &writer)
+        text(texts, entry.category, &writer)
         writer.key(Key.city)
-        text(rows.bytes(row: row, column: Column.city), &writer)
+        text(rows.bytes(row: row.number, column: Column.city), &writer)
         writer.key(Key.district)
-        text(rows.bytes(row: row, column: Column.district), &writer)
+        text(rows.bytes(row: row.number, column: Column.district), &writer)
         writer.key(Key.timezone)
-        text(rows.bytes(row: row, column: Column.timezone), &writer)
+        text(rows.bytes(row: row.number, column: Column.timezone), &writer)
         writer.key(Key.timeslot)
         if entry.slotStart == nil, entry.slotEnd == nil {
             writer.null()
@@ -184,7 +181,19 @@ struct ListOffersReply: JSONEncodable {
         writer.endObject()
     }
 
+    private func text(_ bytes: UnsafeRawBufferPointer?, _ range: Range<Int>?, _ writer: inout JSONWriter) {
+        text(bytes.flatMap { bytes in range.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) } }, &writer)
+    }
+
     private func text(_ bytes: UnsafeRawBufferPointer?, _ writer: inout JSONWriter) {
         if let bytes { writer.string(utf8: bytes) } else { writer.null() }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where a part of these bytes lies in them.
+    fileprivate func offsets(of part: UnsafeRawBufferPointer) -> Range<Int> {
+        let start = baseAddress.flatMap { base in part.baseAddress.map { $0 - base } } ?? 0
+        return start..<start + part.count
     }
 }

@@ -16,7 +16,9 @@ final class LibPQConnection {
     let descriptor: Int32
     private let preparesStatements: Bool
     /// The statements that this connection knows, with their names as C has them, so that no copy is made per use.
-    private var prepared: [String: ContiguousArray<CChar>] = [:]
+    private var prepared: [Statement: ContiguousArray<CChar>] = [:]
+    /// The one that was used last, for that is mostly the next one.
+    private var latest: (statement: Statement, name: ContiguousArray<CChar>)?
     private var encoder = ParameterEncoder()
     private let notices = NoticeLog()
     /// Whether the connection string names several hosts, so that another one may be the primary.
@@ -81,7 +83,7 @@ final class LibPQConnection {
             guard sent == 1 else { throw broken() }
             return false
         }
-        let known = prepared[statement.name]
+        let known = latest?.statement === statement ? latest?.name : prepared[statement]
         let name = known ?? statement.name.utf8CString
         if known == nil {
             let types = statement.parameterTypes.map(\.rawValue)
@@ -96,13 +98,15 @@ final class LibPQConnection {
         }
         guard sent == 1 else { throw broken() }
         // Counted as prepared from now on, so that one pipeline can use it many times; see `forget`.
-        if known == nil { prepared[statement.name] = name }
+        if known == nil { prepared[statement] = name }
+        latest = (statement, name)
         return known == nil
     }
 
     /// The preparation of `statement` did not succeed: it is sent again at the next use.
     func forget(_ statement: Statement) {
-        prepared[statement.name] = nil
+        prepared[statement] = nil
+        latest = nil
     }
 
     /// Ends a unit of the pipeline: an error before this point touches nothing after it. Sends what it can at once.

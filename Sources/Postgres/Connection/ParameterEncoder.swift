@@ -3,9 +3,10 @@
 /// Kept by its connection, so that its arrays are allocated once.
 struct ParameterEncoder {
     private var bytes: [UInt8] = []
-    private var offsets: [Int?] = []
     private var values: [UnsafePointer<CChar>?] = []
+    /// -1 for NULL, which libpq does not look at.
     private var lengths: [Int32] = []
+    /// All ones: binary.
     private var formats: [Int32] = []
 
     /// Calls `body` with libpq's four arguments for `parameters`; the pointers are valid during the call.
@@ -16,41 +17,45 @@ struct ParameterEncoder {
         ) -> Value
     ) -> Value {
         bytes.removeAll(keepingCapacity: true)
-        offsets.removeAll(keepingCapacity: true)
         lengths.removeAll(keepingCapacity: true)
-        formats.removeAll(keepingCapacity: true)
         values.removeAll(keepingCapacity: true)
         for parameter in parameters {
             let start = bytes.count
-            let isNull: Bool
-            switch parameter {
-            case .int8(let value), .timestamptz(let value):
-                isNull = value == nil
-                if let value { append(value) }
-            case .int8Array(let elements):
-                isNull = false
-                append(elements)
-            case .text(let value):
-                isNull = value == nil
-                if let value { bytes.append(contentsOf: value.utf8) }
-            }
-            offsets.append(isNull ? nil : start)
-            lengths.append(Int32(bytes.count - start))
-            formats.append(1)
+            let isNull = !append(parameter)
+            lengths.append(isNull ? -1 : Int32(bytes.count - start))
         }
+        while formats.count < parameters.count { formats.append(1) }
         // A zero-length value still needs a pointer: NULL would mean SQL's NULL.
         if bytes.isEmpty { bytes.append(0) }
         return bytes.withUnsafeBytes { raw in
-            let start = raw.baseAddress?.assumingMemoryBound(to: CChar.self)
-            for offset in offsets {
-                values.append(offset.flatMap { offset in start.map { $0 + offset } })
+            var next = raw.baseAddress?.assumingMemoryBound(to: CChar.self)
+            for length in lengths {
+                values.append(length < 0 ? nil : next)
+                next = next.map { $0 + Int(max(0, length)) }
             }
             return body(Int32(parameters.count), values, lengths, formats)
         }
     }
 
+    /// Appends a value; returns false for NULL.
+    private mutating func append(_ parameter: Parameter) -> Bool {
+        switch parameter {
+        case .int8(let value), .timestamptz(let value):
+            guard let value else { return false }
+            append(value)
+        case .int8Array(let elements):
+            append(elements)
+        case .text(let value):
+            guard let value else { return false }
+            bytes.append(contentsOf: value.utf8)
+        }
+        return true
+    }
+
     private mutating func append(_ number: some FixedWidthInteger) {
-        withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+        for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> shift))
+        }
     }
 
     /// The form that `array_recv` of the server takes: dimensions, whether there are NULLs, the type of the elements,

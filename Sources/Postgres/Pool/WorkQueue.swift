@@ -1,7 +1,7 @@
 internal import DequeModule
 
-/// Work that waits for a connection.
-package struct WorkItem<Job: Sendable>: Sendable {
+/// Work that waits for a connection. An object, because it is handed on so often on its way.
+package final class WorkItem<Job: Sendable>: Sendable {
     /// What must not run at the same time as other work with the same key: at most two keys.
     package let keys: [ExclusionKey]
     /// Work of the same company may be taken together; nil: it is taken by itself.
