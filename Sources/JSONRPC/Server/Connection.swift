@@ -17,6 +17,15 @@ actor Connection {
         case refused
     }
 
+    /// What the reader waits for.
+    private enum Need {
+        case input
+        /// Fewer requests under way, or a client that takes its output.
+        case room
+        /// The end of all requests.
+        case replies
+    }
+
     nonisolated let unownedExecutor: UnownedSerialExecutor
     /// Its task executor is what the task of `run()` must prefer.
     nonisolated let loop: ConnectionLoop
@@ -33,8 +42,10 @@ actor Connection {
     private var decoder: LineDecoder
     /// What was read without its end is not completed: we ended the input, not the client.
     private var dropsRest = false
-    /// The reader, while it waits for input or for room.
-    private var reader: CheckedContinuation<Void, Never>?
+    /// The reader, while it waits, and what for.
+    private var reader: (continuation: CheckedContinuation<Void, Never>, need: Need)?
+    /// The channel has been asked to read and has not done it.
+    private var readIsRequested = false
 
     private var sequencer = RequestSequencer<ByteBuffer>()
     /// Requests that were read and wait for their start.
@@ -71,7 +82,7 @@ actor Connection {
             await withDiscardingTaskGroup { group in
                 await receive(in: &group)
                 // What methods have started has no task that the group could wait for.
-                await wait { sequencer.outstanding == 0 }
+                await wait(for: .replies) { sequencer.outstanding == 0 }
             }
             // All replies are written. An empty write completes when the kernel has taken them, or the channel closes.
             await completion(of: channel.writeAndFlush(ByteBuffer()))
@@ -108,25 +119,40 @@ actor Connection {
 
 extension Connection {
     /// The channel has read a chunk.
-    func received(_ chunk: ByteBuffer) { chunks.append(chunk) }
+    func received(_ chunk: ByteBuffer) {
+        readIsRequested = false
+        chunks.append(chunk)
+    }
 
     /// The channel has read what there is for now.
     func readCompleted() {
         // Reading on at once, while there is room, spares two system calls that leave and enter the selector.
-        if chunks.count < 2, !hasNoRoom { channel.read() }
-        wakeReader()
+        if chunks.count < 2, !hasNoRoom { requestRead() }
+        wakeReader(.input)
+    }
+
+    private func requestRead() {
+        guard !readIsRequested else { return }
+        readIsRequested = true
+        channel.read()
     }
 
     /// The client has ended its output, or the channel is closed.
     func inputEnded() {
         inputHasEnded = true
-        wakeReader()
+        wakeReader(.input)
+        // A client that is gone has all the room.
+        wakeReader(.room)
     }
 
-    /// Something changed that the reader may wait for.
-    func wakeReader() {
-        reader?.resume()
-        reader = nil
+    /// The client takes its output again, or does no longer.
+    func writabilityChanged() { wakeReader(.room) }
+
+    /// There may be what the reader waits for, if it waits for that.
+    private func wakeReader(_ need: Need) {
+        guard let reader, reader.need == need else { return }
+        self.reader = nil
+        reader.continuation.resume()
     }
 
     private func receive(in group: inout DiscardingTaskGroup) async {
@@ -139,7 +165,8 @@ extension Connection {
             while let frame = decoder.next() {
                 accept(frame, in: &group)
                 if role == .refused { return }
-                await waitForRoom()
+                // Asked here, because a call that may suspend costs 400 instructions even if it does not.
+                if hasNoRoom { await waitForRoom() }
             }
             isReading = false
             flush()
@@ -151,9 +178,9 @@ extension Connection {
     }
 
     private func nextChunk() async -> ByteBuffer? {
-        await wait {
+        await wait(for: .input) {
             guard chunks.isEmpty, !inputHasEnded else { return true }
-            channel.read()
+            requestRead()
             return false
         }
         return chunks.popFirst()
@@ -161,19 +188,18 @@ extension Connection {
 
     /// Back-pressure: returns when the client may have more requests. Until then its socket is not read.
     private func waitForRoom() async {
-        guard hasNoRoom else { return }
         isReading = false
         flush()
-        await wait { !hasNoRoom }
+        await wait(for: .room) { !hasNoRoom }
         isReading = true
     }
 
-    /// The reader's waiting, of which there is one at a time. `wakeReader()` makes it look again.
-    private func wait(until isReady: () -> Bool) async {
+    /// The reader's waiting, of which there is one at a time. `wakeReader` makes it look again.
+    private func wait(for need: Need, until isReady: () -> Bool) async {
         while !isReady() {
             await withCheckedContinuation { continuation in
                 // Asked again, because a task may be suspended between a question and this closure.
-                if isReady() { continuation.resume() } else { reader = continuation }
+                if isReady() { continuation.resume() } else { reader = (continuation, need) }
             }
         }
     }
@@ -314,7 +340,8 @@ extension Connection {
             case .batch(let replies): write(ReplyLine.batch(replies, channel.allocator))
             }
         }
-        if sequencer.outstanding < limits.readAhead { wakeReader() }
+        if sequencer.outstanding < limits.readAhead { wakeReader(.room) }
+        if sequencer.outstanding == 0 { wakeReader(.replies) }
     }
 }
 

@@ -20,7 +20,7 @@ final class ConnectionHandler: ChannelInboundHandler, Sendable {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        connection.assumeIsolated { $0.wakeReader() }
+        connection.assumeIsolated { $0.writabilityChanged() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
