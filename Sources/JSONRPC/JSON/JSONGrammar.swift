@@ -26,11 +26,13 @@ struct JSONGrammar {
 
     /// Returns when `text` is exactly one JSON text in UTF-8.
     static func check(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
-        do {
-            // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings only.
-            _ = try UTF8Span(validating: text.span)
-        } catch {
-            throw JSONSyntaxError(offset: error.byteOffsets.lowerBound, problem: "this is not UTF-8")
+        if !text.isASCII {
+            do {
+                // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings only.
+                _ = try UTF8Span(validating: text.span)
+            } catch {
+                throw JSONSyntaxError(offset: error.byteOffsets.lowerBound, problem: "this is not UTF-8")
+            }
         }
         var grammar = JSONGrammar()
         try grammar.checkText(text)

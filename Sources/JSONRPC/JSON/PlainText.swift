@@ -37,4 +37,20 @@ extension UnsafeBufferPointer<UInt8> {
         while offset < self.count, !PlainText.isSpecial(self[offset]) { offset &+= 1 }
         return offset
     }
+
+    /// Whether no byte is a part of a longer character.
+    var isASCII: Bool {
+        guard let bytes = UnsafeRawPointer(self.baseAddress) else { return true }
+        var offset = 0
+        var seen: UInt64 = 0
+        while offset &+ 8 <= self.count {
+            seen |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            offset &+= 8
+        }
+        while offset < self.count {
+            seen |= UInt64(self[offset])
+            offset &+= 1
+        }
+        return seen & PlainText.high == 0
+    }
 }

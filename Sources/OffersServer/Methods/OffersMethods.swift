@@ -14,6 +14,8 @@ final class OffersMethods: Sendable {
     private let settings: Settings
     private let monitor: DatabaseMonitor
     private let logger: Logger
+    /// Its level, which every call asks for: a logger has to be copied for the answer.
+    private let logLevel: Logger.Level
 
     init(
         database: OffersDatabase, health: HealthCheck, metrics: ServiceMetrics, settings: Settings,
@@ -25,6 +27,7 @@ final class OffersMethods: Sendable {
         self.settings = settings
         self.monitor = monitor
         self.logger = logger
+        self.logLevel = logger.logLevel
     }
 
     /// All methods, for the server.
@@ -130,7 +133,7 @@ final class OffersMethods: Sendable {
 
     private func record(of call: Call, _ name: String, _ effect: Method.Effect) -> Record {
         // Where the time goes is measured only for whom it is shown to.
-        let trace = logger.logLevel <= .debug ? PoolTrace() : nil
+        let trace = logLevel <= .debug ? PoolTrace() : nil
         return Record(call: call, name: name, effect: effect, began: .now(), trace: trace)
     }
 
@@ -179,7 +182,7 @@ final class OffersMethods: Sendable {
         let isSlow = microseconds >= settings.slowRequestMilliseconds.magnitude * 1000
         metrics.count(method: name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : effect == .write ? .info : .debug
-        guard level >= logger.logLevel else { return }
+        guard level >= logLevel else { return }
         var fields: Logger.Metadata = [
             "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
             "outcome": "\(outcome)", "durationMs": "\(Double(microseconds) / 1000)",

@@ -10,12 +10,19 @@ import Synchronization
 final class ServiceMetrics: Sendable {
     /// Calls of one method.
     private struct MethodCalls {
-        var outcomes: [String: Int] = [:]
+        /// How many ended with `ok`, and how many with each refusal.
+        var succeeded = 0
+        var refusals: [String: Int] = [:]
         /// Microseconds from a call's start to its result.
         var latency = Histogram<UInt32>(
             highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: .two)
         var totalMicroseconds: UInt64 = 0
         var slow = 0
+
+        /// Those that there were, by name.
+        var outcomes: [(name: String, count: Int)] {
+            (refusals.map { ($0.key, $0.value) } + (succeeded > 0 ? [("ok", succeeded)] : [])).sorted { $0.0 < $1.0 }
+        }
     }
 
     private let pool: PostgresPool
@@ -59,7 +66,7 @@ final class ServiceMetrics: Sendable {
     func count(method: String, outcome: String, microseconds: UInt64, isSlow: Bool) {
         guard let counter = methods.first(where: { $0.name == method })?.calls else { return }
         counter.calls.withLock { calls in
-            calls.outcomes[outcome, default: 0] += 1
+            if outcome == "ok" { calls.succeeded += 1 } else { calls.refusals[outcome, default: 0] += 1 }
             calls.totalMicroseconds += microseconds
             if isSlow { calls.slow += 1 }
             calls.latency.record(min(microseconds, 60_000_000))
@@ -74,7 +81,7 @@ final class ServiceMetrics: Sendable {
             methods: methods.map { name, counter in
                 counter.calls.withLock { calls in
                     Snapshot.Method(
-                        name: name, outcomes: calls.outcomes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+                        name: name, outcomes: calls.outcomes,
                         quantiles: Snapshot.quantiles.map { ($0, calls.latency.valueAtPercentile($0 * 100)) },
                         count: calls.latency.totalCount, totalMicroseconds: calls.totalMicroseconds, slow: calls.slow)
                 }

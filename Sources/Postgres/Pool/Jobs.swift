@@ -1,18 +1,36 @@
-/// A query that writes nothing, and who is told of its end, once.
+/// An attempt to run a query that writes nothing; whoever carries it out calls `end`, once.
 /// An object, because it is handed on so often on its way.
 final class Read: Sendable {
     let bound: BoundStatement
     let deadline: any Deadline
-    let end: @Sendable (Result<QueryResult, PostgresError>) -> Void
+    let trace: PoolTrace?
+    /// Where it runs.
+    let lane: Lane<ReadPipeline>
+    /// Whose attempt it is, and which: 1, 2…
+    let pool: PostgresPool
+    let number: Int
+    /// Who is told of the end of the last attempt, once.
+    let caller: @Sendable (Result<QueryResult, PostgresError>) -> Void
 
     init(
-        bound: BoundStatement, deadline: any Deadline,
-        end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
+        _ bound: BoundStatement, on lane: Lane<ReadPipeline>, of pool: PostgresPool, deadline: any Deadline,
+        trace: PoolTrace?, number: Int = 1, caller: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         self.bound = bound
+        self.lane = lane
+        self.pool = pool
         self.deadline = deadline
-        self.end = end
+        self.trace = trace
+        self.number = number
+        self.caller = caller
     }
+
+    /// The attempt after this one.
+    var next: Read {
+        Read(bound, on: lane, of: pool, deadline: deadline, trace: trace, number: number + 1, caller: caller)
+    }
+
+    func end(_ result: Result<QueryResult, PostgresError>) { pool.ended(self, result) }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }

@@ -28,8 +28,8 @@ package final class PostgresPool: Sendable {
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
-    private let repetitions: AsyncStream<ReadAttempt>
-    private let repetition: AsyncStream<ReadAttempt>.Continuation
+    private let repetitions: AsyncStream<Read>
+    private let repetition: AsyncStream<Read>.Continuation
 
     /// Has an element soon after a connection was opened or lost; several such events may give one. For one consumer.
     package let connectionChanges: AsyncStream<Void>
@@ -38,7 +38,7 @@ package final class PostgresPool: Sendable {
         let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.signals = signals
         self.signal = signal
-        (repetitions, repetition) = AsyncStream<ReadAttempt>.makeStream()
+        (repetitions, repetition) = AsyncStream<Read>.makeStream()
         maximumRequests = configuration.maximumRequests
         let (changes, change) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         connectionChanges = changes
@@ -97,16 +97,6 @@ package final class PostgresPool: Sendable {
 
     // MARK: Reads
 
-    /// One of the attempts to carry out a read.
-    private struct ReadAttempt: Sendable {
-        let bound: BoundStatement
-        let lane: Lane<ReadPipeline>
-        let deadline: any Deadline
-        let trace: PoolTrace?
-        let end: @Sendable (Result<QueryResult, PostgresError>) -> Void
-        var number = 1
-    }
-
     /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block there.
     ///
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, 29
@@ -120,7 +110,7 @@ package final class PostgresPool: Sendable {
             case .work: reads
             case .control: control
             }
-        start(ReadAttempt(bound: bound, lane: lane, deadline: deadline, trace: trace, end: end))
+        start(Read(bound, on: lane, of: self, deadline: deadline, trace: trace, caller: end))
     }
 
     /// The same for a task, which waits for what `decode` makes of the rows.
@@ -135,40 +125,40 @@ package final class PostgresPool: Sendable {
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
     }
 
-    private func start(_ attempt: ReadAttempt) {
-        guard admit(attempt.trace) else { return attempt.end(.failure(.overloaded)) }
-        let read = Read(bound: attempt.bound, deadline: attempt.deadline) { result in
-            switch result {
-            case .success:
-                self.ended(nil, attempt.trace)
-            case .failure(let error):
-                self.ended(error, attempt.trace)
-                if self.repeats(attempt, after: error) { return }
-            }
-            attempt.end(result)
-        }
-        attempt.lane.submit(WorkItem(deadline: attempt.deadline, job: read, trace: attempt.trace))
+    private func start(_ read: Read) {
+        guard admit(read.trace) else { return read.caller(.failure(.overloaded)) }
+        read.lane.submit(WorkItem(deadline: read.deadline, job: read, trace: read.trace))
         armTimer()
     }
 
+    /// An attempt has ended; its caller is told if it was the last.
+    func ended(_ read: Read, _ result: Result<QueryResult, PostgresError>) {
+        switch result {
+        case .success:
+            ended(nil, read.trace)
+        case .failure(let error):
+            ended(error, read.trace)
+            if repeats(read, after: error) { return }
+        }
+        read.caller(result)
+    }
+
     /// Has an attempt made again if that may help, and returns whether it will be.
-    private func repeats(_ attempt: ReadAttempt, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, attempt.number < PostgresPool.maximumReadAttempts,
-            !attempt.deadline.hasPassed(at: .now())
+    private func repeats(_ read: Read, after error: PostgresError) -> Bool {
+        guard error.allowsAnotherRead, read.number < PostgresPool.maximumReadAttempts,
+            !read.deadline.hasPassed(at: .now())
         else { return false }
-        var next = attempt
-        next.number += 1
-        guard case .enqueued = repetition.yield(next) else { return false }
+        guard case .enqueued = repetition.yield(read.next) else { return false }
         readRetries.add(1, ordering: .relaxed)
         return true
     }
 
     private func repeatReads() async {
         await withDiscardingTaskGroup { group in
-            for await attempt in repetitions {
+            for await read in repetitions {
                 group.addTask {
-                    await Backoff.pause(attempt: attempt.number)
-                    self.start(attempt)
+                    await Backoff.pause(attempt: read.number)
+                    self.start(read)
                 }
             }
         }
