@@ -60,6 +60,27 @@ import Testing
         }
     }
 
+    @Test("A writer of many moments writes each as it is by itself, whatever dates it has kept")
+    func writer() {
+        var writer = JSONWriter()
+        var calendar = TimestampWriter()
+        writer.beginArray()
+        var expected: [String] = []
+        // Days that share a place in what is kept, forwards and backwards, the first and the last of all, and no moment.
+        let days: [Int64] = [0, 8, 0, -8, 1, 9, -1, -7, 16, 0, -730_119, -730_111, 2_921_939, 2_921_931, 0]
+        for (number, day) in days.enumerated() {
+            let microseconds = day * 86_400_000_000 + Int64(number) * 5_400_000_001
+            for moment in [microseconds, nil, microseconds, Int64.max] as [Int64?] {
+                calendar.write(moment, to: &writer)
+                let text = moment.flatMap { Timestamp(microseconds: $0).text }
+                expected.append(text.map { "\"\($0)\"" } ?? "null")
+            }
+        }
+        writer.endArray()
+        #expect(String(buffer: writer.buffer) == "[" + expected.joined(separator: ",") + "]")
+        #expect(expected.count { $0 == "null" } == 2 * days.count)
+    }
+
     @Test(
         "A shorter fraction is read as what it says",
         arguments: [

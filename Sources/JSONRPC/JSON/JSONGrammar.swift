@@ -89,7 +89,9 @@ struct JSONGrammar {
         self.offset += 1
     }
 
-    private mutating func checkScalar(startingWith first: UInt8?, _ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkScalar(startingWith first: UInt8?, _ text: UnsafeBufferPointer<UInt8>)
+        throws(JSONSyntaxError)
+    {
         switch first {
         case UInt8(ascii: "\""): try self.checkString(text)
         case UInt8(ascii: "-"): try self.checkNumber(text)
@@ -101,7 +103,9 @@ struct JSONGrammar {
         }
     }
 
-    private mutating func checkLiteral(_ literal: StaticString, _ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
+    private mutating func checkLiteral(_ literal: StaticString, _ text: UnsafeBufferPointer<UInt8>)
+        throws(JSONSyntaxError)
+    {
         for index in 0..<literal.utf8CodeUnitCount {
             guard self.skip(literal.utf8Start[index], text) else {
                 throw self.problem("the word \(literal) was expected")

@@ -14,7 +14,7 @@ final class DatabaseMonitor: Sendable {
     private let logger: Logger
     private let onChange: @Sendable (DatabaseState) -> Void
     private let latest = Mutex<Inspection?>(nil)
-    private let uniqueOpenPairs = Atomic<Bool>(false)
+    private let uniqueOpenPairs = Atomic<Bool>(true)
     private let told = Mutex<DatabaseState>(.unknown)
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
@@ -42,7 +42,8 @@ final class DatabaseMonitor: Sendable {
     /// The state that was told last.
     var state: DatabaseState { told.withLock { $0 } }
 
-    /// Whether ``ListOffersQuery/Form/unique`` can be used. Apart from ``inspection``, because every list asks.
+    /// Whether ``ListOffersQuery/Form/unique`` is to be used. Apart from ``inspection``, because every list asks. Supposed to
+    /// be so until the database has been looked at or has refused it, so that a new process has one form from the start.
     var hasUniqueOpenPairs: Bool { uniqueOpenPairs.load(ordering: .relaxed) }
 
     /// The database has refused that form: the index is gone.

@@ -37,6 +37,39 @@ struct JSONWriterTests {
                 + #""yes":true,"no":null,"value":5,"id":1.50,"raw":[ 1 ]}"#)
     }
 
+    @Test("A key made ready is the key, first or not, short or long")
+    func keysMadeReady() {
+        let text = written {
+            $0.beginObject()
+            $0.key(JSONKey(#","a":"#))
+            $0.beginObject()
+            $0.key(JSONKey(#","seventeenLetters_":"#))
+            $0.integer(1)
+            $0.key(JSONKey(#","abc":"#))
+            $0.integer(2)
+            $0.key(JSONKey(#","elevenLett":"#))
+            $0.integer(3)
+            $0.endObject()
+            $0.key(JSONKey(#","b":"#))
+            $0.null()
+            $0.endObject()
+        }
+        #expect(text == #"{"a":{"seventeenLetters_":1,"abc":2,"elevenLett":3},"b":null}"#)
+    }
+
+    @Test("Integers of every length, at both ends")
+    func integers() {
+        var numbers: [Int64] = [0, .max, .min]
+        var power: Int64 = 1
+        while true {
+            numbers += [power - 1, power, power + 1, -power, power / 2 + 7]
+            let (next, overflow) = power.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            power = next
+        }
+        for number in numbers { #expect(written { $0.integer(number) } == String(number)) }
+    }
+
     @Test("It writes behind what is there")
     func appends() {
         var writer = JSONWriter(into: ByteBuffer(string: "before "))

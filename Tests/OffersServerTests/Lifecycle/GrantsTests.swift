@@ -162,7 +162,7 @@ struct GrantsTests {
             let list = ListOffersParams(master: master, limit: 1, offset: 0)
             let order = OrderParams(master: master, order: 1)
             let bound =
-                [ListOffersQuery.bound(list), GetOfferQuery.bound(order)]
+                ListOffersQuery.Form.allCases.map { ListOffersQuery.bound(list, $0) } + [GetOfferQuery.bound(order)]
                 + AcceptOfferStatement.transaction(order).steps(Parts([order.part]), 1000)
                 + DeclineOfferStatement.transaction(order).steps(Parts([order.part]), 1000)
             for statement in bound.map(\.statement) where !statements.contains(statement) {

@@ -46,7 +46,7 @@ import Testing
         func found(_ missing: [String] = [], readOnly: Bool = false) -> Inspection {
             Inspection(
                 generation: "G3", shortcomings: missing.map { Shortcoming(name: $0, purposes: [.accept]) },
-                metricsTable: nil, remarks: [], isReadOnly: readOnly)
+                metricsTable: nil, hasUniqueOpenPairs: true, remarks: [], isReadOnly: readOnly)
         }
         let up = lane(1)
         let down = lane(0, failing: true)

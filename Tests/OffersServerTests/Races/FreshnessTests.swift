@@ -74,8 +74,8 @@ struct FreshnessTests {
             }
             let calls = try await database.sql(
                 """
-                SELECT sum(calls) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
-                WHERE d.datname = current_database() AND s.query LIKE '%DISTINCT ON (f.order_id)%'
+                SELECT calls FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+                WHERE d.datname = current_database() AND s.query LIKE '%count(*) OVER ()%FROM offers%'
                 """)
             #expect(calls == ["75"])
         }

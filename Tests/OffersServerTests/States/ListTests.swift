@@ -139,6 +139,38 @@ struct ListTests {
         }
     }
 
+    @Test("An order is listed once, by either name of the master, when the unique indexes go while the service runs")
+    func vanishingIndex() async throws {
+        try await withScene { (scene, client) async throws in
+            try await scene.database.sql("UPDATE masters SET tg_user_id = 77 WHERE id = \(scene.master)")
+            let telegram = JSONMember(name: "telegramUserId", value: .number(JSONNumber(77)))
+            func totals() async throws -> [Int64?] {
+                let byTelegram = try await client.client.call("listOffers", named: [telegram], deadline: .seconds(20))
+                return [try await client.list(scene.master)["total"], byTelegram["total"]].map { $0?.int64Value }
+            }
+            let order = try await scene.offeredOrder()
+            for round in 1...3 {
+                #expect(try await totals() == [1, 1])
+                let definitions = try await scene.database.sql(
+                    """
+                    SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'offers'::regclass AND indisunique
+                        AND NOT indisprimary AND indkey::text = '2 3'
+                    """)
+                #expect(definitions.count == 2)
+                // Behind the service's back, in the middle of its sessions.
+                try await scene.database.sql(
+                    "DROP INDEX uq_offers__order_master_active, idx_offers_order_master_active")
+                try await scene.offer(order) { $0.round = 10 + round }
+                #expect(try await totals() == [1, 1])
+                let entry = try await client.list(scene.master)["offers"]?.elements
+                #expect(entry?.count == 1)
+                #expect(entry?.first?["round"]?.int64Value == Int64(10 + round))
+                try await scene.database.sql("DELETE FROM offers WHERE round_number > 10")
+                for definition in definitions { try await scene.database.sql(definition) }
+            }
+        }
+    }
+
     @Test("NULLs, one-sided slots and odd zones come as they are")
     func values() async throws {
         try await withScene { (scene, client) async throws in
