@@ -1,5 +1,5 @@
 import Logging
-import OffersServer
+@testable import OffersServer
 import Postgres
 import TestDatabase
 import Testing
