@@ -110,6 +110,31 @@ struct GrowingBytes {
         count += length
     }
 
+    /// Appends a text of 4 to 16 bytes, if all of them are plain (``PlainText``) and ASCII, into room that was reserved:
+    /// two words, which may overlap. Returns whether it did.
+    @inline(__always)
+    mutating func append(shortPlainASCII text: UnsafeRawBufferPointer) -> Bool {
+        guard let source = text.baseAddress, 4...16 ~= text.count else { return false }
+        let target = UnsafeMutableRawPointer(memory + count)
+        if text.count >= 8 {
+            let last = text.count &- 8
+            let words = (source.loadUnaligned(as: UInt64.self), (source + last).loadUnaligned(as: UInt64.self))
+            let special = PlainText.special(words.0) | PlainText.special(words.1)
+            guard special | (words.0 | words.1) & PlainText.high == 0 else { return false }
+            target.storeBytes(of: words.0, as: UInt64.self)
+            target.storeBytes(of: words.1, toByteOffset: last, as: UInt64.self)
+        } else {
+            let last = text.count &- 4
+            let halves = (source.loadUnaligned(as: UInt32.self), (source + last).loadUnaligned(as: UInt32.self))
+            let word = UInt64(halves.0) | UInt64(halves.1) << 32
+            guard PlainText.special(word) | word & PlainText.high == 0 else { return false }
+            target.storeBytes(of: halves.0, as: UInt32.self)
+            target.storeBytes(of: halves.1, toByteOffset: last, as: UInt32.self)
+        }
+        count += text.count
+        return true
+    }
+
     /// Appends the beginning of a text up to the first byte that is not plain (``PlainText``), into room that was reserved.
     ///
     /// - Returns: How many bytes were appended, and whether all of them are ASCII.

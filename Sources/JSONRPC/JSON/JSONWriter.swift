@@ -109,11 +109,18 @@ public struct JSONWriter: ~Copyable {
 
     /// Writes a string from bytes that should be UTF-8; what is not becomes U+FFFD.
     package mutating func string(utf8: UnsafeRawBufferPointer) {
-        let (start, followsValue) = (self.text.count, self.followsValue)
+        // Nearly all texts of a list.
+        self.text.reserve(utf8.count + 3)
+        let before = (self.text.count, self.followsValue)
+        self.separate()
+        self.text.append(UInt8(ascii: "\""))
+        if self.text.append(shortPlainASCII: utf8) { return self.text.append(UInt8(ascii: "\"")) }
+        self.text.shorten(to: before.0)
+        self.followsValue = before.1
         utf8.withMemoryRebound(to: UInt8.self) { bytes in
             if self.quoted(bytes) || (try? UTF8Span(validating: bytes.span)) != nil { return }
-            self.text.shorten(to: start)
-            self.followsValue = followsValue
+            self.text.shorten(to: before.0)
+            self.followsValue = before.1
             self.string(String(decoding: bytes, as: UTF8.self))
         }
     }

@@ -41,7 +41,7 @@ package final class QueryResult: @unchecked Sendable {
 
     /// The bytes of a value, valid as long as this object; nil for NULL.
     package func bytes(row: Int, column: Int) -> UnsafeRawBufferPointer? {
-        let (row, column) = (Int32(row), Int32(column))
+        let (row, column) = (Int32(truncatingIfNeeded: row), Int32(truncatingIfNeeded: column))
         let count = Int(PQgetlength(pointer, row, column))
         // NULL has the length 0, too.
         guard count > 0 || PQgetisnull(pointer, row, column) == 0 else { return nil }
