@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// Walks through one level of an array or object, value by value, and makes nothing of a value until it is asked to.
@@ -44,12 +45,13 @@ struct JSONCursor {
     func holds(_ string: StaticString, in range: Range<Int>) -> Bool {
         self.text.withText { text in
             guard text[range.lowerBound] == UInt8(ascii: "\"") else { return false }
-            let content = range.lowerBound + 1..<range.upperBound - 1
-            if text.endOfPlainText(from: content.lowerBound) < content.upperBound {
+            let (content, count) = (range.lowerBound + 1..<range.upperBound - 1, string.utf8CodeUnitCount)
+            // An escape is longer than what it stands for.
+            if content.count > count, text.endOfPlainText(from: content.lowerBound) < content.upperBound {
                 return text.unescapedString(in: range) == "\(string)"
             }
-            return content.count == string.utf8CodeUnitCount
-                && content.allSatisfy { text[$0] == string.utf8Start[$0 - content.lowerBound] }
+            guard content.count == count, let bytes = text.baseAddress else { return false }
+            return memcmp(bytes + content.lowerBound, string.utf8Start, count) == 0
         }
     }
 

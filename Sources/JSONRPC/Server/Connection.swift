@@ -42,8 +42,9 @@ actor Connection {
     private var decoder: LineDecoder
     /// What was read without its end is not completed: we ended the input, not the client.
     private var dropsRest = false
-    /// The reader, while it waits, and what for.
-    private var reader: (continuation: CheckedContinuation<Void, Never>, need: Need)?
+    /// The reader, while it waits, and what for; nil while it does not.
+    private var reader: CheckedContinuation<Void, Never>?
+    private var readerNeed: Need?
     /// The channel has been asked to read and has not done it.
     private var readIsRequested = false
 
@@ -150,9 +151,9 @@ extension Connection {
 
     /// There may be what the reader waits for, if it waits for that.
     private func wakeReader(_ need: Need) {
-        guard let reader, reader.need == need else { return }
-        self.reader = nil
-        reader.continuation.resume()
+        guard readerNeed == need else { return }
+        readerNeed = nil
+        reader.take()?.resume()
     }
 
     private func receive(in group: inout DiscardingTaskGroup) async {
@@ -199,7 +200,8 @@ extension Connection {
         while !isReady() {
             await withCheckedContinuation { continuation in
                 // Asked again, because a task may be suspended between a question and this closure.
-                if isReady() { continuation.resume() } else { reader = (continuation, need) }
+                if isReady() { return continuation.resume() }
+                (reader, readerNeed) = (continuation, need)
             }
         }
     }
