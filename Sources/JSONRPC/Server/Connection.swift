@@ -17,11 +17,10 @@ actor Connection {
         case refused
     }
 
-    /// What the reader waits for.
+    /// What `run()` waits for.
     private enum Need {
-        case input
-        /// Fewer requests under way, or a client that takes its output.
-        case room
+        /// Requests that want a task, or the end of all input.
+        case tasks
         /// The end of all requests.
         case replies
     }
@@ -36,15 +35,21 @@ actor Connection {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// What the channel has read and the reader has not taken.
+    /// What the channel has read and was not taken in.
     private var chunks: Deque<ByteBuffer> = []
     private var inputHasEnded = false
+    /// There is nothing more to be taken in, and will not be.
+    private var hasReadAll = false
+    /// There is something to be taken in, but no room.
+    private var waitsForRoom = false
     private var decoder: LineDecoder
     /// What was read without its end is not completed: we ended the input, not the client.
     private var dropsRest = false
-    /// The reader, while it waits, and what for; nil while it does not.
-    private var reader: CheckedContinuation<Void, Never>?
-    private var readerNeed: Need?
+    /// `run()`, while it waits, and what for; nil while it does not.
+    private var runner: CheckedContinuation<Void, Never>?
+    private var runnerNeed: Need?
+    /// Requests that want a task and have none yet.
+    private var taskless: Deque<TaskRequest> = []
     /// The channel has been asked to read and has not done it.
     private var readIsRequested = false
 
@@ -53,8 +58,9 @@ actor Connection {
     private var blocked: [RequestSequencer<ByteBuffer>.EntryID: Blocked] = [:]
 
     private var output: OutputProgress
-    /// While a chunk is taken in, replies gather and leave with one flush at its end.
+    /// While requests are taken in, replies gather and leave with one flush at the end.
     private var isReading = false
+    private var hasUnflushed = false
     private var flushIsScheduled = false
     private var stallCheckIsScheduled = false
 
@@ -81,7 +87,14 @@ actor Connection {
     func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
-                await receive(in: &group)
+                if role == .refused {
+                    channel.eventLoop.scheduleTask(in: limits.overLimitWait) { [channel] in channel.close(promise: nil)
+                    }
+                }
+                readOn()
+                while let request = await nextTaskRequest() {
+                    group.addImmediateTask { await self.perform(request) }
+                }
                 // What methods have started has no task that the group could wait for.
                 await wait(for: .replies) { sequencer.outstanding == 0 }
             }
@@ -126,10 +139,49 @@ extension Connection {
     }
 
     /// The channel has read what there is for now.
-    func readCompleted() {
-        // Reading on at once, while there is room, spares two system calls that leave and enter the selector.
-        if chunks.count < 2, !hasNoRoom { requestRead() }
-        wakeReader(.input)
+    func readCompleted() { readOn() }
+
+    /// The client has ended its output, or the channel is closed.
+    func inputEnded() {
+        inputHasEnded = true
+        readOn()
+    }
+
+    /// The client takes its output again, or does no longer.
+    func writabilityChanged() { readOn() }
+
+    /// Takes in what the channel has read, as long as there is room, and has it read more when that is all. Back-pressure:
+    /// without room the client's socket is not read.
+    ///
+    /// It is a call and no task: a task that waits for each chunk costs a thirtieth of our instructions for a list.
+    private func readOn() {
+        guard !isReading, !hasReadAll else { return }
+        isReading = true
+        waitsForRoom = false
+        while !waitsForRoom, !hasReadAll {
+            if hasNoRoom {
+                waitsForRoom = true
+            } else if let frame = nextFrame() {
+                accept(frame)
+                hasReadAll = role == .refused
+            } else if inputHasEnded {
+                hasReadAll = true
+            } else {
+                break
+            }
+        }
+        isReading = false
+        if hasUnflushed { flush() }
+        if hasReadAll { wake(.tasks) } else if !waitsForRoom { requestRead() }
+    }
+
+    private func nextFrame() -> Frame? {
+        while true {
+            if let frame = decoder.next() { return frame }
+            guard let chunk = chunks.popFirst() else { break }
+            decoder.append(chunk)
+        }
+        return inputHasEnded && !dropsRest ? decoder.finish() : nil
     }
 
     private func requestRead() {
@@ -138,72 +190,28 @@ extension Connection {
         channel.read()
     }
 
-    /// The client has ended its output, or the channel is closed.
-    func inputEnded() {
-        inputHasEnded = true
-        wakeReader(.input)
-        // A client that is gone has all the room.
-        wakeReader(.room)
+    /// Nil at the end of all input.
+    private func nextTaskRequest() async -> TaskRequest? {
+        await wait(for: .tasks) { !taskless.isEmpty || hasReadAll }
+        return taskless.popFirst()
     }
 
-    /// The client takes its output again, or does no longer.
-    func writabilityChanged() { wakeReader(.room) }
-
-    /// There may be what the reader waits for, if it waits for that.
-    private func wakeReader(_ need: Need) {
-        guard readerNeed == need else { return }
-        readerNeed = nil
-        reader.take()?.resume()
-    }
-
-    private func receive(in group: inout DiscardingTaskGroup) async {
-        if role == .refused {
-            channel.eventLoop.scheduleTask(in: limits.overLimitWait) { [channel] in channel.close(promise: nil) }
-        }
-        while let chunk = await nextChunk() {
-            decoder.append(chunk)
-            isReading = true
-            while let frame = decoder.next() {
-                accept(frame, in: &group)
-                if role == .refused { return }
-                // Asked here, because a call that may suspend costs 400 instructions even if it does not.
-                if hasNoRoom { await waitForRoom() }
-            }
-            isReading = false
-            flush()
-        }
-        while !dropsRest, let frame = decoder.finish() {
-            accept(frame, in: &group)
-        }
-        flush()
-    }
-
-    private func nextChunk() async -> ByteBuffer? {
-        await wait(for: .input) {
-            guard chunks.isEmpty, !inputHasEnded else { return true }
-            requestRead()
-            return false
-        }
-        return chunks.popFirst()
-    }
-
-    /// Back-pressure: returns when the client may have more requests. Until then its socket is not read.
-    private func waitForRoom() async {
-        isReading = false
-        flush()
-        await wait(for: .room) { !hasNoRoom }
-        isReading = true
-    }
-
-    /// The reader's waiting, of which there is one at a time. `wakeReader` makes it look again.
+    /// The waiting of `run()`. `wake` makes it look again.
     private func wait(for need: Need, until isReady: () -> Bool) async {
         while !isReady() {
             await withCheckedContinuation { continuation in
                 // Asked again, because a task may be suspended between a question and this closure.
                 if isReady() { return continuation.resume() }
-                (reader, readerNeed) = (continuation, need)
+                (runner, runnerNeed) = (continuation, need)
             }
         }
+    }
+
+    /// There may be what `run()` waits for, if it waits for that.
+    private func wake(_ need: Need) {
+        guard runnerNeed == need else { return }
+        runnerNeed = nil
+        runner.take()?.resume()
     }
 
     /// A client that is gone has all the room: what was read of it is carried out.
@@ -223,6 +231,13 @@ extension Connection {
         let call: Call
     }
 
+    /// A request whose method runs in a task.
+    private struct TaskRequest: Sendable {
+        let entry: RequestSequencer<ByteBuffer>.EntryID
+        let call: Call
+        let run: @Sendable (Call) async throws(RPCError) -> any JSONEncodable
+    }
+
     /// A request that must not start yet.
     private enum Blocked {
         /// Its task waits.
@@ -230,7 +245,7 @@ extension Connection {
         case start(@Sendable (Call) -> Void, Call)
     }
 
-    private func accept(_ frame: Frame, in group: inout DiscardingTaskGroup) {
+    private func accept(_ frame: Frame) {
         switch frame {
         case .tooLong:
             sequencer.append(refused(.null, .lineTooLong(limit: limits.maximumLineBytes)))
@@ -242,14 +257,14 @@ extension Connection {
                 let (arrival, job) = prepare(entry, id)
                 sequencer.append(arrival)
                 advance()
-                if let job { start(id, job, in: &group) }
+                if let job { start(id, job) }
             case .batch(let entries):
                 let first = sequencer.nextEntry
                 let prepared = entries.enumerated().map { prepare($1, first + $0) }
                 sequencer.append(batch: prepared.map(\.arrival))
                 advance()
                 for (offset, entry) in prepared.enumerated() {
-                    if let job = entry.job { start(first + offset, job, in: &group) }
+                    if let job = entry.job { start(first + offset, job) }
                 }
             }
         }
@@ -282,33 +297,32 @@ extension Connection {
         return .answered(id.map { failure($0, error) })
     }
 
-    /// A request that runs in a task has it from the moment when it is read, because only the reader may add to the
-    /// group; one that must not start yet waits in it. A task that does not suspend is done when this returns.
-    private func start(_ id: Int, _ job: Job, in group: inout DiscardingTaskGroup) {
+    /// A request that runs in a task gets it from `run()`, because only that may add to the group; one that must not start
+    /// yet waits in it.
+    private func start(_ id: Int, _ job: Job) {
         switch job.method.work {
         case .runs(let run):
-            group.addImmediateTask { await self.perform(id, job.call, run) }
+            taskless.append(TaskRequest(entry: id, call: job.call, run: run))
+            wake(.tasks)
         case .starts(let start):
             if sequencer.hasStarted(id) { start(job.call) } else { blocked[id] = .start(start, job.call) }
         }
     }
 
-    private func perform(
-        _ id: Int, _ call: Call, _ run: @Sendable (Call) async throws(RPCError) -> any JSONEncodable
-    ) async {
+    private func perform(_ request: TaskRequest) async {
+        let (id, call) = (request.entry, request.call)
         if !sequencer.hasStarted(id) {
             await withCheckedContinuation { continuation in
                 // Asked again, because a task may be suspended between a question and this closure.
                 if sequencer.hasStarted(id) { continuation.resume() } else { blocked[id] = .task(continuation) }
             }
         }
-        let requestID = call.request.id
         let reply: ByteBuffer?
         do throws(RPCError) {
-            let result = try await run(call)
-            reply = requestID.map { ReplyLine.success($0, result, channel.allocator) }
+            let result = try await request.run(call)
+            reply = call.request.id.map { ReplyLine.success($0, result, channel.allocator) }
         } catch {
-            reply = requestID.map { failure($0, error) }
+            reply = call.request.id.map { failure($0, error) }
         }
         finish(id, reply)
     }
@@ -342,8 +356,8 @@ extension Connection {
             case .batch(let replies): write(ReplyLine.batch(replies, channel.allocator))
             }
         }
-        if sequencer.outstanding < limits.readAhead { wakeReader(.room) }
-        if sequencer.outstanding == 0 { wakeReader(.replies) }
+        if waitsForRoom { readOn() }
+        if sequencer.outstanding == 0 { wake(.replies) }
     }
 }
 
@@ -352,6 +366,7 @@ extension Connection {
 extension Connection {
     private func write(_ line: ByteBuffer) {
         output.wrote(line.readableBytes)
+        hasUnflushed = true
         channel.write(line, promise: nil)
         if !isReading, !flushIsScheduled {
             // At the end of the loop's queue, so that replies that become ready in one turn of the loop, as those of
@@ -363,6 +378,7 @@ extension Connection {
 
     private func flush() {
         flushIsScheduled = false
+        hasUnflushed = false
         channel.flush()
         watchOutput()
     }

@@ -1,8 +1,9 @@
 import Logging
-@testable import OffersServer
 import Postgres
 import TestDatabase
 import Testing
+
+@testable import OffersServer
 
 /// Whether the index that spares the list's statement its DISTINCT is recognized, and nothing else for it.
 @Suite(.inTurn, .timeLimit(.minutes(10)))
