@@ -14,12 +14,12 @@ final class DatabaseMonitor: Sendable {
     private let logger: Logger
     private let onChange: @Sendable (DatabaseState) -> Void
     private let latest = Mutex<Inspection?>(nil)
-    private let uniqueOpenPairs = Atomic<Bool>(true)
+    private let uniqueOpenPairs = Atomic<Bool>(false)
     private let told = Mutex<DatabaseState>(.unknown)
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
 
-    /// How soon a database that lacks something is looked at again.
+    /// How soon the database is looked at again, if nothing happens.
     private static let period = Duration.seconds(5)
     /// How long some connections must be missing, while others are there, before it is said.
     private static let settling = Duration.milliseconds(500)
@@ -42,8 +42,8 @@ final class DatabaseMonitor: Sendable {
     /// The state that was told last.
     var state: DatabaseState { told.withLock { $0 } }
 
-    /// Whether ``ListOffersQuery/Form/unique`` is to be used. Apart from ``inspection``, because every list asks. Supposed to
-    /// be so until the database has been looked at or has refused it, so that a new process has one form from the start.
+    /// Whether ``ListOffersQuery/Form/unique`` can be used: it could when the database was looked at last, and was not refused
+    /// since. Apart from ``inspection``, because every list asks.
     var hasUniqueOpenPairs: Bool { uniqueOpenPairs.load(ordering: .relaxed) }
 
     /// The database has refused that form: the index is gone.
@@ -57,7 +57,7 @@ final class DatabaseMonitor: Sendable {
         look.yield()
     }
 
-    /// Looks when a connection was made, when asked to, and by itself as long as something is missing; until cancelled.
+    /// Looks when a connection was made, when asked to, and by itself from time to time; until cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -71,7 +71,7 @@ final class DatabaseMonitor: Sendable {
             }
             group.addTask {
                 while (try? await Task.sleep(for: Self.period)) != nil {
-                    if self.inspection?.status != .ok { self.lookAgain() }
+                    self.lookAgain()
                 }
             }
         }

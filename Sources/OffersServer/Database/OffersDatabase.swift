@@ -30,13 +30,20 @@ final class OffersDatabase: Sendable {
     func listOffers(
         _ params: ListOffersParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<ListOffersReply>
     ) {
-        let form: ListOffersQuery.Form = monitor.hasUniqueOpenPairs ? .unique : .distinct
+        listOffers(
+            params, monitor.hasUniqueOpenPairs ? .unique : .distinct, deadline: deadline, trace: trace, end: end)
+    }
+
+    private func listOffers(
+        _ params: ListOffersParams, _ form: ListOffersQuery.Form, deadline: any Deadline, trace: PoolTrace?,
+        end: @escaping End<ListOffersReply>
+    ) {
         let bound = ListOffersQuery.bound(params, form)
         pool.read(bound, deadline: deadline, trace: trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.sqlState == .undefinedTable {
                 // It was refused, so this is still the one statement that answers.
                 monitor.uniqueOpenPairsAreGone()
-                return listOffers(params, deadline: deadline, trace: trace, end: end)
+                return listOffers(params, .distinct, deadline: deadline, trace: trace, end: end)
             }
             end(
                 answer(result, to: bound) { rows throws(ResultMismatch) in

@@ -19,7 +19,8 @@ enum ListOffersQuery {
         case distinct = "offersd_list"
         /// The index of ``uniqueIndex`` makes it impossible. The statement names the index, by a constant that the planner
         /// computes away and that has the server look for the index again whenever something was done to it: once it
-        /// is gone, the statement is refused (undefined_table) and never answers wrongly.
+        /// is gone, the statement is refused (undefined_table). What the server does not look for is seen when the
+        /// database is looked at next: an index that has its name but is being dropped concurrently, or is another one.
         case unique = "offersd_list_unique"
     }
 

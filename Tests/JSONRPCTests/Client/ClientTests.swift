@@ -11,7 +11,7 @@ import Testing
                     for number in Int64(1)...200 {
                         group.addTask {
                             let result = try await client.call(
-                                "echo", .positional([.number(JSONNumber(number))]), deadline: .seconds(10))
+                                "echo", .positional([.number(JSONNumber(number))]), deadline: .seconds(100))
                             return result.int64Value == number
                         }
                     }
@@ -25,7 +25,7 @@ import Testing
         try await withToy { toy in
             try await Client.withConnection(to: toy.path) { client in
                 let error = await #expect(throws: RPCError.self) {
-                    try await client.call("echo", named: [], deadline: .seconds(10))
+                    try await client.call("echo", named: [], deadline: .seconds(100))
                 }
                 #expect(error == RPCError.invalidParams(path: "value", message: "value is missing"))
             }
@@ -39,7 +39,7 @@ import Testing
                     try await client.call("hold", deadline: .milliseconds(50))
                 }
                 await toy.state.gate.open()
-                let value = try await client.call("get", deadline: .seconds(10))
+                let value = try await client.call("get", deadline: .seconds(100))
                 #expect(value.int64Value == 0)
             }
         }
@@ -71,7 +71,7 @@ import Testing
                 try await Client.withConnection(to: toy.path) { client in
                     for _ in 1...2 {
                         await #expect(throws: ClientError.connectionLost) {
-                            try await client.call("get", deadline: .seconds(10))
+                            try await client.call("get", deadline: .seconds(100))
                         }
                     }
                 }
@@ -83,13 +83,13 @@ import Testing
         try await withToy { toy in
             try await Client.withConnection(to: toy.path) { client in
                 let line = String(request(#""a""#, "echo", "[1.50]").dropLast())
-                #expect(try await client.exchange(line: line, deadline: .seconds(10)) == reply(#""a""#, "1.50"))
-                let wrong = try await client.exchange(line: "{", deadline: .seconds(10))
+                #expect(try await client.exchange(line: line, deadline: .seconds(100)) == reply(#""a""#, "1.50"))
+                let wrong = try await client.exchange(line: "{", deadline: .seconds(100))
                 #expect(try reason(wrong) == "PARSE_ERROR")
                 let notification = #"{"jsonrpc":"2.0","method":"add"}"#
-                #expect(try await client.exchange(line: notification, deadline: .seconds(10)) == nil)
-                #expect(try await client.exchange(line: " ", deadline: .seconds(10)) == nil)
-                #expect(try await client.call("get", deadline: .seconds(10)).int64Value == 1)
+                #expect(try await client.exchange(line: notification, deadline: .seconds(100)) == nil)
+                #expect(try await client.exchange(line: " ", deadline: .seconds(100)) == nil)
+                #expect(try await client.call("get", deadline: .seconds(100)).int64Value == 1)
             }
         }
     }
@@ -101,7 +101,7 @@ import Testing
             try await Client.withConnection(to: toy.path) { client in
                 let long = JSONValue.string(String(repeating: "x", count: 200))
                 let error = await #expect(throws: RPCError.self) {
-                    try await client.call("echo", .positional([long]), deadline: .seconds(10))
+                    try await client.call("echo", .positional([long]), deadline: .seconds(100))
                 }
                 #expect(error?.reason == "LINE_TOO_LONG")
             }
