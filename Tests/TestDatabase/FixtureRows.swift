@@ -241,7 +241,7 @@ package struct OfferRow: FixtureRow {
     /// The defaults make the row that the type's comment promises.
     package init(
         orderID: Int, masterID: Int, round: Int = 1, state: String = "SENT", sentAt: SQLText = "now()",
-        expiresAt: SQLText = "now() + interval '2 minutes'", respondedAt: SQLText = "NULL"
+        expiresAt: SQLText = "now() + interval '2 hours'", respondedAt: SQLText = "NULL"
     ) {
         self.orderID = orderID
         self.masterID = masterID

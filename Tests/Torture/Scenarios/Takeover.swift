@@ -99,12 +99,12 @@ struct Takeover: Sendable {
                         var statuses: [String] = []
                         defer { visitors.end() }
                         for _ in 0..<rounds {
-                            try await Task.sleep(for: .milliseconds(300))
+                            try await visitors.haveBeenAnswered()
                             if order == .overlap { _ = try await told("start", "listening on ") }
                             statuses.append(try await told("stop", "ended "))
                             if order == .restart { _ = try await told("start", "listening on ") }
                         }
-                        try await Task.sleep(for: .milliseconds(300))
+                        try await visitors.haveBeenAnswered()
                         visitors.end()
                         try await group.waitForAll()
                         statuses.append(try await told("stop", "ended "))
@@ -133,6 +133,12 @@ struct Takeover: Sendable {
         var outcome: Outcome { state.withLock { $0 } }
 
         func end() { over.store(true, ordering: .relaxed) }
+
+        /// Returns after 300 ms, and not before there were enough answers to judge by, however slow the machine.
+        func haveBeenAnswered() async throws {
+            let before = outcome.answered
+            repeat { try await Task.sleep(for: .milliseconds(300)) } while outcome.answered < before + 50
+        }
 
         func run() async {
             while !over.load(ordering: .relaxed) {
