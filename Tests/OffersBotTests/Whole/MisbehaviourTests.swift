@@ -207,7 +207,7 @@ struct MisbehaviourTests {
             await telegram.fails("deleteMessage", .error(400, "Bad Request: message can't be deleted"))
             await telegram.presses("m:new", user: Self.user, message: 6)
             #expect(await telegram.screen(2, chat: Self.user).method == "sendMessage")
-            await telegram.until { $0.last?.method == "editMessageReplyMarkup" }
+            await telegram.until { $0.contains { $0.method == "editMessageReplyMarkup" } }
 
             await telegram.fails("editMessageText", .error(403, "Forbidden: bot was blocked by the user"))
             await telegram.presses("m:new", user: Self.user)
