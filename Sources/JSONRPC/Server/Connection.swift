@@ -115,7 +115,7 @@ actor Connection {
 
     /// `drain()` from outside the event loop.
     nonisolated func drainSoon() {
-        channel.eventLoop.execute { self.assumeIsolated { $0.drain() } }
+        channel.eventLoop.execute { self.onLoop { $0.drain() } }
     }
 
     /// Begins the end: what has arrived is still read and answered, then the connection closes.
@@ -372,7 +372,7 @@ extension Connection {
             // At the end of the loop's queue, so that replies that become ready in one turn of the loop, as those of
             // a database pipeline do, leave with one system call.
             flushIsScheduled = true
-            channel.eventLoop.execute { self.assumeIsolated { $0.flush() } }
+            channel.eventLoop.execute { self.onLoop { $0.flush() } }
         }
     }
 
@@ -385,8 +385,7 @@ extension Connection {
 
     /// Closes the connection when its client takes nothing of what waits for it for too long.
     private func watchOutput() {
-        guard !stallCheckIsScheduled, channel.isActive,
-            let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        guard !stallCheckIsScheduled, let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
         else { return }
         switch output.check(unsent: unsent, now: .now()) {
         case .nothingToWatch:
@@ -394,7 +393,7 @@ extension Connection {
         case .checkAgain(let delay):
             stallCheckIsScheduled = true
             channel.eventLoop.scheduleTask(in: delay) {
-                self.assumeIsolated {
+                self.onLoop {
                     $0.stallCheckIsScheduled = false
                     $0.watchOutput()
                 }

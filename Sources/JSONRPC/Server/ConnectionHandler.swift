@@ -12,24 +12,24 @@ final class ConnectionHandler: ChannelInboundHandler, Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let chunk = Self.unwrapInboundIn(data)
-        connection.assumeIsolated { $0.received(chunk) }
+        connection.onLoop { $0.received(chunk) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        connection.assumeIsolated { $0.readCompleted() }
+        connection.onLoop { $0.readCompleted() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        connection.assumeIsolated { $0.writabilityChanged() }
+        connection.onLoop { $0.writabilityChanged() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return }
-        connection.assumeIsolated { $0.inputEnded() }
+        connection.onLoop { $0.inputEnded() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        connection.assumeIsolated { $0.inputEnded() }
+        connection.onLoop { $0.inputEnded() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

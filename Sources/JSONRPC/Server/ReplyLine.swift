@@ -3,7 +3,7 @@ import NIOCore
 /// The lines that a server sends: reply objects, or arrays of them for a batch, each with its line feed.
 enum ReplyLine {
     /// The reply to a request that succeeded.
-    static func success(_ id: RequestID, _ result: any JSONEncodable, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+    static func success(_ id: RequestID, _ result: some JSONEncodable, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         var writer = JSONWriter()
         writer.reply(to: id, result: result)
         return writer.line(allocator)

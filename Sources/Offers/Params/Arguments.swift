@@ -16,8 +16,9 @@ struct Arguments {
     /// In the order of `parameters`; nil = not given.
     private var values: [Value?]
 
-    init(_ params: Params, of method: MethodDescription) throws(RPCError) {
-        parameters = method.parameters
+    /// - Parameter parameters: Those of the method.
+    init(_ params: Params, of parameters: [ParameterDescription]) throws(RPCError) {
+        self.parameters = parameters
         values = Array(repeating: nil, count: parameters.count)
         switch params {
         case .none:
@@ -25,7 +26,7 @@ struct Arguments {
         case .named(let members):
             for member in members { try take(member) }
         case .positional(let elements):
-            try take(elements, named: method.positionalNames)
+            try take(elements, named: parameters.positionalNames)
         }
         for index in values.indices where values[index] == nil {
             values[index] = Self.defaultValue(parameters[index].kind)
@@ -33,7 +34,7 @@ struct Arguments {
     }
 
     private mutating func take(_ member: JSONMember) throws(RPCError) {
-        guard let index = parameters.firstIndex(where: { $0.name == member.name }) else {
+        guard let index = index(of: member.name) else {
             let names = parameters.map(\.name).joined(separator: ", ")
             throw .invalidParams(
                 path: member.name,
@@ -94,8 +95,12 @@ struct Arguments {
         }
     }
 
+    private func index(of name: String) -> Int? {
+        parameters.indices.first { parameters[$0].name == name }
+    }
+
     private func value(_ name: String) -> Value? {
-        parameters.firstIndex { $0.name == name }.flatMap { values[$0] }
+        index(of: name).flatMap { values[$0] }
     }
 
     /// The identifier of this name; `.some(nil)` is an integer beyond Int64, nil is not given.

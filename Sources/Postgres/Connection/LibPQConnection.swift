@@ -19,7 +19,6 @@ final class LibPQConnection {
     private var prepared: [Statement: ContiguousArray<CChar>] = [:]
     /// The one that was used last, for that is mostly the next one.
     private var latest: (statement: Statement, name: ContiguousArray<CChar>)?
-    private var encoder = ParameterEncoder()
     private let notices = NoticeLog()
     /// Whether the connection string names several hosts, so that another one may be the primary.
     let hasSeveralHosts: Bool
@@ -77,7 +76,7 @@ final class LibPQConnection {
         let statement = bound.statement
         guard preparesStatements else {
             let types = statement.parameterTypes.map(\.rawValue)
-            let sent = encoder.withEncoded(bound.parameters) { count, values, lengths, formats in
+            let sent = ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
                 PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
             }
             guard sent == 1 else { throw broken() }
@@ -91,7 +90,7 @@ final class LibPQConnection {
                 throw broken()
             }
         }
-        let sent = encoder.withEncoded(bound.parameters) { count, values, lengths, formats in
+        let sent = ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
             name.withUnsafeBufferPointer {
                 PQsendQueryPrepared(connection, $0.baseAddress, count, values, lengths, formats, 1)
             }

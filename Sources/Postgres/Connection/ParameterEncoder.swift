@@ -1,44 +1,56 @@
 /// Lays parameters out as libpq takes them: integers, arrays and timestamps binary, text as it is.
-///
-/// Kept by its connection, so that its arrays are allocated once.
-struct ParameterEncoder {
-    private var bytes: [UInt8] = []
-    private var values: [UnsafePointer<CChar>?] = []
-    /// -1 for NULL, which libpq does not look at.
-    private var lengths: [Int32] = []
-    /// All ones: binary.
-    private var formats: [Int32] = []
-
+enum ParameterEncoder {
     /// Calls `body` with libpq's four arguments for `parameters`; the pointers are valid during the call.
-    mutating func withEncoded<Value>(
+    static func withEncoded<Value>(
         _ parameters: [Parameter],
         _ body: (
             Int32, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?, UnsafePointer<Int32>?
         ) -> Value
     ) -> Value {
-        bytes.removeAll(keepingCapacity: true)
-        lengths.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        for parameter in parameters {
-            let start = bytes.count
-            let isNull = !append(parameter)
-            lengths.append(isNull ? -1 : Int32(bytes.count - start))
-        }
-        while formats.count < parameters.count { formats.append(1) }
-        // A zero-length value still needs a pointer: NULL would mean SQL's NULL.
-        if bytes.isEmpty { bytes.append(0) }
-        return bytes.withUnsafeBytes { raw in
-            var next = raw.baseAddress?.assumingMemoryBound(to: CChar.self)
-            for length in lengths {
-                values.append(length < 0 ? nil : next)
-                next = next.map { $0 + Int(max(0, length)) }
+        // One byte more: a value of no length needs a pointer, too, for NULL would mean SQL's NULL.
+        let byteCount = parameters.reduce(1) { $0 + $1.encodedCount }
+        return withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 1) { bytes in
+            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: parameters.count) { values in
+                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * parameters.count) { numbers in
+                    var encoded = EncodedBytes(memory: bytes)
+                    for (index, parameter) in parameters.enumerated() {
+                        let start = encoded.count
+                        let isNull = !encoded.append(parameter)
+                        let value = UnsafePointer(
+                            bytes.baseAddress?.advanced(by: start).assumingMemoryBound(to: CChar.self))
+                        values.initializeElement(at: index, to: isNull ? nil : value)
+                        // libpq does not look at the length of NULL.
+                        numbers.initializeElement(at: index, to: Int32(encoded.count - start))
+                        // Binary.
+                        numbers.initializeElement(at: parameters.count + index, to: 1)
+                    }
+                    return body(
+                        Int32(parameters.count), values.baseAddress, numbers.baseAddress,
+                        numbers.baseAddress?.advanced(by: parameters.count))
+                }
             }
-            return body(Int32(parameters.count), values, lengths, formats)
         }
     }
+}
+
+extension Parameter {
+    /// The bytes that its value takes.
+    fileprivate var encodedCount: Int {
+        switch self {
+        case .int8, .timestamptz: 8
+        case .int8Array(let elements): 20 + 12 * elements.count
+        case .text(let value): value?.utf8.count ?? 0
+        }
+    }
+}
+
+/// Memory that values are put behind one another in, big-endian as Postgres takes them.
+private struct EncodedBytes {
+    let memory: UnsafeMutableRawBufferPointer
+    var count = 0
 
     /// Appends a value; returns false for NULL.
-    private mutating func append(_ parameter: Parameter) -> Bool {
+    mutating func append(_ parameter: Parameter) -> Bool {
         switch parameter {
         case .int8(let value), .timestamptz(let value):
             guard let value else { return false }
@@ -47,15 +59,16 @@ struct ParameterEncoder {
             append(elements)
         case .text(let value):
             guard let value else { return false }
-            bytes.append(contentsOf: value.utf8)
+            let (_, end) = UnsafeMutableRawBufferPointer(rebasing: memory[count...]).initializeMemory(
+                as: UInt8.self, from: value.utf8)
+            count += end.count
         }
         return true
     }
 
-    private mutating func append(_ number: some FixedWidthInteger) {
-        for shift in stride(from: number.bitWidth - 8, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: number >> shift))
-        }
+    private mutating func append<Integer: FixedWidthInteger>(_ number: Integer) {
+        memory.storeBytes(of: number.bigEndian, toByteOffset: count, as: Integer.self)
+        count += MemoryLayout<Integer>.size
     }
 
     /// The form that `array_recv` of the server takes: dimensions, whether there are NULLs, the type of the elements,
