@@ -51,5 +51,8 @@ struct ParameterEncoderTests {
         let header: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 1]
         let elements: [UInt8] = [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7, 255, 255, 255, 255]
         #expect(encode([.int8Array([7, nil])]).values == [header + elements])
+        // Among others each has its place.
+        let mixed = encode([.text("ab"), .int8Array([7, nil]), .int8(1), .text("")])
+        #expect(mixed.values == [[0x61, 0x62], header + elements, [0, 0, 0, 0, 0, 0, 0, 1], []])
     }
 }

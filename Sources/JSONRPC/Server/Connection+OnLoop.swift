@@ -2,7 +2,8 @@ extension Connection {
     /// Calls `body`, which touches the connection. The caller must be on its event loop.
     ///
     /// `assumeIsolated` has the runtime ask whether it is, which takes it 2 % of all instructions for a list, because no
-    /// task tells it. Debug builds ask, and so do all tests.
+    /// task tells it. Debug builds ask, and so does `swift test`.
+    @available(*, noasync)
     @inline(__always)
     nonisolated func onLoop(_ body: (isolated Connection) -> Void) {
         #if DEBUG

@@ -34,7 +34,7 @@ enum ParameterEncoder {
 }
 
 extension Parameter {
-    /// The bytes that its value takes.
+    /// The most bytes that its value can take.
     fileprivate var encodedCount: Int {
         switch self {
         case .int8, .timestamptz: 8
