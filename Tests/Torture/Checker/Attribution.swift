@@ -32,6 +32,7 @@ struct Attribution: Sendable {
     private(set) var violations: [Violation] = []
     private let disturbances: [Disturbance]
     private let terms: Terms
+    private let calls: [Call]
 
     /// The calls that may have written without anybody having heard of it, each the explanation of one transaction.
     private var unheardAccepts: [Pair: [Call]] = [:]
@@ -39,6 +40,7 @@ struct Attribution: Sendable {
 
     init(_ evidence: Evidence) {
         terms = evidence.terms
+        calls = evidence.calls
         // What was begun in a disturbance has its effects a little later.
         disturbances = evidence.disturbances.map { disturbance in
             var longer = disturbance
@@ -162,7 +164,10 @@ struct Attribution: Sendable {
             }
             return span
         }
-        note(.explained, "nobody asked to accept order \(pair.order) for master \(pair.master): \(claim.after)")
+        note(
+            .explained,
+            "nobody asked to accept order \(pair.order) for master \(pair.master): \(claim.after); \(whatWasAsked(pair))"
+        )
         return nil
     }
 
@@ -184,8 +189,21 @@ struct Attribution: Sendable {
             return call.span
         }
         if let span = Self.take(&unheardDeclines, pair) { return span }
-        note(.explained, "nobody asked to decline order \(pair.order) for master \(pair.master), offer \(offer)")
+        note(
+            .explained,
+            "nobody asked to decline order \(pair.order) for master \(pair.master), offer \(offer); \(whatWasAsked(pair))"
+        )
         return nil
+    }
+
+    /// The calls that could have, for people: what became of each tells why it is no explanation.
+    private func whatWasAsked(_ pair: Pair) -> String {
+        let asked = calls.filter {
+            $0.request == .accept(master: pair.master, order: pair.order)
+                || $0.request == .decline(master: pair.master, order: pair.order)
+        }
+        return asked.isEmpty
+            ? "nothing was asked of them" : "asked was: " + asked.map { "\($0)" }.joined(separator: "; ")
     }
 
     /// When what a call began must be over at the latest: when it was refused, nothing of it may be left.
