@@ -190,6 +190,43 @@ struct CheckerTests {
         }
     }
 
+    @Test(
+        "a decline whose first attempt was not heard of, and which declined a newer offer by asking again, or was refused"
+    )
+    func declinedUnheard() {
+        let outcomes: [Call.Outcome] = [
+            .declined(offer: 72, already: false), .refused(.offerCanceled), .refused(.timedOut),
+        ]
+        for outcome in outcomes {
+            for (at, isBehind) in [(Int64(38_000), false), (42_000, true)] {
+                var evidence = Evidence()
+                Self.setUp(&evidence)
+                let declined = OfferState(state: "DECLINED")
+                let newer = outcome == .refused(.offerCanceled) ? OfferState(state: "CANCELED") : Self.sent
+                func decline(_ offer: Int, in transaction: Int) {
+                    Self.commit(
+                        transaction, by: .offersd,
+                        [(.offer(offer, order: 1, master: 7, from: Self.sent, to: declined), Self.offerColumns)],
+                        to: &evidence)
+                }
+                decline(71, in: 1)
+                Self.commit(
+                    2, by: .act(1), [(.offer(72, order: 1, master: 7, from: nil, to: newer), [])], to: &evidence)
+                evidence.acts = [Act(number: 1, name: "again", span: Self.span(32, 34), outcome: .done)]
+                if case .declined = outcome { decline(72, in: 3) }
+                for index in evidence.changes.indices { evidence.changes[index].at = at }
+                evidence.orders = [1: Self.free]
+                evidence.calls = [Self.call(.decline(master: 7, order: 1), Self.span(30, 40), outcome)]
+                #expect(promises(evidence).contains(.explained), "nothing ended a connection")
+                evidence.disturbances = [
+                    Disturbance(name: "x", span: Self.span(0, 100), excuses: [.timedOut], endsConnections: true)
+                ]
+                let isExplained = !isBehind && outcome != .refused(.timedOut)
+                #expect(promises(evidence) == (isExplained ? [] : [.explained]), "\(outcome) at \(at)")
+            }
+        }
+    }
+
     @Test("an accept that lacks something, or has too much")
     func incomplete() {
         let breaks: [(String, (inout [(Change.Content, Set<String>)]) -> Void)] = [

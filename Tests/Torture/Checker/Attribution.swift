@@ -55,13 +55,19 @@ struct Attribution: Sendable {
             case (.accept(let master, let order), .accepted(let offer, _, already: false)):
                 accepts[Pair(order: order, master: master), default: [:]][offer ?? 0, default: []].append(call)
             case (.decline(let master, let order), .declined(let offer, already: false)):
-                declines[Pair(order: order, master: master), default: [:]][offer, default: []].append(call)
+                let pair = Pair(order: order, master: master)
+                declines[pair, default: [:]][offer, default: []].append(call)
+                // Its own first attempt may have declined the offer before that one.
+                if mayHaveAskedAgain(call) { unheardDeclines[pair, default: []].append(call) }
             case (.decline(let master, let order), .declined(_, already: true)) where mayHaveAskedAgain(call):
                 unheardDeclines[Pair(order: order, master: master), default: []].append(call)
             // Its own first attempt may have been withdrawn by others before it asked again: then it is refused.
             case (.accept(let master, let order), .refused(let reason))
             where reason.origin == .domain && mayHaveAskedAgain(call):
                 unheardAccepts[Pair(order: order, master: master), default: []].append(call)
+            case (.decline(let master, let order), .refused(let reason))
+            where reason.origin == .domain && mayHaveAskedAgain(call):
+                unheardDeclines[Pair(order: order, master: master), default: []].append(call)
             case (.accept(let master, let order), _) where call.mayHaveWritten:
                 unheardAccepts[Pair(order: order, master: master), default: []].append(call)
             case (.decline(let master, let order), _) where call.mayHaveWritten:
@@ -115,7 +121,9 @@ struct Attribution: Sendable {
             claims.append(claim)
             return explain(claim, by: &accepts)
         }
-        if let (pair, offer) = Self.decline(changes) { return explain(pair, offer, by: &declines) }
+        if let (pair, offer) = Self.decline(changes) {
+            return explain(pair, offer, at: changes.first?.at, by: &declines)
+        }
         note(.explained, "changes of offersd that are no accept and no decline: \(changes)")
         return nil
     }
@@ -156,12 +164,7 @@ struct Attribution: Sendable {
             return call.span
         }
         if let span = Self.take(&unheardAccepts, pair) {
-            // Told that it was refused, and carried out behind the master's back.
-            if let at = claim.changes.first?.at, at > terms.microseconds(at: span.ended) {
-                note(
-                    .explained,
-                    "order \(claim.order) went to master \(claim.master) after the last of his calls had been refused")
-            }
+            noteIfBehindHisBack(pair, claim.changes.first?.at, span)
             return span
         }
         note(
@@ -183,17 +186,30 @@ struct Attribution: Sendable {
         disturbances.contains { $0.endsConnections && $0.span.overlaps(call.span) }
     }
 
-    private mutating func explain(_ pair: Pair, _ offer: Int, by declines: inout [Pair: [Int: [Call]]]) -> Span? {
+    private mutating func explain(
+        _ pair: Pair, _ offer: Int, at moment: Int64?, by declines: inout [Pair: [Int: [Call]]]
+    ) -> Span? {
         if let calls = declines[pair]?.removeValue(forKey: offer), let call = calls.first {
             if calls.count > 1 { note(.acknowledgedOnce, "offer \(offer), one decline for all of: \(calls)") }
             return call.span
         }
-        if let span = Self.take(&unheardDeclines, pair) { return span }
+        if let span = Self.take(&unheardDeclines, pair) {
+            noteIfBehindHisBack(pair, moment, span)
+            return span
+        }
         note(
             .explained,
             "nobody asked to decline order \(pair.order) for master \(pair.master), offer \(offer); \(whatWasAsked(pair))"
         )
         return nil
+    }
+
+    /// Told that it was refused, and carried out behind the master's back.
+    private mutating func noteIfBehindHisBack(_ pair: Pair, _ moment: Int64?, _ calls: Span) {
+        guard let moment, moment > terms.microseconds(at: calls.ended) else { return }
+        note(
+            .explained,
+            "order \(pair.order) was changed for master \(pair.master) after the last of his calls had ended")
     }
 
     /// The calls that could have, for people: what became of each tells why it is no explanation.
