@@ -129,9 +129,9 @@ func params(_ text: String) throws -> Params {
         for method in [Contract.getOffer, Contract.acceptOffer, Contract.declineOffer] {
             #expect(method.parameters.map(\.name) == expected)
             #expect(method.parameters.map(\.required) == [false, true, false])
-            #expect(method.parameters.positionalNames == ["masterId", "orderId"])
+            #expect(method.positionalNames == ["masterId", "orderId"])
         }
-        #expect(Contract.listOffers.parameters.positionalNames == ["masterId", "limit", "offset"])
+        #expect(Contract.listOffers.positionalNames == ["masterId", "limit", "offset"])
         #expect(Contract.health.parameters.isEmpty && Contract.discover.parameters.isEmpty)
     }
 }

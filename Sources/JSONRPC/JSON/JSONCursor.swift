@@ -71,25 +71,6 @@ extension UnsafeBufferPointer<UInt8> {
         return start < end ? start..<end : nil
     }
 
-    /// All but the white space around it.
-    var rangeWithoutWhiteSpace: Range<Int> {
-        var range = 0..<self.count
-        while !range.isEmpty, self.isWhiteSpace(at: range.lowerBound) {
-            range = range.lowerBound + 1..<range.upperBound
-        }
-        while !range.isEmpty, self.isWhiteSpace(at: range.upperBound - 1) {
-            range = range.lowerBound..<range.upperBound - 1
-        }
-        return range
-    }
-
-    private func isWhiteSpace(at offset: Int) -> Bool {
-        switch self[offset] {
-        case 0x20, 0x09, 0x0A, 0x0D: true
-        default: false
-        }
-    }
-
     /// Bytes as they are. The grammar's check has found the text to be UTF-8.
     func string(in range: Range<Int>) -> String {
         String(copying: UTF8Span(unchecked: self.extracting(range).span))

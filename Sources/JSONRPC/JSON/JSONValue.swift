@@ -30,7 +30,7 @@ extension JSONValue {
     package init(parsing bytes: ByteBuffer) throws(JSONSyntaxError) {
         let range = try bytes.readableBytesUInt8Span.withUnsafeBufferPointer { text throws(JSONSyntaxError) in
             try JSONGrammar.check(text)
-            return text.rangeWithoutWhiteSpace
+            return text.rangeOfValue(from: 0)!  // there is one, or the check had failed
         }
         self.init(checked: bytes, in: range)
     }

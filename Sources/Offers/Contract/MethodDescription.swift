@@ -13,6 +13,11 @@ package struct MethodDescription: Sendable {
     /// Every reason the method itself can answer with. Errors of line and request (PARSE_ERROR, INVALID_REQUEST,
     /// BATCH_TOO_LONG, METHOD_NOT_FOUND, LINE_TOO_LONG) belong to no method and are not repeated here.
     package let errors: [Reason]
+
+    /// The names that may be given by position, in order.
+    package var positionalNames: [String] {
+        parameters.filter(\.positional).map(\.name)
+    }
 }
 
 /// One param of a method.
@@ -45,12 +50,5 @@ package struct ParameterDescription: Sendable {
         self.kind = kind
         self.required = required
         self.positional = positional
-    }
-}
-
-extension [ParameterDescription] {
-    /// The names that may be given by position, in order.
-    package var positionalNames: [String] {
-        filter(\.positional).map(\.name)
     }
 }

@@ -39,7 +39,7 @@ package struct OpenRPCDocument: JSONEncodable {
         writer.member("paramStructure", "by-name")
         writer.key("x-positional")
         writer.beginArray()
-        for name in method.parameters.positionalNames { writer.string(name) }
+        for name in method.positionalNames { writer.string(name) }
         writer.endArray()
         writer.key("params")
         writer.beginArray()

@@ -16,9 +16,8 @@ struct Arguments {
     /// In the order of `parameters`; nil = not given.
     private var values: [Value?]
 
-    /// - Parameter parameters: Those of the method.
-    init(_ params: Params, of parameters: [ParameterDescription]) throws(RPCError) {
-        self.parameters = parameters
+    init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        parameters = method.parameters
         values = Array(repeating: nil, count: parameters.count)
         switch params {
         case .none:
@@ -26,7 +25,7 @@ struct Arguments {
         case .named(let members):
             for member in members { try take(member) }
         case .positional(let elements):
-            try take(elements, named: parameters.positionalNames)
+            try take(elements, named: method.positionalNames)
         }
         for index in values.indices where values[index] == nil {
             values[index] = Self.defaultValue(parameters[index].kind)
@@ -96,7 +95,7 @@ struct Arguments {
     }
 
     private func index(of name: String) -> Int? {
-        parameters.indices.first { parameters[$0].name == name }
+        parameters.firstIndex { $0.name == name }
     }
 
     private func value(_ name: String) -> Value? {

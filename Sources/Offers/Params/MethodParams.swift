@@ -18,7 +18,7 @@ package struct ListOffersParams: Hashable, Sendable {
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params) throws(RPCError) {
-        let arguments = try Arguments(params, of: Contract.listOffers.parameters)
+        let arguments = try Arguments(params, of: Contract.listOffers)
         master = try arguments.master()
         limit = arguments.integer("limit")
         offset = arguments.integer("offset")
@@ -50,7 +50,7 @@ package struct OrderParams: Hashable, Sendable {
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params) throws(RPCError) {
         // The three methods have the same params; a test holds them to that.
-        let arguments = try Arguments(params, of: Contract.getOffer.parameters)
+        let arguments = try Arguments(params, of: Contract.getOffer)
         master = try arguments.master()
         order = try arguments.requiredIdentifier("orderId")
     }
@@ -76,7 +76,7 @@ package struct MetricsParams: Hashable, Sendable {
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params) throws(RPCError) {
-        format = try Format(rawValue: Arguments(params, of: Contract.metrics.parameters).choice("format")) ?? .json
+        format = try Format(rawValue: Arguments(params, of: Contract.metrics).choice("format")) ?? .json
     }
 }
 
@@ -84,6 +84,6 @@ package struct MetricsParams: Hashable, Sendable {
 package struct NoParams: Hashable, Sendable {
     /// Checks that the request has none; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params) throws(RPCError) {
-        _ = try Arguments(params, of: Contract.health.parameters)
+        _ = try Arguments(params, of: Contract.health)
     }
 }
