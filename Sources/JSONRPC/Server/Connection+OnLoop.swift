@@ -3,14 +3,29 @@ extension Connection {
     ///
     /// `assumeIsolated` has the runtime ask whether it is, which takes it 2 % of all instructions for a list, because no
     /// task tells it. Debug builds ask, and so does `swift test`.
+    ///
+    /// - Parameter value: What `body` needs: one that captures nothing costs no memory.
     @available(*, noasync)
     @inline(__always)
-    nonisolated func onLoop(_ body: (isolated Connection) -> Void) {
+    nonisolated func onLoop<Value: Sendable>(
+        _ value: Value, _ body: @escaping @Sendable (isolated Connection, Value) -> Void
+    ) {
+        #if DEBUG
+            assumeIsolated { body($0, value) }
+        #else
+            // As `assumeIsolated` does when it has asked.
+            unsafeBitCast(body, to: ((Connection, Value) -> Void).self)(self, value)
+        #endif
+    }
+
+    /// The same for what needs nothing.
+    @available(*, noasync)
+    @inline(__always)
+    nonisolated func onLoop(_ body: @escaping (isolated Connection) -> Void) {
         #if DEBUG
             assumeIsolated(body)
         #else
-            // As `assumeIsolated` does when it has asked.
-            withoutActuallyEscaping(body) { unsafeBitCast($0, to: ((Connection) -> Void).self)(self) }
+            unsafeBitCast(body, to: ((Connection) -> Void).self)(self)
         #endif
     }
 }

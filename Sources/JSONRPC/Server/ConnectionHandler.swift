@@ -11,8 +11,7 @@ final class ConnectionHandler: ChannelInboundHandler, Sendable {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let chunk = Self.unwrapInboundIn(data)
-        connection.onLoop { $0.received(chunk) }
+        connection.onLoop(Self.unwrapInboundIn(data)) { $0.received($1) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

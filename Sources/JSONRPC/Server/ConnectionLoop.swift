@@ -22,7 +22,7 @@ final class ConnectionLoop: Sendable {
     func end(_ entry: RequestSequencer<ByteBuffer>.EntryID, of connection: Connection, reply: ByteBuffer?) {
         endings.put(Ending(connection: connection, entry: entry, reply: reply)) { endings in
             for ending in endings {
-                ending.connection.onLoop { $0.finish(ending.entry, ending.reply) }
+                ending.connection.onLoop(ending) { $0.finish($1.entry, $1.reply) }
             }
         }
     }

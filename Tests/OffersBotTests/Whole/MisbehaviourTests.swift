@@ -180,9 +180,12 @@ struct MisbehaviourTests {
             await telegram.until { $0.contains { $0.method == "(getUpdates)" } }
             await telegram.writes("/start", user: Self.user)
             _ = await telegram.screen(2, chat: Self.user)
-            let polls = await telegram.calls.filter { $0.method.contains("getUpdates") }
+            let calls = await telegram.calls
+            let polls = calls.filter { $0.method.contains("getUpdates") }
             let failed = try #require(polls.firstIndex { $0.method == "(getUpdates)" })
-            #expect(polls[failed + 1].moment - polls[failed].moment >= .seconds(3))
+            #expect(
+                polls[failed + 1].moment - polls[failed].moment >= .seconds(3),
+                "\(calls.map { "\($0.method) \($0.moment - calls[0].moment) \($0.body)" })")
         }
         #expect(ending.errors.contains { $0.contains("another program polls with this token") })
     }
