@@ -127,7 +127,8 @@ struct SimulatedLane {
     /// The pool's timer, if it is armed, gives up what is overdue. Returns that.
     mutating func expire(at now: MonotonicTime) -> [Int] {
         calls += 1
-        let (expired, woken) = isTimerArmed ? state.expire(at: now) : ([], [])
+        let (overdue, woken) = isTimerArmed ? state.expire(at: now) : ([], [])
+        let expired = overdue.map(\.job)
         isTimerArmed = isTimerArmed && state.needsLookingAfter
         for job in expired where jobs[job]?.deadline.hasPassed(at: now) != true {
             report("job \(job) expired too early")
@@ -148,7 +149,8 @@ struct SimulatedLane {
     mutating func shutDown() -> [Int] {
         calls += 1
         isShutDown = true
-        let (refused, woken) = state.shutDown()
+        let (unstarted, woken) = state.shutDown()
+        let refused = unstarted.map(\.job)
         end(refused, running: false)
         wake(woken)
         return refused
@@ -177,7 +179,7 @@ struct SimulatedLane {
                 isConnected[index] = !isShutDown
                 return []
             }
-            let refused = state.connectFailed(index, at: now)
+            let refused = state.connectFailed(index, at: now).map(\.job)
             if !refused.isEmpty, isConnected.contains(true) { report("refused while a connection is open") }
             end(refused, running: false)
             return refused
@@ -226,8 +228,9 @@ struct SimulatedLane {
     private mutating func separate(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) -> [Int] {
         let all = group.map(\.item.job)
         end([all[0]], running: true)
-        let (refused, woken) = state.finished(
+        let (unstarted, woken) = state.finished(
             index, group, undone: Array(group.indices.dropFirst()), usable: true, at: now)
+        let refused = unstarted.map(\.job)
         threads[index] = .asking
         if isShutDown {
             if refused != Array(all.dropFirst()) { report("\(refused) refused of \(all)") }

@@ -12,7 +12,7 @@ internal import DequeModule
 struct ReadPipeline: LaneWorker {
     /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
     private final class Group {
-        let jobs: [Read]
+        let reads: [WorkItem<Read>]
         /// For each read, whether a preparation went before it.
         let prepares: [Bool]
         /// What is known of the reads from the first one on; nil for one that was skipped.
@@ -23,23 +23,23 @@ struct ReadPipeline: LaneWorker {
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
-        init(jobs: [Read], prepares: [Bool]) {
-            self.jobs = jobs
+        init(reads: [WorkItem<Read>], prepares: [Bool]) {
+            self.reads = reads
             self.prepares = prepares
-            answers.reserveCapacity(jobs.count)
+            answers.reserveCapacity(reads.count)
         }
 
         /// Tells the reads that have not been told anything.
         func end(_ answer: (Int) -> Result<QueryResult, PostgresError>?) {
-            for index in jobs.indices where !givenUp.contains(index) {
-                if let answer = answer(index) { jobs[index].end(answer) }
+            for index in reads.indices where !givenUp.contains(index) {
+                if let answer = answer(index) { reads[index].end(answer) }
             }
         }
     }
 
     let session: Session
     /// What is still to be sent.
-    private var unsent: Deque<Read> = []
+    private var unsent: Deque<WorkItem<Read>> = []
     /// The groups under way, in the order in which they were sent.
     private var groups: Deque<Group> = []
     /// Why what was begun could not be sent.
@@ -58,8 +58,8 @@ struct ReadPipeline: LaneWorker {
         self.session = session
     }
 
-    mutating func begin(_ job: Read) -> Bool {
-        unsent.append(job)
+    mutating func begin(_ read: WorkItem<Read>) -> Bool {
+        unsent.append(read)
         do {
             try pushGroup(of: 1)
             return try session.connection.flushNow()
@@ -69,22 +69,22 @@ struct ReadPipeline: LaneWorker {
         }
     }
 
-    /// Runs `jobs`, and what `more` gives when asked, and tells each its result or error, in order.
-    mutating func run(_ jobs: [Read], _ more: @Sendable () -> [Read]) -> WorkEnd {
-        unsent.append(contentsOf: jobs)
+    /// Runs `reads`, and what `more` gives when asked, and tells each its result or error, in order.
+    mutating func run(_ reads: [WorkItem<Read>], _ more: @Sendable () -> [WorkItem<Read>]) -> WorkEnd {
+        unsent.append(contentsOf: reads)
         do {
             try finish(more)
             return WorkEnd(isUsable: isUsable)
         } catch {
             for group in groups { group.end { _ in .failure(.connectionLost) } }
-            for job in unsent { job.fail(.connectionLost) }
+            for read in unsent { read.fail(.connectionLost) }
             return WorkEnd(isUsable: false)
         }
     }
 
-    static func refuse(_ job: Read, _ error: PostgresError) { job.fail(error) }
+    static func refuse(_ read: WorkItem<Read>, _ error: PostgresError) { read.fail(error) }
 
-    private mutating func finish(_ more: @Sendable () -> [Read]) throws(LibPQConnection.Broken) {
+    private mutating func finish(_ more: @Sendable () -> [WorkItem<Read>]) throws(LibPQConnection.Broken) {
         if let broken { throw broken }
         try flush()
         try sendGroup(of: unsent.count)
@@ -113,13 +113,13 @@ struct ReadPipeline: LaneWorker {
 
     /// Hands the next reads to libpq, which sends what it can at once.
     private mutating func pushGroup(of count: Int) throws(LibPQConnection.Broken) {
-        let jobs = Array(unsent.prefix(count))
+        let reads = Array(unsent.prefix(count))
         var prepares: [Bool] = []
         prepares.reserveCapacity(count)
-        for job in jobs { prepares.append(try session.connection.send(job.bound)) }
+        for read in reads { prepares.append(try session.connection.send(read.job.bound)) }
         try session.connection.sync()
         unsent.removeFirst(count)
-        groups.append(Group(jobs: jobs, prepares: prepares))
+        groups.append(Group(reads: reads, prepares: prepares))
     }
 
     /// Whether the server says something before the next tick.
@@ -131,7 +131,7 @@ struct ReadPipeline: LaneWorker {
 
     /// Reads the answers of the oldest group. Tells them when all have come, for only then is it known whether the
     /// server is still the one to ask. Returns the reads that were skipped.
-    private mutating func finishGroup() throws(LibPQConnection.Broken) -> [Read] {
+    private mutating func finishGroup() throws(LibPQConnection.Broken) -> [WorkItem<Read>] {
         receiving: while true {
             let event = try session.connection.next(until: .now().advanced(byMilliseconds: ReadPipeline.tick))
             switch event {
@@ -145,7 +145,7 @@ struct ReadPipeline: LaneWorker {
             }
         }
         let group = groups[0]
-        guard group.answers.count == group.jobs.count, group.answers.contains(where: { $0 != nil }) else {
+        guard group.answers.count == group.reads.count, group.answers.contains(where: { $0 != nil }) else {
             throw LibPQConnection.Broken(reason: "too few results")
         }
         if session.connection.hasSeveralHosts, session.connection.isReadOnly {
@@ -153,16 +153,16 @@ struct ReadPipeline: LaneWorker {
         }
         groups.removeFirst()
         group.end { group.answers[$0] }
-        return group.jobs.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
-            .map { group.jobs[$0] }
+        return group.reads.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
+            .map { group.reads[$0] }
     }
 
     /// A result of the oldest group.
     private mutating func take(_ result: QueryResult) throws(LibPQConnection.Broken) {
         let group = groups[0]
         let index = group.answers.count
-        guard index < group.jobs.count else { throw LibPQConnection.Broken(reason: "too many results") }
-        let statement = group.jobs[index].bound.statement
+        guard index < group.reads.count else { throw LibPQConnection.Broken(reason: "too many results") }
+        let statement = group.reads[index].job.bound.statement
         let failure = try result.failure(statement: statement.name)
         if group.prepares[index], !group.isPrepared {
             if failure != nil || result.wasSkipped { session.connection.forget(statement) }
@@ -184,9 +184,9 @@ struct ReadPipeline: LaneWorker {
     private mutating func giveUpOverdue(at now: MonotonicTime) {
         nextLook = now.advanced(byMilliseconds: ReadPipeline.tick)
         for group in groups {
-            for (index, job) in group.jobs.enumerated()
-            where !group.givenUp.contains(index) && job.deadline.hasPassed(at: now) {
-                job.fail(.timedOut)
+            for (index, read) in group.reads.enumerated()
+            where !group.givenUp.contains(index) && read.deadline.hasPassed(at: now) {
+                read.fail(.timedOut)
                 group.givenUp.insert(index)
             }
         }
@@ -199,7 +199,7 @@ struct ReadPipeline: LaneWorker {
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
         let limit = now.advanced(byMilliseconds: -ReadPipeline.patience)
-        if oldest.givenUp.count == oldest.jobs.count, oldest.jobs[0].deadline.hasPassed(at: limit) {
+        if oldest.givenUp.count == oldest.reads.count, oldest.reads[0].deadline.hasPassed(at: limit) {
             throw LibPQConnection.Broken(reason: "the server does not answer")
         }
     }

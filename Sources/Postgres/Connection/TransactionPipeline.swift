@@ -50,19 +50,19 @@ struct TransactionPipeline {
     /// is less than what is kept for the end.
     private static let leastSharedTimeout: Int64 = 200
 
-    /// Sends one transaction for all of `jobs`, as far as that is possible without waiting. It may have come to its end
+    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its end
     /// then.
-    static func begin(_ jobs: [Write], on session: Session, margins: Margins) -> Begun {
+    static func begin(_ writes: [WorkItem<Write>], on session: Session, margins: Margins) -> Begun {
         let now = MonotonicTime.now()
         var (timely, places): ([Write], [Int]) = ([], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
-        for (place, job) in jobs.enumerated() {
-            let own = job.deadline.instant ?? deadline
+        for (place, write) in writes.enumerated() {
+            let own = write.deadline.instant ?? deadline
             guard now.milliseconds(until: own) > margins.lock else {
-                job.fail(.timedOut)
+                write.job.fail(.timedOut)
                 continue
             }
-            timely.append(job)
+            timely.append(write.job)
             places.append(place)
             deadline = min(deadline, own)
         }

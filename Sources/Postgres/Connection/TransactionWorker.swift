@@ -9,24 +9,24 @@ struct TransactionWorker: LaneWorker {
         margins = TransactionPipeline.Margins(lock: configuration.lockMarginMilliseconds)
     }
 
-    mutating func begin(_ job: Write) -> Bool {
-        begin([job])
+    mutating func begin(_ write: WorkItem<Write>) -> Bool {
+        begin([write])
         if case .underWay = begun { return (try? session.connection.flushNow()) == true }
         return false
     }
 
-    /// `jobs` are parts of one transaction. Nothing has begun when there are any.
-    mutating func run(_ jobs: [Write], _ more: @Sendable () -> [Write]) -> WorkEnd {
-        if !jobs.isEmpty { begin(jobs) }
+    /// `writes` are parts of one transaction. Nothing has begun when there are any.
+    mutating func run(_ writes: [WorkItem<Write>], _ more: @Sendable () -> [WorkItem<Write>]) -> WorkEnd {
+        if !writes.isEmpty { begin(writes) }
         return finish()
     }
 
-    static func refuse(_ job: Write, _ error: PostgresError) { job.fail(error) }
+    static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.job.fail(error) }
 
-    private mutating func begin(_ jobs: [Write]) {
+    private mutating func begin(_ writes: [WorkItem<Write>]) {
         // Nobody shares a transaction with an inquiry.
-        let isInquiry = jobs.first?.attempt == .inquiry
-        begun = TransactionPipeline.begin(jobs, on: session, margins: isInquiry ? .inquiry : margins)
+        let isInquiry = writes.first?.job.attempt == .inquiry
+        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : margins)
     }
 
     private mutating func finish() -> WorkEnd {

@@ -1,36 +1,24 @@
-/// An attempt to run a query that writes nothing; whoever carries it out calls `end`, once.
-/// An object, because it is handed on so often on its way.
-final class Read: Sendable {
+/// An attempt to run a query that writes nothing; whoever carries it out calls `end` of its item, once.
+struct Read: Sendable {
     let bound: BoundStatement
-    let deadline: any Deadline
-    let trace: PoolTrace?
     /// Where it runs.
     let lane: Lane<ReadPipeline>
     /// Whose attempt it is, and which: 1, 2…
     let pool: PostgresPool
-    let number: Int
+    var number = 1
     /// Who is told of the end of the last attempt, once.
     let caller: @Sendable (Result<QueryResult, PostgresError>) -> Void
+}
 
-    init(
-        _ bound: BoundStatement, on lane: Lane<ReadPipeline>, of pool: PostgresPool, deadline: any Deadline,
-        trace: PoolTrace?, number: Int = 1, caller: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
-    ) {
-        self.bound = bound
-        self.lane = lane
-        self.pool = pool
-        self.deadline = deadline
-        self.trace = trace
-        self.number = number
-        self.caller = caller
-    }
-
+extension WorkItem<Read> {
     /// The attempt after this one.
-    var next: Read {
-        Read(bound, on: lane, of: pool, deadline: deadline, trace: trace, number: number + 1, caller: caller)
+    var next: WorkItem {
+        var read = job
+        read.number += 1
+        return WorkItem(deadline: deadline, job: read, trace: trace)
     }
 
-    func end(_ result: Result<QueryResult, PostgresError>) { pool.ended(self, result) }
+    func end(_ result: Result<QueryResult, PostgresError>) { job.pool.ended(self, result) }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
@@ -41,7 +29,6 @@ struct Write: Sendable {
     let part: [Int64?]
     let steps: Steps
     let attempt: Attempt
-    let deadline: any Deadline
     let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
 
     /// What the caller is told: the rows of the transaction's last step, and which of them is the part's own.

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The connections of one kind: a thread each, which does what `LaneState` says. I/O around a pure value, no more.
 final class Lane<Worker: LaneWorker>: Sendable {
-    typealias Job = Worker.Job
-    private typealias Taken = WorkQueue<Job>.Taken
+    typealias Item = WorkItem<Worker.Job>
+    private typealias Taken = WorkQueue<Worker.Job>.Taken
 
     /// What the lane is for.
     struct Role: Sendable {
@@ -15,7 +15,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         var parallelism: Int?
     }
 
-    private let state: Mutex<LaneState<Job>>
+    private let state: Mutex<LaneState<Worker.Job>>
     private let connections: [LaneConnection<Worker>]
     private let role: Role
     private let configuration: PostgresConfiguration
@@ -44,7 +44,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         for index in connections.indices where !BlockingThread.start({ self.run(index) }) {
             logger.error("no thread for a database connection", metadata: ["lane": "\(role.name)"])
             let refused = state.withLock { $0.abandoned(index) }
-            for job in refused { Worker.refuse(job, .unavailable) }
+            for item in refused { Worker.refuse(item, .unavailable) }
             onChange()
         }
     }
@@ -64,13 +64,13 @@ final class Lane<Worker: LaneWorker>: Sendable {
 
     var isStopped: Bool { state.withLock { $0.isStopped } }
 
-    /// Hands a job over; on refusal the job has been told. Never waits.
-    func submit(_ item: WorkItem<Job>) {
+    /// Hands work over; on refusal it has been told. Never waits.
+    func submit(_ item: Item) {
         switch state.withLock({ $0.submit(item, at: .now()) }) {
         case .queued(let index): if let index { connections[index].wake() }
         case .begin(let taken, let index): begin(taken, on: index)
-        case .unavailable: Worker.refuse(item.job, .unavailable)
-        case .shuttingDown: Worker.refuse(item.job, .shuttingDown)
+        case .unavailable: Worker.refuse(item, .unavailable)
+        case .shuttingDown: Worker.refuse(item, .shuttingDown)
         }
     }
 
@@ -78,7 +78,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         taken.item.trace?.taken()
         if connections[index].begin(taken) { return }
         // Lost a moment before; the thread sleeps until it is told.
-        Worker.refuse(taken.item.job, .connectionLost)
+        Worker.refuse(taken.item, .connectionLost)
         wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) }.wake + [index])
         onChange()
     }
@@ -87,14 +87,14 @@ final class Lane<Worker: LaneWorker>: Sendable {
     func expire() -> Bool {
         let (overdue, isNeeded) = state.withLock { state in (state.expire(at: .now()), state.needsLookingAfter) }
         wake(overdue.wake)
-        for job in overdue.expired { Worker.refuse(job, .timedOut) }
+        for item in overdue.expired { Worker.refuse(item, .timedOut) }
         return isNeeded
     }
 
     /// Refuses what waits and everything new; connections close as soon as they have finished what they do.
     func shutDown() {
         let (refused, asleep) = state.withLock { $0.shutDown() }
-        for job in refused { Worker.refuse(job, .shuttingDown) }
+        for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
         onChange()
     }
@@ -134,21 +134,21 @@ final class Lane<Worker: LaneWorker>: Sendable {
         }
     }
 
-    /// Runs those jobs of the group that have not begun, and finishes the others.
-    private func work(_ group: [Taken], on index: Int, _ jobs: [Job]) {
-        let end = connections[index].run(jobs) {
+    /// Runs those items of the group that have not begun, and finishes the others.
+    private func work(_ group: [Taken], on index: Int, _ items: [Item]) {
+        let end = connections[index].run(items) {
             begin(state.withLock { $0.more(for: index, at: .now()) })
         }
         let (refused, asleep) = state.withLock {
             $0.finished(index, group, undone: end.undone, usable: end.isUsable, at: .now())
         }
-        for job in refused { Worker.refuse(job, .shuttingDown) }
+        for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
     }
 
-    private func begin(_ group: [Taken]) -> [Job] {
+    private func begin(_ group: [Taken]) -> [Item] {
         for taken in group { taken.item.trace?.taken() }
-        return group.map(\.item.job)
+        return group.map(\.item)
     }
 
     private func connect(_ index: Int) {
@@ -161,7 +161,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
             let metadata = metadata(error.reason)
             lastFailure.withLock { $0 = metadata["reason"]?.description }
             let refused = state.withLock { $0.connectFailed(index, at: .now()) }
-            for job in refused { Worker.refuse(job, .unavailable) }
+            for item in refused { Worker.refuse(item, .unavailable) }
             logger.trace("connection attempt failed", metadata: metadata)
         }
         onChange()

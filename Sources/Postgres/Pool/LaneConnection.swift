@@ -11,14 +11,14 @@ protocol LaneWorker<Job>: SendableMetatype {
 
     /// Sends work when nothing is under way, without waiting for anything: also on an event loop. `run` finishes it.
     /// Returns false if there is something to do before the server answers.
-    mutating func begin(_ job: Job) -> Bool
+    mutating func begin(_ item: WorkItem<Job>) -> Bool
 
     /// Finishes what was begun, and runs a group. Who can run work beside the group may ask for more of it, as often
     /// as there is room.
-    mutating func run(_ group: [Job], _ more: @Sendable () -> [Job]) -> WorkEnd
+    mutating func run(_ group: [WorkItem<Job>], _ more: @Sendable () -> [WorkItem<Job>]) -> WorkEnd
 
-    /// Tells a job that it will not run.
-    static func refuse(_ job: Job, _ error: PostgresError)
+    /// Tells work that it will not run.
+    static func refuse(_ item: WorkItem<Job>, _ error: PostgresError)
 }
 
 /// How the work of a connection ended.
@@ -72,7 +72,7 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
         let isWaiting: Bool? = contents.withLock { contents in
             guard contents.worker != nil else { return nil }
             contents.begun = taken
-            return contents.worker?.begin(taken.item.job)
+            return contents.worker?.begin(taken.item)
         }
         if isWaiting != true { wake() }
         return isWaiting != nil
@@ -118,7 +118,9 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
     }
 
     /// Runs a group, or finishes what was begun.
-    func run(_ group: [Worker.Job], _ more: @Sendable () -> [Worker.Job]) -> WorkEnd {
+    func run(
+        _ group: [WorkItem<Worker.Job>], _ more: @Sendable () -> [WorkItem<Worker.Job>]
+    ) -> WorkEnd {
         contents.withLock { contents in
             let end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)
             if !end.isUsable { contents.worker = nil }

@@ -129,8 +129,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
     /// connections to wake, because what waited behind it became ready, or because nobody looks after the deadline of
     /// what was begun for them.
-    package mutating func expire(at now: MonotonicTime) -> (expired: [Job], wake: [Int]) {
-        let expired = queue.removeExpired(at: now).map(\.job)
+    package mutating func expire(at now: MonotonicTime) -> (expired: [WorkItem<Job>], wake: [Int]) {
+        let expired = queue.removeExpired(at: now)
         let unattended = connections.indices.filter {
             if case .begun = connections[$0] { isStuck($0, at: now) } else { false }
         }
@@ -150,13 +150,13 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
-    package mutating func shutDown() -> (refused: [Job], wake: [Int]) {
+    package mutating func shutDown() -> (refused: [WorkItem<Job>], wake: [Int]) {
         isShuttingDown = true
         for index in connections.indices {
             // A thread that is inside a connection attempt cannot be woken: it will find out, nobody waits for it.
             if case .connecting = connections[index] { connections[index] = .stopped }
         }
-        return (queue.removeAll().map(\.job), Array(connections.indices))
+        return (queue.removeAll(), Array(connections.indices))
     }
 
     // MARK: Connections
@@ -186,11 +186,11 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// There is nobody to work on connection `index`, and never will be. Returns the work that nobody can do at all; it must
     /// be told so.
-    package mutating func abandoned(_ index: Int) -> [Job] {
+    package mutating func abandoned(_ index: Int) -> [WorkItem<Job>] {
         connections[index] = .stopped
         guard isStopped else { return [] }
         isFailing = true
-        return queue.removeAll().map(\.job)
+        return queue.removeAll()
     }
 
     /// Connection `index` is open.
@@ -201,12 +201,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     /// The attempt of connection `index` failed. Returns the work that nobody can do now; it must be told so.
-    package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [Job] {
+    package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
         if case .stopped = connections[index] { return [] }
         connections[index] = .waiting(until: now.advanced(byMilliseconds: pauseMilliseconds))
         isFailing = true
         failedAttempts += 1
-        return connectedCount == 0 ? queue.removeAll().map(\.job) : []
+        return connectedCount == 0 ? queue.removeAll() : []
     }
 
     /// The thread of connection `index` goes on with what was begun for it.
@@ -229,12 +229,12 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// ready.
     package mutating func finished(
         _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], usable: Bool, at now: MonotonicTime
-    ) -> (refused: [Job], wake: [Int]) {
+    ) -> (refused: [WorkItem<Job>], wake: [Int]) {
         for (place, taken) in group.enumerated() where !undone.contains(place) { queue.finished(taken) }
         queue.putBack(undone.map { group[$0] })
         separations += undone.count
         connections[index] = usable ? .woken : .disconnected
-        let refused = isShuttingDown ? queue.removeAll().map(\.job) : []
+        let refused = isShuttingDown ? queue.removeAll() : []
         return (refused, wakeForReadyWork(at: now))
     }
 

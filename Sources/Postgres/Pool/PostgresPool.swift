@@ -28,8 +28,8 @@ package final class PostgresPool: Sendable {
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
-    private let repetitions: AsyncStream<Read>
-    private let repetition: AsyncStream<Read>.Continuation
+    private let repetitions: AsyncStream<WorkItem<Read>>
+    private let repetition: AsyncStream<WorkItem<Read>>.Continuation
 
     /// Has an element soon after a connection was opened or lost; several such events may give one. For one consumer.
     package let connectionChanges: AsyncStream<Void>
@@ -38,7 +38,7 @@ package final class PostgresPool: Sendable {
         let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.signals = signals
         self.signal = signal
-        (repetitions, repetition) = AsyncStream<Read>.makeStream()
+        (repetitions, repetition) = AsyncStream<WorkItem<Read>>.makeStream()
         maximumRequests = configuration.maximumRequests
         let (changes, change) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         connectionChanges = changes
@@ -110,7 +110,7 @@ package final class PostgresPool: Sendable {
             case .work: reads
             case .control: control
             }
-        start(Read(bound, on: lane, of: self, deadline: deadline, trace: trace, caller: end))
+        start(WorkItem(deadline: deadline, job: Read(bound: bound, lane: lane, pool: self, caller: end), trace: trace))
     }
 
     /// The same for a task, which waits for what `decode` makes of the rows.
@@ -125,14 +125,14 @@ package final class PostgresPool: Sendable {
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
     }
 
-    private func start(_ read: Read) {
-        guard admit(read.trace) else { return read.caller(.failure(.overloaded)) }
-        read.lane.submit(WorkItem(deadline: read.deadline, job: read, trace: read.trace))
+    private func start(_ read: WorkItem<Read>) {
+        guard admit(read.trace) else { return read.job.caller(.failure(.overloaded)) }
+        read.job.lane.submit(read)
         armTimer()
     }
 
     /// An attempt has ended; its caller is told if it was the last.
-    func ended(_ read: Read, _ result: Result<QueryResult, PostgresError>) {
+    func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
         switch result {
         case .success:
             ended(nil, read.trace)
@@ -140,12 +140,12 @@ package final class PostgresPool: Sendable {
             ended(error, read.trace)
             if repeats(read, after: error) { return }
         }
-        read.caller(result)
+        read.job.caller(result)
     }
 
     /// Has an attempt made again if that may help, and returns whether it will be.
-    private func repeats(_ read: Read, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, read.number < PostgresPool.maximumReadAttempts,
+    private func repeats(_ read: WorkItem<Read>, after error: PostgresError) -> Bool {
+        guard error.allowsAnotherRead, read.job.number < PostgresPool.maximumReadAttempts,
             !read.deadline.hasPassed(at: .now())
         else { return false }
         guard case .enqueued = repetition.yield(read.next) else { return false }
@@ -157,7 +157,7 @@ package final class PostgresPool: Sendable {
         await withDiscardingTaskGroup { group in
             for await read in repetitions {
                 group.addTask {
-                    await Backoff.pause(attempt: read.number)
+                    await Backoff.pause(attempt: read.job.number)
                     self.start(read)
                 }
             }
@@ -179,7 +179,7 @@ package final class PostgresPool: Sendable {
         guard admit(trace) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
-                part: transaction.part, steps: transaction.steps, attempt: attempt, deadline: deadline, caller: caller)
+                part: transaction.part, steps: transaction.steps, attempt: attempt, caller: caller)
             writes.submit(
                 WorkItem(
                     keys: keys, company: attempt == .first ? transaction.company : nil, deadline: deadline, job: write,
