@@ -38,12 +38,12 @@ enum AcceptOfferStatement {
             RETURNING f.id),
         accepted AS (
             UPDATE offers f SET state = 'ACCEPTED', responded_at = statement_timestamp() FROM granted g
-            WHERE f.id = g.offer_id AND \(Fragment.isLive) AND (SELECT count(*) FROM closed) >= 0
+            WHERE f.id = g.offer_id AND \(Fragment.filter(Fragment.isLive)) AND (SELECT count(*) FROM closed) >= 0
             RETURNING f.id),
         assigned AS (
             UPDATE orders o SET assigned_master_id = g.master_id, status = 'ASSIGNED', version = o.version + 1,
                 updated_at = statement_timestamp()
-            FROM granted g WHERE o.id = g.order_id AND o.assigned_master_id IS NULL
+            FROM granted g WHERE o.id = g.order_id AND \(Fragment.filter("o.assigned_master_id IS NULL"))
             RETURNING o.id, o.version),
         recorded AS (
             INSERT INTO order_status_history
@@ -78,12 +78,13 @@ enum AcceptOfferStatement {
         """
 
     /// How many active orders the master may have, and has. OFFSET keeps the planner from working the limit out for
-    /// each place where it is used.
+    /// each place where it is used. The orders are counted with FILTER for the reason of `Fragment.filter`: among all of the
+    /// master's, never among the active ones of all masters.
     private static let quota = """
         SELECT CASE WHEN m.max_active_orders_override > 0 THEN m.max_active_orders_override
                 ELSE coalesce((\(defaultLimit)), 5) END AS maximum,
-            (SELECT count(*) FROM orders a WHERE a.assigned_master_id = m.id
-                AND a.status IN ('ASSIGNED', 'EN_ROUTE', 'WORKING', 'PAYMENT')) AS active OFFSET 0
+            (SELECT count(*) FILTER (WHERE a.status IN ('ASSIGNED', 'EN_ROUTE', 'WORKING', 'PAYMENT'))
+                FROM orders a WHERE a.assigned_master_id = m.id) AS active OFFSET 0
         """
 
     /// `settings.max_active_orders`: white space around it, a plus sign and leading zeros do no harm; NULL when it is

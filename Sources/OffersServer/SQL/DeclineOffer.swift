@@ -24,7 +24,7 @@ enum DeclineOfferStatement {
         declined AS (
             UPDATE offers f SET state = 'DECLINED', responded_at = statement_timestamp() FROM judged j
             WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id AND f.master_id = j.master_id
-                AND f.state IN ('SENT', 'VIEWED')
+                AND \(Fragment.filter("f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
         SELECT j.verdict, j.status, j.expires_at, j.master_id, statement_timestamp(), j.order_id,
             coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
