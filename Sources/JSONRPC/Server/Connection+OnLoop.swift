@@ -4,7 +4,7 @@ extension Connection {
     /// `assumeIsolated` has the runtime ask whether it is, which takes it 2 % of all instructions for a list, because no
     /// task tells it. Debug builds ask, and so does `swift test`.
     ///
-    /// - Parameter value: What `body` needs: one that captures nothing costs no memory.
+    /// - Parameter value: What `body` needs, so that it need not capture it: a closure without captures allocates nothing.
     @available(*, noasync)
     @inline(__always)
     nonisolated func onLoop<Value: Sendable>(

@@ -34,7 +34,8 @@ enum AcceptOfferStatement {
         granted AS (SELECT master_id, order_id, status, offer_id FROM judged WHERE verdict = 'GRANTED'),
         closed AS (
             UPDATE offers f SET state = 'CANCELED', responded_at = statement_timestamp() FROM granted g
-            WHERE f.order_id = g.order_id AND f.id <> g.offer_id AND f.state IN ('SENT', 'VIEWED', 'ACCEPTED')
+            WHERE f.order_id = g.order_id AND f.id <> g.offer_id
+                AND \(Fragment.filter("f.state IN ('SENT', 'VIEWED', 'ACCEPTED')"))
             RETURNING f.id),
         accepted AS (
             UPDATE offers f SET state = 'ACCEPTED', responded_at = statement_timestamp() FROM granted g
@@ -72,14 +73,14 @@ enum AcceptOfferStatement {
     /// before others, then the one with the highest id.
     private static let decidingOffer = """
         SELECT f.id, f.state, f.responded_at, f.expires_at, \(Fragment.isLive) AS is_live
-        FROM offers f WHERE f.order_id = o.id AND f.master_id = m.id
+        FROM offers f WHERE f.order_id = o.id AND \(Fragment.filter("f.master_id = m.id"))
         ORDER BY f.state = 'ACCEPTED' AND o.assigned_master_id IS NOT DISTINCT FROM m.id DESC, \(Fragment.isLive) DESC,
             f.id DESC LIMIT 1
         """
 
     /// How many active orders the master may have, and has. OFFSET keeps the planner from working the limit out for
-    /// each place where it is used. The orders are counted with FILTER for the reason of `Fragment.filter`: among all of the
-    /// master's, never among the active ones of all masters.
+    /// each place where it is used. For the reason of `Fragment.filter` the orders are counted with FILTER: among all that
+    /// the master ever had, which is the price, and never among the active ones of all masters.
     private static let quota = """
         SELECT CASE WHEN m.max_active_orders_override > 0 THEN m.max_active_orders_override
                 ELSE coalesce((\(defaultLimit)), 5) END AS maximum,

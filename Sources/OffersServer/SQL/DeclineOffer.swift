@@ -9,7 +9,7 @@ enum DeclineOfferStatement {
         WITH master AS (SELECT m.id FROM masters m WHERE \(masterNumber) = $1),
         task AS (SELECT o.id, o.status, o.assigned_master_id FROM orders o WHERE o.id = $2),
         offer AS (
-            SELECT f.id, f.state, f.expires_at FROM offers f JOIN master m ON m.id = f.master_id
+            SELECT f.id, f.state, f.expires_at FROM offers f JOIN master m ON \(Fragment.filter("m.id = f.master_id"))
             WHERE f.order_id = $2 ORDER BY f.state IN ('SENT', 'VIEWED') DESC, f.id DESC LIMIT 1),
         judged AS (
             SELECT m.id AS master_id, t.id AS order_id, t.status, f.id AS offer_id, f.expires_at,
@@ -23,8 +23,8 @@ enum DeclineOfferStatement {
             FROM \(Fragment.oneRow) LEFT JOIN offer f ON true),
         declined AS (
             UPDATE offers f SET state = 'DECLINED', responded_at = statement_timestamp() FROM judged j
-            WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id AND f.master_id = j.master_id
-                AND \(Fragment.filter("f.state IN ('SENT', 'VIEWED')"))
+            WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id
+                AND \(Fragment.filter("f.master_id = j.master_id AND f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
         SELECT j.verdict, j.status, j.expires_at, j.master_id, statement_timestamp(), j.order_id,
             coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)

@@ -15,7 +15,7 @@ enum GetOfferQuery {
             LEFT JOIN streets s ON s.id = o.street_id WHERE o.id = $2),
         offer AS (
             SELECT f.id, f.state, f.round_number, f.sent_at, f.expires_at, \(Fragment.isLive) AS is_live
-            FROM offers f JOIN master m ON m.id = f.master_id WHERE f.order_id = $2
+            FROM offers f JOIN master m ON \(Fragment.filter("m.id = f.master_id")) WHERE f.order_id = $2
             ORDER BY \(Fragment.isLive) DESC, f.id DESC LIMIT 1)
         SELECT
             CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'

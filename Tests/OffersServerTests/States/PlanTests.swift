@@ -9,25 +9,29 @@ import Testing
 /// What a statement costs does not depend on what the planner believed when it made the plan, which then stays: a list
 /// looks at the master's live offers and their orders, the others at the rows of their order and master.
 ///
-/// Not with `g4`, which no server has: there an index on the offers' state alone may be taken for a way to the master's.
+/// Not with `g4`, which no server has: there an index on the offers' state alone may be taken for a way to the master's
+/// offers. And it is not seen here which entries of an index are passed over: while it is small, a list may use one on
+/// live offers that begins with the order.
 @Suite(.inTurn, .timeLimit(.minutes(10)))
 struct PlanTests {
     /// What the database was like when the plan was made.
     enum Past: CaseIterable {
         /// Empty and never looked at.
         case new
-        /// Nothing was free and no offer was open when it was looked at.
+        /// No order was free and no offer live when it was looked at.
         case night
+        /// The same, and no offer was ever accepted.
+        case start
 
         var sql: String {
             switch self {
             case .new: "SELECT"
-            case .night:
+            case .night, .start:
                 """
                 INSERT INTO orders (id, city_id, status, assigned_master_id)
                 SELECT -i, 1, 'CLOSED', 1 + i % 1000 FROM generate_series(1, 20000) i;
                 INSERT INTO offers (order_id, master_id, round_number, state)
-                SELECT -i, 1 + i % 1000, 1, 'ACCEPTED' FROM generate_series(1, 20000) i;
+                SELECT -i, 1 + i % 1000, 1, '\(self == .night ? "ACCEPTED" : "CANCELED")' FROM generate_series(1, 20000) i;
                 INSERT INTO offers (order_id, master_id, round_number, state)
                 SELECT -i, 1 + (i + 1) % 1000, 1, 'EXPIRED' FROM generate_series(1, 20000) i;
                 ANALYZE orders, offers
@@ -36,14 +40,19 @@ struct PlanTests {
         }
     }
 
+    /// Nobody else looks at it meanwhile.
     private static let people = """
+        ALTER TABLE orders SET (autovacuum_enabled = false);
+        ALTER TABLE offers SET (autovacuum_enabled = false);
+        ALTER TABLE masters SET (autovacuum_enabled = false);
         ALTER TABLE orders ALTER total_sum SET DEFAULT 0, ALTER no_district SET DEFAULT false,
             ALTER type SET DEFAULT 'NORMAL', ALTER version SET DEFAULT 1;
         INSERT INTO cities (id, name, timezone) VALUES (1, 'Made-up Town', 'Europe/Moscow');
         INSERT INTO masters (id, tg_user_id, full_name, is_deleted, verified)
         SELECT i, 7000000000 + i, 'Test', false, true FROM generate_series(1, 1000) i
         """
-    /// The next day: 3000 free orders with live offers, five of them of master 1 too, and 3000 that others are at.
+    /// The next day: 3000 free orders with live offers, five of them of master 1 too, and 3000 that others are at and
+    /// that he let go by.
     private static let day = """
         INSERT INTO orders (id, city_id, status)
         SELECT i, 1, 'SEARCHING' FROM generate_series(1, 3000) i;
@@ -51,6 +60,8 @@ struct PlanTests {
         SELECT 3000 + i, 1, 'WORKING', 2 + i % 999 FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)
         SELECT i, 2 + i % 999, 1, 'SENT' FROM generate_series(1, 3000) i;
+        INSERT INTO offers (order_id, master_id, round_number, state)
+        SELECT 3000 + i, 1, 1, 'EXPIRED' FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)
         SELECT i * 500, 1, 1, 'SENT' FROM generate_series(1, 5) i
         """
@@ -64,28 +75,29 @@ struct PlanTests {
         for form in ListOffersQuery.Form.allCases where form == .distinct || isUnique {
             for master in [MasterReference.id(1), .telegramUser(7_000_000_001)] {
                 let bound = ListOffersQuery.bound(ListOffersParams(master: master), form)
-                calls.append(Call(past: bound, arguments: "\(master.number ?? 0), 20", shows: "actual rows=5 "))
+                calls.append(Call(past: bound, arguments: "\(master.number ?? 0), 20", shows: /actual rows=5 loops/))
             }
         }
         try await expectGoodPlans(calls, generation, past)
     }
 
     @Test(
-        "Nor that of a card, an accept or a decline",
+        "The plans of a card, an accept and a decline do not go wrong when the database becomes another",
         arguments: [Generation.g1, .g2, .g3, .damaged], Past.allCases)
     func claims(generation: Generation, past: Past) async throws {
         let master = MasterReference.id(1)
         try await expectGoodPlans(
             [
                 Call(
-                    past: GetOfferQuery.statement(master, .int8(0)), arguments: "1, 500", shows: "on offers"),
+                    past: GetOfferQuery.statement(master, .int8(0)), arguments: "1, 500",
+                    shows: /on offers f.* \(actual rows=2 loops/),
                 Call(
                     past: BoundStatement(
                         AcceptOfferStatement.statement.form(for: master), [.int8Array([1]), .int8Array([0])]),
-                    arguments: "ARRAY[1], ARRAY[500]", shows: "Update on orders"),
+                    arguments: "ARRAY[1], ARRAY[500]", shows: /Update on orders o.* \(actual rows=1 loops/),
                 Call(
                     past: DeclineOfferStatement.statement(master, .int8(0)), arguments: "1, 1000",
-                    shows: "Update on offers"),
+                    shows: /Update on offers f.* \(actual rows=1 loops/),
             ], generation, past)
     }
 
@@ -94,7 +106,7 @@ struct PlanTests {
         let past: BoundStatement
         let arguments: String
         /// What must be seen of it.
-        let shows: String
+        let shows: Regex<Substring>
     }
 
     private func expectGoodPlans(_ calls: [Call], _ generation: Generation, _ past: Past) async throws {
@@ -102,7 +114,8 @@ struct PlanTests {
             try await database.sql(Self.people + ";" + past.sql)
             let pool = PostgresPool(
                 PostgresConfiguration(
-                    connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1),
+                    connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                    readTimeoutMilliseconds: 100_000),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
@@ -120,9 +133,9 @@ struct PlanTests {
                                     EXECUTE \(name)(\(call.arguments))
                                     """), []), on: pool)
                     let text = plan.joined(separator: "\n")
-                    #expect(plan.contains { $0.contains(call.shows) }, "\(text)")
+                    #expect(text.contains(call.shows), "\(text)")
                     let counts = text.matches(of: /(?:rows=|loops=|Filter: )(\d+)/).compactMap { Int($0.1) }
-                    #expect(counts.allSatisfy { $0 <= 20 }, "\(text)")
+                    #expect(counts.allSatisfy { $0 <= 40 }, "\(text)")
                 }
             }
         }
