@@ -29,11 +29,11 @@ struct PlanTests {
             case .night, .start:
                 """
                 INSERT INTO orders (id, city_id, status, assigned_master_id)
-                SELECT -i, 1, 'CLOSED', 1 + i % 1000 FROM generate_series(1, 20000) i;
+                SELECT -i, 1, 'CLOSED', 1 + i % 250 FROM generate_series(1, 5000) i;
                 INSERT INTO offers (order_id, master_id, round_number, state)
-                SELECT -i, 1 + i % 1000, 1, '\(self == .night ? "ACCEPTED" : "CANCELED")' FROM generate_series(1, 20000) i;
+                SELECT -i, 1 + i % 250, 1, '\(self == .night ? "ACCEPTED" : "CANCELED")' FROM generate_series(1, 5000) i;
                 INSERT INTO offers (order_id, master_id, round_number, state)
-                SELECT -i, 1 + (i + 1) % 1000, 1, 'EXPIRED' FROM generate_series(1, 20000) i;
+                SELECT -i, 1 + (i + 1) % 250, 1, 'EXPIRED' FROM generate_series(1, 5000) i;
                 ANALYZE orders, offers
                 """
             }
@@ -49,7 +49,7 @@ struct PlanTests {
             ALTER type SET DEFAULT 'NORMAL', ALTER version SET DEFAULT 1;
         INSERT INTO cities (id, name, timezone) VALUES (1, 'Made-up Town', 'Europe/Moscow');
         INSERT INTO masters (id, tg_user_id, full_name, is_deleted, verified)
-        SELECT i, 7000000000 + i, 'Test', false, true FROM generate_series(1, 1000) i
+        SELECT i, 7000000000 + i, 'Test', false, true FROM generate_series(1, 250) i
         """
     /// The next day: 3000 free orders with live offers, five of them of master 1 too, and 3000 that others are at and
     /// that he let go by.
@@ -57,9 +57,9 @@ struct PlanTests {
         INSERT INTO orders (id, city_id, status)
         SELECT i, 1, 'SEARCHING' FROM generate_series(1, 3000) i;
         INSERT INTO orders (id, city_id, status, assigned_master_id)
-        SELECT 3000 + i, 1, 'WORKING', 2 + i % 999 FROM generate_series(1, 3000) i;
+        SELECT 3000 + i, 1, 'WORKING', 2 + i % 249 FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)
-        SELECT i, 2 + i % 999, 1, 'SENT' FROM generate_series(1, 3000) i;
+        SELECT i, 2 + i % 249, 1, 'SENT' FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)
         SELECT 3000 + i, 1, 1, 'EXPIRED' FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)

@@ -1,3 +1,4 @@
+import JSONRPC
 import Offers
 import Postgres
 
@@ -19,10 +20,22 @@ struct Ordeal: Sendable {
     func run() async throws -> Report {
         let (evidence, endings) = try await Stage.run(stage) { stage in
             let board = Board(masters: stage.masters)
+            for service in stage.services { try await untilConnected(service.socket) }
             try await work(on: stage, board)
             return try await stage.evidence(board)
         }
         return Report(evidence: evidence, endings: endings)
+    }
+
+    /// Until a service has all its connections, it may refuse work, and on a busy machine it does; that is no news.
+    private func untilConnected(_ socket: String) async throws {
+        try await Client.withConnection(to: socket) { client in
+            let offers = OffersClient(client, deadline: .seconds(60))
+            // Two for reads, eight for writes, one for control.
+            while try await offers.health().database.connections < 11 {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
     }
 
     private func work(on stage: Stage, _ board: Board) async throws {
