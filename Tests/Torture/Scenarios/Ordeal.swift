@@ -1,6 +1,7 @@
 import JSONRPC
 import Offers
 import Postgres
+import TestDatabase
 
 /// Clients and other writers at work on a stage, and faults while they are; afterwards everything is judged.
 struct Ordeal: Sendable {
@@ -27,13 +28,16 @@ struct Ordeal: Sendable {
         return Report(evidence: evidence, endings: endings)
     }
 
-    /// Until a service has all its connections, it may refuse work, and on a busy machine it does; that is no news.
+    /// Waits for the first connections of a service, which through a proxy in a process under load may take longer than it
+    /// tries; then it rightly refuses. How it begins is judged where it is killed and started again.
     private func untilConnected(_ socket: String) async throws {
         try await Client.withConnection(to: socket) { client in
             let offers = OffersClient(client, deadline: .seconds(60))
             // Two for reads, eight for writes, one for control.
-            while try await offers.health().database.connections < 11 {
-                try await Task.sleep(for: .milliseconds(20))
+            _ = try await eventually {
+                try await offers.health().database.connections
+            } until: {
+                $0 >= 11
             }
         }
     }
