@@ -29,13 +29,23 @@ struct SharedTransactionTests {
         "test_lock", parameters: [.int8Array],
         sql: "SELECT id FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
 
+    /// The milliseconds that the statements of each transaction were given, in the order in which they began.
+    private final class Times: Sendable {
+        private let noted = Mutex<[Int64]>([])
+
+        var all: [Int64] { noted.withLock { $0 } }
+
+        func note(_ milliseconds: Int64) { noted.withLock { $0.append(milliseconds) } }
+    }
+
     private func part(
-        _ id: Int64, divisor: Int64 = 1, company: String = "test"
+        _ id: Int64, divisor: Int64 = 1, company: String = "test", noting times: Times? = nil
     ) -> Transaction<Written> {
         Transaction(
             name: "test", company: company, part: [id, divisor],
-            steps: { parts, _ in
-                [
+            steps: { parts, milliseconds in
+                times?.note(milliseconds)
+                return [
                     BoundStatement(Self.lock, [parts.column(0)]),
                     BoundStatement(Self.insert, [parts.column(0), parts.column(1)]),
                 ]
@@ -237,19 +247,15 @@ struct SharedTransactionTests {
     @Test("one that has hardly any time left does not take the others' time")
     func hardlyInTime() async throws {
         try await withPool { pool, database in
-            try await database.sql(
-                """
-                CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
-                    $$ BEGIN IF NEW.id = 2 THEN PERFORM pg_sleep(0.46); END IF; RETURN NULL; END $$;
-                CREATE TRIGGER slow AFTER INSERT ON entries FOR EACH ROW EXECUTE FUNCTION slow();
-                """)
-            // Less the half second that is kept for the end it is left with too little for that, but with enough to be
-            // begun on a busy machine; if even this takes longer, it is overdue.
+            // Less the half second that is kept for the end it has less than what the others get, but enough to be begun;
+            // if this takes longer on a busy machine, it is overdue.
             var wereTogether = false
             for _ in 0..<20 where !wereTogether {
-                let outcomes = try await withOneNear(950, on: pool, database)
+                let times = Times()
+                let outcomes = try await withOneNear(690, on: pool, database, noting: times)
                 #expect(Set(ids(outcomes)).isSuperset(of: [0, 2, 3]), "\(outcomes)")
                 wereTogether = !ids(outcomes).contains(nil) && transactions(outcomes).count == 2
+                if wereTogether { #expect(times.all.last == 200) }
                 try await database.sql("DELETE FROM entries")
             }
             #expect(wereTogether)
@@ -258,15 +264,15 @@ struct SharedTransactionTests {
 
     /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can begin.
     private func withOneNear(
-        _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase
+        _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase, noting times: Times? = nil
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
                 let near = LateDeadline()
-                group.addTask { await run(part(0), on: pool) }
+                group.addTask { await run(part(0, noting: times), on: pool) }
                 try await until { pool.status.writes.busy > 0 }
-                group.addTask { await run(part(1), on: pool, until: near) }
-                for id: Int64 in 2...3 { group.addTask { await run(part(id), on: pool) } }
+                group.addTask { await run(part(1, noting: times), on: pool, until: near) }
+                for id: Int64 in 2...3 { group.addTask { await run(part(id, noting: times), on: pool) } }
                 try await until { pool.status.writes.waiting == 3 }
                 near.begin(milliseconds: milliseconds)
                 try await lock.release()
