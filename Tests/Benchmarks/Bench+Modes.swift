@@ -79,20 +79,23 @@ extension Bench {
         try await server.sql(Seed.takeBack)
     }
 
-    /// Each subject is compared with itself.
+    /// Each subject is compared with itself, under the usual load and at half of offersd's maximal load.
     func mixed() async throws -> [Sample] {
-        let rate = try await halfLoad()
+        let half = try await halfLoad()
         var samples: [Sample] = []
-        for subject in subjects {
-            samples += try await inTurns(.mixed, "lists at half load, \(subject.name)", [subject]) {
-                try await mixed($0, perSecond: rate)
+        for (setting, rate) in [("8 clients", nil), ("lists at half load", half)] {
+            for subject in subjects {
+                samples += try await inTurns(.mixed, "\(setting), \(subject.name)", [subject]) {
+                    try await mixed($0, perSecond: rate)
+                }
             }
         }
         return samples
     }
 
+    /// - Parameter rate: of the lists; nil: as many as there can be.
     private func mixed(
-        _ subject: Subject, perSecond rate: Double
+        _ subject: Subject, perSecond rate: Double?
     ) async throws -> [(subject: String, values: [Quantity: Double])] {
         let alone: [Quantity: Double]
         let beside: [Quantity: Double]
@@ -105,7 +108,7 @@ extension Bench {
             try await checkAndTakeBack(try await stream.transactions)
         case .offersd(let build):
             (alone, beside) = try await withOffersd(build) { offersd in
-                let lists = plan(offersd, pace: .perSecond(rate))
+                let lists = plan(offersd, pace: rate.map { .perSecond($0) } ?? .inFlight(Self.inFlight))
                 let alone = try await figures(offersd, lists).values
                 let accepts = plan(offersd, pace: .perSecond(Double(acceptRate)), requests: accepts)
                 async let stream = LoadGenerator.run(accepts)
@@ -161,7 +164,7 @@ extension Bench {
         return one + accept + half
     }
 
-    private func pgbenchLists(perSecond rate: Double) async throws -> [Quantity: Double] {
+    private func pgbenchLists(perSecond rate: Double?) async throws -> [Quantity: Double] {
         try await pgbench.run(.list, clients: Self.connections, seconds: seconds, perSecond: rate).values
     }
 

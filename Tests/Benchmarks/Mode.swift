@@ -8,7 +8,8 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case list
     /// Accepts, likewise; every order once, and what was acknowledged is looked for in the database.
     case accept
-    /// Lists at half of offersd's maximal load, alone and beside a steady stream of accepts; so it is with pgbench.
+    /// Lists, eight clients and at half of offersd's maximal load, alone and beside a steady stream of accepts; so it is
+    /// with pgbench.
     case mixed
     /// Lists with 1, 8, 100 and 1000 connections, one request under way on each; so it is with pgbench.
     case connections
