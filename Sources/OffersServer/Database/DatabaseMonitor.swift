@@ -106,7 +106,8 @@ final class DatabaseMonitor: Sendable {
         uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)
         let isNews = latest.withLock { latest in
             defer { latest = found }
-            return latest != found
+            // The index for lists comes and goes with locks; nobody need hear of it.
+            return latest?.report != found.report || latest?.metricsTable != found.metricsTable
         }
         guard isNews else { return found }
         metrics.use(found.metricsTable)

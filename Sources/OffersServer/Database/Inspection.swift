@@ -2,14 +2,15 @@ import Offers
 import Postgres
 
 /// What a database has and lacks of what the service needs; schema-facts.md section 3.
-struct Inspection: Sendable, Equatable {
+struct Inspection: Sendable {
     /// The generation of the schema, from `G0` to `G4`; nil when it is none of these.
     let generation: String?
     /// What is missing, by name.
     let shortcomings: [Shortcoming]
     /// The shape of `distribution_metrics`; nil when there is no such table, or none that can be written.
     let metricsTable: MetricsTable?
-    /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says.
+    /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says. Not so while
+    /// somebody locks `offers` or waits to: its predicate cannot be read then without waiting for him.
     let hasUniqueOpenPairs: Bool
     /// What an operator should know although everything works.
     let remarks: [String]
@@ -43,7 +44,7 @@ struct Inspection: Sendable, Equatable {
         return sentences
     }
 
-    /// Looks at the database. Two statements, which read only the catalog.
+    /// Looks at the database. Two statements, which read only the catalog and wait for no table's lock.
     static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
@@ -146,10 +147,12 @@ struct Inspection: Sendable, Equatable {
                         has_sequence_privilege(pg_get_serial_sequence('distribution_metrics', 'id'), 'USAGE'), true)
                     END,
                 pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
-                EXISTS (SELECT FROM pg_index i, pair p
-                    WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)') AND i.indisunique AND i.indisvalid
-                        AND i.indrelid = to_regclass('offers') AND i.indkey::text = p.keys
-                        AND pg_get_expr(i.indpred, i.indrelid) = '\(openPredicate)')
+                (SELECT CASE WHEN NOT EXISTS (
+                        SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                        WHERE d.datname = current_database() AND l.relation = i.indrelid AND l.mode = 'AccessExclusiveLock')
+                    THEN i.indisunique AND i.indisvalid AND i.indrelid = to_regclass('offers') AND i.indkey::text = p.keys
+                        AND pg_get_expr(i.indpred, i.indrelid) = '\(openPredicate)' END
+                    FROM pg_index i, pair p WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)'))
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')

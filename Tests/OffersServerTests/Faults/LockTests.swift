@@ -258,6 +258,30 @@ struct LockTests {
         }
     }
 
+    @Test("looking at the database waits for no table, be it locked or to be locked")
+    func looksBesideLocks() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            for table in ["offers", "orders", "masters", "order_status_history", "distribution_metrics"] {
+                try await HeldLock.hold("LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE", in: database) { _ in
+                    let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                    #expect(report.verdict == .complete, "\(table): \(report.lines)")
+                    try await RunningService.run(on: database.connectionString) { service in
+                        let health = try await service.health()
+                        #expect(health["status"]?.stringValue == "ok", "\(table): \(health)")
+                    }
+                }
+            }
+            try await HeldLock.hold("LOCK TABLE offers IN ACCESS SHARE MODE", in: database) { reader in
+                async let locks = HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: database) { _ in }
+                try await reader.isWaitedFor()
+                let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                #expect(report.verdict == .complete, "\(report.lines)")
+                try await reader.release()
+                try await locks
+            }
+        }
+    }
+
     @Test("another program that expires the offer in the same moment wins, and nothing is half written")
     func expiredInTheSameMoment() async throws {
         try await withService { scene, client, _ in
