@@ -13,7 +13,7 @@ struct PoolTests {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             // On a busy machine a connection may take longer than the two seconds that it has by default.
             var configuration = PostgresConfiguration(
-                connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                 writeConnections: 2)
             change(&configuration)
             let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

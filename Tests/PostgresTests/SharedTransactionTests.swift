@@ -7,10 +7,11 @@ import Testing
 /// Transactions that several callers share, on a real server.
 @Suite("Shared transactions", .timeLimit(.minutes(10)))
 struct SharedTransactionTests {
-    /// What a part wrote: its own id, by which transaction.
+    /// What a part wrote: its own id, by which transaction, whose statements might take how long.
     private struct Written: Equatable {
         let id: Int64
         let transaction: String
+        let timeout: String
     }
 
     private typealias Outcome = Result<Written, PostgresError>
@@ -21,7 +22,7 @@ struct SharedTransactionTests {
         sql: """
             WITH written AS (
                 INSERT INTO entries (id, quotient) SELECT c.id, 12 / c.divisor FROM unnest($1, $2) AS c(id, divisor))
-            SELECT c.id, pg_current_xact_id()::text FROM unnest($1, $2) WITH ORDINALITY AS c(id, divisor, place)
+            SELECT c.id, pg_current_xact_id()::text, current_setting('statement_timeout') FROM unnest($1, $2) WITH ORDINALITY AS c(id, divisor, place)
             ORDER BY c.place
             """)
     /// Locks the room of each part.
@@ -29,23 +30,13 @@ struct SharedTransactionTests {
         "test_lock", parameters: [.int8Array],
         sql: "SELECT id FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
 
-    /// The milliseconds that the statements of each transaction were given, in the order in which they began.
-    private final class Times: Sendable {
-        private let noted = Mutex<[Int64]>([])
-
-        var all: [Int64] { noted.withLock { $0 } }
-
-        func note(_ milliseconds: Int64) { noted.withLock { $0.append(milliseconds) } }
-    }
-
     private func part(
-        _ id: Int64, divisor: Int64 = 1, company: String = "test", noting times: Times? = nil
+        _ id: Int64, divisor: Int64 = 1, company: String = "test"
     ) -> Transaction<Written> {
         Transaction(
             name: "test", company: company, part: [id, divisor],
-            steps: { parts, milliseconds in
-                times?.note(milliseconds)
-                return [
+            steps: { parts, _ in
+                [
                     BoundStatement(Self.lock, [parts.column(0)]),
                     BoundStatement(Self.insert, [parts.column(0), parts.column(1)]),
                 ]
@@ -53,7 +44,8 @@ struct SharedTransactionTests {
             decode: { rows, row throws(ResultMismatch) in
                 Written(
                     id: try rows.requiredInteger(row: row, column: 0),
-                    transaction: try rows.requiredText(row: row, column: 1))
+                    transaction: try rows.requiredText(row: row, column: 1),
+                    timeout: try rows.requiredText(row: row, column: 2))
             })
     }
 
@@ -75,7 +67,7 @@ struct SharedTransactionTests {
                     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
                 """)
             var configuration = PostgresConfiguration(
-                connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                 writeConnections: 1)
             change(&configuration)
             let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -251,11 +243,12 @@ struct SharedTransactionTests {
             // if this takes longer on a busy machine, it is overdue.
             var wereTogether = false
             for _ in 0..<20 where !wereTogether {
-                let times = Times()
-                let outcomes = try await withOneNear(690, on: pool, database, noting: times)
+                let outcomes = try await withOneNear(690, on: pool, database)
                 #expect(Set(ids(outcomes)).isSuperset(of: [0, 2, 3]), "\(outcomes)")
                 wereTogether = !ids(outcomes).contains(nil) && transactions(outcomes).count == 2
-                if wereTogether { #expect(times.all.last == 200) }
+                if wereTogether {
+                    #expect(outcomes.count { (try? $0.get())?.timeout == "200ms" } == 3, "\(outcomes)")
+                }
                 try await database.sql("DELETE FROM entries")
             }
             #expect(wereTogether)
@@ -264,15 +257,15 @@ struct SharedTransactionTests {
 
     /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can begin.
     private func withOneNear(
-        _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase, noting times: Times? = nil
+        _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
                 let near = LateDeadline()
-                group.addTask { await run(part(0, noting: times), on: pool) }
+                group.addTask { await run(part(0), on: pool) }
                 try await until { pool.status.writes.busy > 0 }
-                group.addTask { await run(part(1, noting: times), on: pool, until: near) }
-                for id: Int64 in 2...3 { group.addTask { await run(part(id, noting: times), on: pool) } }
+                group.addTask { await run(part(1), on: pool, until: near) }
+                for id: Int64 in 2...3 { group.addTask { await run(part(id), on: pool) } }
                 try await until { pool.status.writes.waiting == 3 }
                 near.begin(milliseconds: milliseconds)
                 try await lock.release()

@@ -44,7 +44,7 @@ struct Inspection: Sendable {
         return sentences
     }
 
-    /// Looks at the database. Two statements, which read only the catalog and wait for no table's lock.
+    /// Looks at the database. Two statements, which read only the catalog and wait for no lock that a table had before.
     static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in

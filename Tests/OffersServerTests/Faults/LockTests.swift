@@ -176,7 +176,7 @@ struct LockTests {
                 masters.map { "SELECT 1 FROM masters WHERE id = \($0)" }
                 + orders.map { "SELECT 1 FROM orders WHERE id = \($0)" }
             let pool = PostgresPool(
-                PostgresConfiguration(connectionInfo: scene.database.connectionString + " connect_timeout=100"),
+                PostgresConfiguration(connectionInfo: scene.database.connectionString + TestDatabase.patience),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }

@@ -28,8 +28,7 @@ struct RunningService: Sendable {
         let folder = "/tmp/offers-test-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        // Not the two seconds that are usual: beside all other tests a connection may take as long.
-        var settings = Settings(connectionInfo: connectionString + " connect_timeout=30")
+        var settings = Settings(connectionInfo: connectionString + TestDatabase.patience)
         settings.socketPath = folder + "/offers.sock"
         settings.opsSocketPath = folder + "/ops.sock"
         settings.writeConnections = 4

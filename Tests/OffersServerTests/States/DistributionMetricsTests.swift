@@ -146,7 +146,7 @@ struct DistributionMetricsTests {
             let (moment, status): (Int64, String) = (845_000_000_123_456, #"a "b" \ , {NULL}"#)
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let pool = PostgresPool(
-                PostgresConfiguration(connectionInfo: database.connectionString + " connect_timeout=100"),
+                PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience),
                 logger: logger)
             let metrics = DistributionMetrics(pool: pool, logger: logger)
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -114,7 +114,7 @@ struct PlanTests {
             try await database.sql(Self.people + ";" + past.sql)
             let pool = PostgresPool(
                 PostgresConfiguration(
-                    connectionInfo: database.connectionString + " connect_timeout=100", readConnections: 1,
+                    connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                     readTimeoutMilliseconds: 100_000),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in

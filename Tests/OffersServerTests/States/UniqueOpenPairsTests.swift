@@ -32,19 +32,47 @@ struct UniqueOpenPairsTests {
         try await expectUniqueOpenPairs(false, .damaged, after: "CREATE \(definition)")
     }
 
+    @Test("While somebody locks the table it is not relied on, then it is again; nobody need hear of that")
+    func locked() async throws {
+        try await withPool(.g3) { database, pool in
+            let log = RecordedLog()
+            let logger = Logger(label: "test") { _ in log }
+            let monitor = DatabaseMonitor(
+                pool: pool, metrics: DistributionMetrics(pool: pool, logger: logger), logger: logger)
+            func isReliedOn() async throws -> Bool {
+                _ = try #require(await monitor.inspect())
+                return monitor.hasUniqueOpenPairs
+            }
+            #expect(try await isReliedOn())
+            try await HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: database) { (_) async throws in
+                #expect(try await isReliedOn() == false)
+            }
+            #expect(try await isReliedOn())
+            #expect(log.texts.count { $0.hasPrefix("database is of generation") } == 1, "\(log.texts)")
+        }
+    }
+
     private func expectUniqueOpenPairs(
         _ expected: Bool, _ generation: Generation, after change: String = "SELECT"
     ) async throws {
-        try await TestDatabase.withDatabase(generation) { database in
+        try await withPool(generation) { database, pool in
             try await database.sql(change)
+            let inspection = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
+            #expect(inspection.hasUniqueOpenPairs == expected)
+        }
+    }
+
+    private func withPool(
+        _ generation: Generation, _ body: (TestDatabase, PostgresPool) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withDatabase(generation) { database in
             let pool = PostgresPool(
-                PostgresConfiguration(connectionInfo: database.connectionString + " connect_timeout=100"),
+                PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 defer { pool.shutDown() }
-                let inspection = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
-                #expect(inspection.hasUniqueOpenPairs == expected)
+                try await body(database, pool)
             }
         }
     }
