@@ -44,11 +44,16 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
 package protocol Deadline: Sendable {
     /// The moment, or nil while the time does not run yet. Once given it never changes.
     var instant: MonotonicTime? { get }
+
+    /// The moment if the time begins to run now; nil: it never comes. Of no interest when `instant` is known.
+    func instant(from now: MonotonicTime) -> MonotonicTime?
 }
 
 /// A deadline that was known from the beginning.
 package struct FixedDeadline: Deadline {
     package let instant: MonotonicTime?
+
+    package func instant(from now: MonotonicTime) -> MonotonicTime? { nil }
 
     /// The deadline at `instant`; nil means that it never comes.
     package init(_ instant: MonotonicTime?) {

@@ -280,6 +280,8 @@ struct SharedTransactionTests {
 
         var instant: MonotonicTime? { known.withLock { $0 } }
 
+        func instant(from now: MonotonicTime) -> MonotonicTime? { nil }
+
         func begin(milliseconds: Int64) {
             known.withLock { $0 = .now().advanced(byMilliseconds: milliseconds) }
         }

@@ -17,14 +17,6 @@ actor Connection {
         case refused
     }
 
-    /// What `run()` waits for.
-    private enum Need {
-        /// Requests that want a task, or the end of all input.
-        case tasks
-        /// The end of all requests.
-        case replies
-    }
-
     nonisolated let unownedExecutor: UnownedSerialExecutor
     /// Its task executor is what the task of `run()` must prefer.
     nonisolated let loop: ConnectionLoop
@@ -45,10 +37,9 @@ actor Connection {
     private var decoder: LineDecoder
     /// What was read without its end is not completed: we ended the input, not the client.
     private var dropsRest = false
-    /// `run()`, while it waits, and what for; nil while it does not.
+    /// `run()`, while it waits.
     private var runner: CheckedContinuation<Void, Never>?
-    private var runnerNeed: Need?
-    /// Requests that want a task and have none yet.
+    /// Requests that have started and want a task, in the order in which they did.
     private var taskless: Deque<TaskRequest> = []
     /// The channel has been asked to read and has not done it.
     private var readIsRequested = false
@@ -95,8 +86,6 @@ actor Connection {
                 while let request = await nextTaskRequest() {
                     group.addImmediateTask { await self.perform(request) }
                 }
-                // What methods have started has no task that the group could wait for.
-                await wait(for: .replies) { sequencer.outstanding == 0 }
             }
             // All replies are written. An empty write completes when the kernel has taken them, or the channel closes.
             await completion(of: channel.writeAndFlush(ByteBuffer()))
@@ -172,7 +161,7 @@ extension Connection {
         }
         isReading = false
         if hasUnflushed { flush() }
-        if hasReadAll { wake(.tasks) } else if !waitsForRoom { requestRead() }
+        if hasReadAll { wakeRunner() } else if !waitsForRoom { requestRead() }
     }
 
     private func nextFrame() -> Frame? {
@@ -190,27 +179,22 @@ extension Connection {
         channel.read()
     }
 
-    /// Nil at the end of all input.
+    /// Nil when all that was read has been answered, and there will be no more.
     private func nextTaskRequest() async -> TaskRequest? {
-        await wait(for: .tasks) { !taskless.isEmpty || hasReadAll }
+        while taskless.isEmpty, !isDone {
+            await withCheckedContinuation { continuation in
+                // Asked again, because a task may be suspended between a question and this closure.
+                if taskless.isEmpty, !isDone { runner = continuation } else { continuation.resume() }
+            }
+        }
         return taskless.popFirst()
     }
 
-    /// The waiting of `run()`. `wake` makes it look again.
-    private func wait(for need: Need, until isReady: () -> Bool) async {
-        while !isReady() {
-            await withCheckedContinuation { continuation in
-                // Asked again, because a task may be suspended between a question and this closure.
-                if isReady() { return continuation.resume() }
-                (runner, runnerNeed) = (continuation, need)
-            }
-        }
-    }
+    private var isDone: Bool { hasReadAll && sequencer.outstanding == 0 }
 
-    /// There may be what `run()` waits for, if it waits for that.
-    private func wake(_ need: Need) {
-        guard runnerNeed == need else { return }
-        runnerNeed = nil
+    /// There may be what `run()` waits for.
+    private func wakeRunner() {
+        guard runner != nil, !taskless.isEmpty || isDone else { return }
         runner.take()?.resume()
     }
 
@@ -240,8 +224,7 @@ extension Connection {
 
     /// A request that must not start yet.
     private enum Blocked {
-        /// Its task waits.
-        case task(CheckedContinuation<Void, Never>)
+        case task(TaskRequest)
         case start(@Sendable (Call) -> Void, Call)
     }
 
@@ -297,26 +280,28 @@ extension Connection {
         return .answered(id.map { failure($0, error) })
     }
 
-    /// A request that runs in a task gets it from `run()`, because only that may add to the group; one that must not start
-    /// yet waits in it.
     private func start(_ id: Int, _ job: Job) {
-        switch job.method.work {
-        case .runs(let run):
-            taskless.append(TaskRequest(entry: id, call: job.call, run: run))
-            wake(.tasks)
-        case .starts(let start):
-            if sequencer.hasStarted(id) { start(job.call) } else { blocked[id] = .start(start, job.call) }
+        let waiting: Blocked =
+            switch job.method.work {
+            case .runs(let run): .task(TaskRequest(entry: id, call: job.call, run: run))
+            case .starts(let start): .start(start, job.call)
+            }
+        if sequencer.hasStarted(id) { begin(waiting) } else { blocked[id] = waiting }
+    }
+
+    private func begin(_ request: Blocked) {
+        switch request {
+        case .start(let start, let call):
+            start(call)
+        case .task(let request):
+            // From `run()`, because only that may add to the group.
+            taskless.append(request)
+            wakeRunner()
         }
     }
 
     private func perform(_ request: TaskRequest) async {
         let (id, call) = (request.entry, request.call)
-        if !sequencer.hasStarted(id) {
-            await withCheckedContinuation { continuation in
-                // Asked again, because a task may be suspended between a question and this closure.
-                if sequencer.hasStarted(id) { continuation.resume() } else { blocked[id] = .task(continuation) }
-            }
-        }
         let reply: ByteBuffer?
         do throws(RPCError) {
             let result = try await request.run(call)
@@ -340,12 +325,7 @@ extension Connection {
     /// Does what the sequencer says after a change.
     private func advance() {
         while let id = sequencer.nextStart() {
-            if blocked.isEmpty { continue }
-            switch blocked.removeValue(forKey: id) {
-            case .task(let continuation): continuation.resume()
-            case .start(let start, let call): start(call)
-            case nil: break
-            }
+            if !blocked.isEmpty, let request = blocked.removeValue(forKey: id) { begin(request) }
         }
         while let turn = sequencer.nextTurn() {
             turn.begin(at: .now())
@@ -357,7 +337,7 @@ extension Connection {
             }
         }
         if waitsForRoom { readOn() }
-        if sequencer.outstanding == 0 { wake(.replies) }
+        wakeRunner()
     }
 }
 

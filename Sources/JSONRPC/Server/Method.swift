@@ -53,6 +53,8 @@ package final class Call: Sendable {
 
     /// The request as it was read.
     package let request: Request
+    /// The connection that it came over: calls that are under way and have the same came over the same one.
+    package var connection: ObjectIdentifier { ObjectIdentifier(origin.connection) }
     /// Who sent it.
     package let peer: Peer
     /// When its time began.
@@ -89,6 +91,10 @@ package final class Method: Sendable {
         case read
         /// Takes effect after everything sent before it and before everything sent after it.
         case write
+        /// The same, as far as anybody can see. Calls of such methods that follow one another run at the same time, and
+        /// the methods make them take effect in the order in which they begin: each begins before the next one, up to
+        /// where it first waits.
+        case orderedWrite
     }
 
     /// How a method works. Either way it begins on the connection's event loop and must not block there.

@@ -8,7 +8,7 @@ import DequeModule
 /// Rules (the order promised in `Protocol/README.md`):
 /// - entries start strictly in the order in which they were read;
 /// - reads run at the same time; a write starts only when every earlier entry has finished, and nothing after it
-///   starts before it has finished;
+///   starts before it has finished; but ordered writes that follow one another need not wait for each other;
 /// - lines leave in the order in which they were read, each when all its entries have finished;
 /// - an entry's turn begins when every earlier entry has finished. Its deadline runs from there.
 ///
@@ -58,8 +58,9 @@ struct RequestSequencer<Reply> {
     /// The turn of every entry before this number was reported or never needed to be.
     private var turnFrontier: EntryID = 0
 
+    /// How many entries run, all of the same effect.
     private var running = 0
-    private var writeIsRunning = false
+    private var runningEffect = Method.Effect.read
 
     /// Entries whose line has not left: what the read-ahead limit counts. Finished ones that wait for an earlier one
     /// are among them, because their replies occupy memory.
@@ -94,7 +95,6 @@ struct RequestSequencer<Reply> {
         entries[index].finished = true
         entries[index].reply = reply
         running -= 1
-        if entries[index].effect == .write { writeIsRunning = false }
         advanceFinishFrontier()
     }
 
@@ -106,13 +106,10 @@ struct RequestSequencer<Reply> {
                 startFrontier += 1
                 continue
             }
-            switch entry.effect {
-            case .read: if writeIsRunning { return nil }
-            case .write: if running > 0 { return nil }
-            }
+            guard running == 0 || entry.effect == runningEffect && entry.effect != .write else { return nil }
             defer { startFrontier += 1 }
             running += 1
-            writeIsRunning = entry.effect == .write
+            runningEffect = entry.effect
             return startFrontier
         }
         return nil

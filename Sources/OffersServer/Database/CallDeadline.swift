@@ -8,6 +8,8 @@ struct CallDeadline: Deadline {
     let milliseconds: Int64
 
     var instant: MonotonicTime? {
-        turn.began.map { MonotonicTime(nanoseconds: $0.uptimeNanoseconds).advanced(byMilliseconds: milliseconds) }
+        turn.began.flatMap { instant(from: MonotonicTime(nanoseconds: $0.uptimeNanoseconds)) }
     }
+
+    func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
 }

@@ -36,7 +36,7 @@ struct ClaimRunner: Sendable {
     /// The verdict; and if an earlier attempt of this very claim may be what brought it about, when the first such
     /// attempt was sent.
     func run<Success: Sendable>(
-        _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], deadline: any Deadline
+        _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], place: Place, deadline: any Deadline
     ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
         var progress = Progress()
         while true {
@@ -45,7 +45,7 @@ struct ClaimRunner: Sendable {
             progress.attempts += 1
             do throws(PostgresError) {
                 let verdict = try await pool.transaction(
-                    transaction, keys: keys, attempt: progress.attempt, deadline: deadline)
+                    transaction, keys: keys, place: place, attempt: progress.attempt, deadline: deadline)
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)

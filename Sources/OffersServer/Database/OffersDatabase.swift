@@ -59,10 +59,12 @@ final class OffersDatabase: Sendable {
         read(GetOfferQuery.bound(params), deadline: deadline, trace: trace, end: end, decode: GetOfferQuery.decode)
     }
 
-    /// Accepts; a success means that the server has confirmed COMMIT (DESIGN.md G1).
-    func acceptOffer(_ params: OrderParams, deadline: any Deadline) async throws(OffersFailure) -> AcceptOfferResult {
-        let (verdict, unheardSince) = try await claims.run(
-            AcceptOfferStatement.transaction(params), keys: ExclusionKey.keys(of: params), deadline: deadline)
+    /// Accepts; a success means that the server has confirmed COMMIT (DESIGN.md G1). What the same caller asked before
+    /// takes effect before this, or at the same moment.
+    func acceptOffer(
+        _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
+    ) async throws(OffersFailure) -> AcceptOfferResult {
+        let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error):
             throw .offers(error)
@@ -83,13 +85,24 @@ final class OffersDatabase: Sendable {
         }
     }
 
-    /// Declines all open offers of the pair.
-    func declineOffer(_ params: OrderParams, deadline: any Deadline) async throws(OffersFailure) -> DeclineOfferResult {
-        let (verdict, _) = try await claims.run(
-            DeclineOfferStatement.transaction(params), keys: ExclusionKey.keys(of: params), deadline: deadline)
+    /// Declines all open offers of the pair, in the same order.
+    func declineOffer(
+        _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
+    ) async throws(OffersFailure) -> DeclineOfferResult {
+        let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error): throw .offers(error)
         case .done(let result, _, _): return result
+        }
+    }
+
+    private func run<Success>(
+        _ transaction: (OrderParams) -> Transaction<ClaimVerdict<Success>>, _ params: OrderParams,
+        _ caller: ObjectIdentifier, _ deadline: any Deadline
+    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
+        try await pool.inOrder(of: caller) { place throws(OffersFailure) in
+            try await claims.run(
+                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: deadline)
         }
     }
 

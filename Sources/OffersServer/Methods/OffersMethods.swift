@@ -41,13 +41,15 @@ final class OffersMethods: Sendable {
                 let params = try self.params(call, OrderParams.init)
                 database.getOffer(params, deadline: readDeadline(call), trace: trace, end: end)
             },
-            method(Contract.acceptOffer, .write) { [self] call throws(OffersFailure) in
+            method(Contract.acceptOffer, .orderedWrite) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
-                return try await database.acceptOffer(params, deadline: writeDeadline(call))
+                return try await database.acceptOffer(
+                    params, caller: call.connection, deadline: writeDeadline(call))
             },
-            method(Contract.declineOffer, .write) { [self] call throws(OffersFailure) in
+            method(Contract.declineOffer, .orderedWrite) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
-                return try await database.declineOffer(params, deadline: writeDeadline(call))
+                return try await database.declineOffer(
+                    params, caller: call.connection, deadline: writeDeadline(call))
             },
             method(Contract.health, .read) { [self] call throws(OffersFailure) in
                 _ = try self.params(call, NoParams.init)
@@ -181,7 +183,7 @@ final class OffersMethods: Sendable {
         let microseconds = (MonotonicTime.now().nanoseconds - record.began.nanoseconds) / 1000
         let isSlow = microseconds >= settings.slowRequestMilliseconds.magnitude * 1000
         metrics.count(method: name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
-        let level: Logger.Level = isSlow ? .warning : effect == .write ? .info : .debug
+        let level: Logger.Level = isSlow ? .warning : effect == .read ? .debug : .info
         guard level >= logLevel else { return }
         var fields: Logger.Metadata = [
             "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
@@ -193,7 +195,7 @@ final class OffersMethods: Sendable {
             fields["order"] = "\(order.order.map(String.init) ?? "?")"
         } else if let list = try? ListOffersParams(call.request.params) {
             fields["master"] = "\(list.master.logText)"
-        } else if effect == .write {
+        } else if effect != .read {
             (fields["master"], fields["order"]) = ("?", "?")
         }
         if let times = record.trace?.times {

@@ -57,7 +57,8 @@ struct TransactionPipeline {
         var (timely, places): ([Write], [Int]) = ([], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
         for (place, write) in writes.enumerated() {
-            let own = write.deadline.instant ?? deadline
+            // Whose time does not run yet has at least all of it.
+            let own = write.deadline.instant ?? write.deadline.instant(from: now) ?? deadline
             guard now.milliseconds(until: own) > margins.lock else {
                 write.job.fail(.timedOut)
                 continue

@@ -74,6 +74,14 @@ final class Lane<Worker: LaneWorker>: Sendable {
         }
     }
 
+    /// The next place in the order of this caller's work, which `leave` must be called for.
+    func enter(_ caller: ObjectIdentifier) -> Place { state.withLock { $0.enter(caller) } }
+
+    /// Nothing more will be handed over for this place.
+    func leave(_ place: Place) {
+        wake(state.withLock { $0.leave(place, at: .now()) })
+    }
+
     private func begin(_ taken: Taken, on index: Int) {
         taken.item.trace?.taken()
         if connections[index].begin(taken) { return }

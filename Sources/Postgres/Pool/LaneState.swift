@@ -126,6 +126,15 @@ package struct LaneState<Job: Sendable>: Sendable {
         return .begin(taken, on: index)
     }
 
+    /// The next place in the order of this caller's work.
+    package mutating func enter(_ caller: ObjectIdentifier) -> Place { queue.enter(caller) }
+
+    /// Nothing more will be done for this place. Returns the connections to wake, because work became ready.
+    package mutating func leave(_ place: Place, at now: MonotonicTime) -> [Int] {
+        queue.leave(place)
+        return wakeForReadyWork(at: now)
+    }
+
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
     /// connections to wake, because what waited behind it became ready, or because nobody looks after the deadline of
     /// what was begun for them.
@@ -262,10 +271,10 @@ package struct LaneState<Job: Sendable>: Sendable {
             connected += 1
         }
         let takers = min(connected, parallelism)
-        let share = (queue.readyCount + others + takers - 1) / takers
+        let share = (queue.companionCount + others + takers - 1) / takers
         let limit = min(share, maximumGroup)
         var group: [WorkQueue<Job>.Taken] = []
-        group.reserveCapacity(min(limit, queue.readyCount))
+        group.reserveCapacity(min(limit, queue.companionCount))
         while group.count < limit, let taken = group.last.map({ queue.next(with: $0) }) ?? queue.next() {
             group.append(taken)
         }

@@ -166,14 +166,25 @@ package final class PostgresPool: Sendable {
 
     // MARK: Transactions
 
+    /// Runs `body`, whose transactions take effect after those of all bodies that began before it for the same caller, and
+    /// before those of all that begin after it; one that shares the transaction of the one before it takes effect at the same
+    /// moment. It begins at once.
+    package func inOrder<Value, Failure>(
+        of caller: ObjectIdentifier, _ body: (Place) async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let place = writes.enter(caller)
+        defer { writes.leave(place) }
+        return try await body(place)
+    }
+
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
     /// A first attempt may share a transaction with others of its company that wait at the same time. If that is rolled
     /// back, it is run by itself before others get their turn: what it is told is never what another one's statements met.
     package func transaction<Value: Sendable>(
-        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], attempt: Attempt = .first,
-        deadline: any Deadline
+        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], place: Place? = nil,
+        attempt: Attempt = .first, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
         guard admit(trace) else { throw .overloaded }
@@ -182,8 +193,8 @@ package final class PostgresPool: Sendable {
                 part: transaction.part, steps: transaction.steps, attempt: attempt, caller: caller)
             writes.submit(
                 WorkItem(
-                    keys: keys, company: attempt == .first ? transaction.company : nil, deadline: deadline, job: write,
-                    trace: trace))
+                    keys: keys, company: attempt == .first ? transaction.company : nil, place: place,
+                    deadline: deadline, job: write, trace: trace))
             armTimer()
         }
         switch result {

@@ -6,6 +6,8 @@ package final class WorkItem<Job: Sendable>: Sendable {
     package let keys: [ExclusionKey]
     /// Work of the same company may be taken together; nil: it is taken by itself.
     package let company: String?
+    /// Where it is in the order of its caller's work; nil: it has none.
+    package let place: Place?
     /// When the work is given up if it has not started by then.
     package let deadline: any Deadline
     /// What the connection is to do.
@@ -14,10 +16,12 @@ package final class WorkItem<Job: Sendable>: Sendable {
     let trace: PoolTrace?
 
     package init(
-        keys: [ExclusionKey] = [], company: String? = "", deadline: any Deadline, job: Job, trace: PoolTrace? = nil
+        keys: [ExclusionKey] = [], company: String? = "", place: Place? = nil, deadline: any Deadline, job: Job,
+        trace: PoolTrace? = nil
     ) {
         self.keys = keys
         self.company = company
+        self.place = place
         self.deadline = deadline
         self.job = job
         self.trace = trace
@@ -25,7 +29,7 @@ package final class WorkItem<Job: Sendable>: Sendable {
 
     /// The same, not to be taken together with any other.
     fileprivate var byItself: WorkItem {
-        WorkItem(keys: keys, company: nil, deadline: deadline, job: job, trace: trace)
+        WorkItem(keys: keys, company: nil, place: place, deadline: deadline, job: job, trace: trace)
     }
 }
 
@@ -42,10 +46,20 @@ package struct ExclusionKey: Hashable, Sendable {
     }
 }
 
+/// A place in the order of one caller's work. Work starts only when all places before its own have been left, or together
+/// with the work of the place before: so it takes effect after that, or at the same moment. A place outlives the work that
+/// was done for it, because that may have to be done again.
+package struct Place: Hashable, Sendable {
+    fileprivate let caller: ObjectIdentifier
+    fileprivate let number: UInt64
+}
+
 /// The waiting work of one lane, in order. Work with a common key runs one after the other, in order of arrival;
-/// it waits here and not on a connection, so that a hot key does not use up the connections.
+/// it waits here and not on a connection, so that a hot key does not use up the connections. What waits for its place is
+/// in nobody's way: it gets in line for its keys when its turn has come.
 ///
-/// A value without I/O. Every operation but `removeExpired` and `removeAll` takes constant time.
+/// A value without I/O. Every operation but `removeExpired` and `removeAll` takes constant time, but for the number of a
+/// caller's places.
 package struct WorkQueue<Job: Sendable>: Sendable {
     /// Work taken out by `next`; handed back to `finished` so that its successors may start.
     package struct Taken: Sendable {
@@ -59,21 +73,70 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     private var blocked: [UInt64: WorkItem<Job>] = [:]
     /// For each key the work that has it, in order of arrival; the first may be running.
     private var lines: [ExclusionKey: Deque<UInt64>] = [:]
+    private var orders: [ObjectIdentifier: Order] = [:]
+    /// How many items wait for their places.
+    private var parkedCount = 0
     private var nextNumber: UInt64 = 0
+    private var nextPlace: UInt64 = 0
+
+    /// The order of one caller's work.
+    private struct Order: Sendable {
+        /// The places that have not been left.
+        var places: Deque<UInt64> = []
+        /// What waits for its place, in that order.
+        var parked: Deque<WorkItem<Job>> = []
+    }
 
     package init() {}
 
     /// The number of items that wait, whether they could start now or not.
-    package var count: Int { ready.count + blocked.count }
+    package var count: Int { ready.count + blocked.count + parkedCount }
 
     /// The number of items that could start now.
     package var readyCount: Int { ready.count }
 
+    /// The number of items that could start now, or might with one that can.
+    package var companionCount: Int { ready.count + parkedCount }
+
+    /// The next place in the order of this caller's work. It must be left, or nothing behind it ever starts.
+    package mutating func enter(_ caller: ObjectIdentifier) -> Place {
+        nextPlace += 1
+        orders[caller, default: Order()].places.append(nextPlace)
+        return Place(caller: caller, number: nextPlace)
+    }
+
+    /// Nothing more will be done for this place.
+    package mutating func leave(_ place: Place) {
+        guard var order = orders.removeValue(forKey: place.caller) else { return }
+        order.places.removeAll { $0 == place.number }
+        guard let first = order.places.first else { return }
+        var next: WorkItem<Job>?
+        if order.parked.first?.place?.number == first { next = order.parked.popFirst() }
+        orders[place.caller] = order
+        guard let next else { return }
+        parkedCount -= 1
+        getInLine(next)
+    }
+
     /// Puts an item at the end.
     package mutating func append(_ item: WorkItem<Job>) {
-        let number = nextNumber
-        nextNumber += 1
-        for key in item.keys { lines[key, default: []].append(number) }
+        if isAtItsPlace(item) { getInLine(item) } else { park(item) }
+    }
+
+    private func isAtItsPlace(_ item: WorkItem<Job>) -> Bool {
+        item.place.map { orders[$0.caller]?.places.first == $0.number } ?? true
+    }
+
+    private mutating func park(_ item: WorkItem<Job>) {
+        guard let place = item.place else { return }
+        parkedCount += 1
+        let parked = orders[place.caller]?.parked ?? []
+        let index = parked.firstIndex { $0.place.map { $0.number > place.number } ?? false } ?? parked.endIndex
+        orders[place.caller]?.parked.insert(item, at: index)
+    }
+
+    private mutating func getInLine(_ item: WorkItem<Job>) {
+        let number = lineUp(item)
         if isFirstInItsLines(item, number) {
             ready.append(Taken(item: item, number: number))
         } else {
@@ -81,15 +144,35 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         }
     }
 
+    private mutating func lineUp(_ item: WorkItem<Job>) -> UInt64 {
+        let number = nextNumber
+        nextNumber += 1
+        for key in item.keys { lines[key, default: []].append(number) }
+        return number
+    }
+
     /// Takes the item that has been ready for longest.
     package mutating func next() -> Taken? {
         ready.popFirst()
     }
 
-    /// The same, but only if it may be taken together with `other`. What is ready has no key in common.
+    /// The same, but only if it may be taken together with `other`: what has the place behind it, else what is ready. They
+    /// have no key in common.
     package mutating func next(with other: Taken) -> Taken? {
-        guard let company = other.item.company, ready.first?.item.company == company else { return nil }
+        guard let company = other.item.company else { return nil }
+        if let item = popParked(behind: other.item, company) { return Taken(item: item, number: lineUp(item)) }
+        guard ready.first?.item.company == company else { return nil }
         return ready.popFirst()
+    }
+
+    private mutating func popParked(behind other: WorkItem<Job>, _ company: String) -> WorkItem<Job>? {
+        guard let place = other.place, let order = orders[place.caller], let next = order.parked.first,
+            next.company == company, next.keys.allSatisfy({ lines[$0] == nil }),
+            let index = order.places.firstIndex(of: place.number), index + 1 < order.places.count,
+            order.places[index + 1] == next.place?.number
+        else { return nil }
+        parkedCount -= 1
+        return orders[place.caller]?.parked.popFirst()
     }
 
     /// The work has ended: those behind it in its lines move up.
@@ -97,9 +180,17 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         leaveLines(taken.item, taken.number)
     }
 
-    /// The work was not done: it is the next to start, each by itself, and keeps its place in its lines.
+    /// The work was not done: it is the next to start, each by itself, and keeps its place in its lines. What was taken
+    /// with the work of the place before it waits for its own place again.
     package mutating func putBack(_ taken: [Taken]) {
-        for taken in taken.reversed() { ready.prepend(Taken(item: taken.item.byItself, number: taken.number)) }
+        for taken in taken.reversed() {
+            if isAtItsPlace(taken.item) {
+                ready.prepend(Taken(item: taken.item.byItself, number: taken.number))
+            } else {
+                leaveLines(taken.item, taken.number)
+                park(taken.item.byItself)
+            }
+        }
     }
 
     /// Takes out all items that may not start any more.
@@ -126,7 +217,21 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         }
         removed.sort { $0.number < $1.number }
         for taken in removed { leaveLines(taken.item, taken.number) }
-        return removed.map(\.item)
+        return removed.map(\.item) + removeParked(where: condition)
+    }
+
+    private mutating func removeParked(where condition: (WorkItem<Job>) -> Bool) -> [WorkItem<Job>] {
+        guard parkedCount > 0 else { return [] }
+        var removed: [WorkItem<Job>] = []
+        for caller in orders.keys {
+            orders[caller]?.parked.removeAll { item in
+                let isToGo = condition(item)
+                if isToGo { removed.append(item) }
+                return isToGo
+            }
+        }
+        parkedCount -= removed.count
+        return removed
     }
 
     private mutating func leaveLines(_ item: WorkItem<Job>, _ number: UInt64) {
