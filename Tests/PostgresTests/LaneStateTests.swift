@@ -196,6 +196,39 @@ struct LaneStateTests {
         for expected in [[1, 2], [3], [4], [5], [6]] { #expect(jobs(lane.step(of: 0, at: start)) == expected) }
     }
 
+    @Test("what nobody else could begin with goes along, beyond the share, and what its place kept waiting wakes somebody")
+    func places() throws {
+        final class Caller {}
+        let (one, two) = (Caller(), Caller())
+        var lane = idleLane(connections: 2, maximumGroup: 4)
+        var places: [Place] = []
+        for job in 1...6 {
+            places.append(lane.enter(ObjectIdentifier(job <= 5 ? one : two)))
+            _ = lane.submit(WorkItem(place: places[job - 1], deadline: forever, job: job), at: start)
+        }
+        // The first was begun when it came, and the second caller's on the other connection.
+        #expect(lane.busyCount == 2 && lane.waitingCount == 4)
+        #expect(lane.leave(places[5], at: start).isEmpty)
+        #expect(lane.leave(places[0], at: start).isEmpty, "both work")
+        lane.attended(0)
+        _ = lane.finished(0, [], usable: true, at: start)
+        #expect(jobs(lane.step(of: 0, at: start)) == [2, 3, 4, 5])
+    }
+
+    @Test("work whose place has come wakes a connection that sleeps")
+    func leavingWakes() throws {
+        final class Caller {}
+        let caller = Caller()
+        var lane = idleLane(connections: 1, maximumGroup: 4)
+        let places = [lane.enter(ObjectIdentifier(caller)), lane.enter(ObjectIdentifier(caller))]
+        guard
+            case .queued(wake: nil) = lane.submit(WorkItem(place: places[1], deadline: forever, job: 1), at: start)
+        else { return #expect(Bool(false)) }
+        #expect(lane.needsLookingAfter)
+        #expect(lane.leave(places[0], at: start) == [0])
+        #expect(jobs(lane.step(of: 0, at: start)) == [1])
+    }
+
     @Test("a connection that is alone takes all, also when the other one is being opened")
     func shareAlone() {
         var lane = LaneState<Int>(connections: 2, maximumGroup: 8)

@@ -236,6 +236,23 @@ struct SharedTransactionTests {
         }
     }
 
+    @Test("one whose time does not run yet has all of it, and no more")
+    func notBegun() async throws {
+        try await withPool { pool, database in
+            try await holding(3, in: database) { _ in
+                #expect(await run(part(3), on: pool, until: WholeTime(milliseconds: 700)) == .failure(.timedOut))
+            }
+        }
+    }
+
+    /// A time that never begins to run.
+    private struct WholeTime: Deadline {
+        let milliseconds: Int64
+        var instant: MonotonicTime? { nil }
+
+        func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
+    }
+
     @Test("one that has hardly any time left does not take the others' time")
     func hardlyInTime() async throws {
         try await withPool { pool, database in

@@ -79,6 +79,102 @@ struct WorkQueueTests {
         #expect(queue.removeExpired(at: MonotonicTime(nanoseconds: 5)).isEmpty)
     }
 
+    private final class Caller {}
+
+    @Test("work waits until the places before its own have been left, in their order, however it came")
+    func places() throws {
+        var queue = WorkQueue<Int>()
+        let (caller, other) = (Caller(), Caller())
+        let places = (0..<4).map { _ in queue.enter(ObjectIdentifier(caller)) }
+        let elsewhere = queue.enter(ObjectIdentifier(other))
+        for job in [3, 1] { queue.append(WorkItem(place: places[job], deadline: forever, job: job)) }
+        queue.append(WorkItem(place: elsewhere, deadline: forever, job: 9))
+        #expect(queue.readyCount == 1 && queue.count == 3)
+        #expect(queue.nextJob() == 9)
+        #expect(queue.nextJob() == nil)
+        queue.leave(places[0])
+        let first = queue.next()
+        #expect(first?.item.job == 1)
+        #expect(queue.next(behind: try #require(first)) == nil, "the place between may still get work")
+        // Done again.
+        queue.append(WorkItem(place: places[1], deadline: forever, job: 1))
+        #expect(queue.nextJob() == 1)
+        queue.leave(places[1])
+        #expect(queue.nextJob() == nil)
+        queue.leave(places[2])
+        #expect(queue.nextJob() == 3)
+        #expect(queue.count == 0)
+    }
+
+    @Test("work is taken together with what has the place before, but for another company's, or if somebody has its key")
+    func behind() throws {
+        var queue = WorkQueue<Int>()
+        let caller = Caller()
+        let places = (0..<6).map { _ in queue.enter(ObjectIdentifier(caller)) }
+        let keys = [[master], [hot], [], [ExclusionKey(space: 2, value: 5)], [hot], []]
+        for job in 0..<6 {
+            let company = job == 5 ? "other" : ""
+            queue.append(
+                WorkItem(keys: keys[job], company: company, place: places[job], deadline: forever, job: job))
+        }
+        let first = queue.next()
+        var taken = [try #require(first)]
+        while let next = queue.next(behind: taken[taken.count - 1]) { taken.append(next) }
+        #expect(taken.map(\.item.job) == [0, 1, 2, 3], "4 has the key of 1")
+        #expect(queue.nextJob() == nil)
+        for taken in taken { queue.finished(taken) }
+        for place in places.prefix(4) { queue.leave(place) }
+        let fourth = queue.next()
+        #expect(fourth?.item.job == 4)
+        #expect(queue.next(behind: try #require(fourth)) == nil)
+    }
+
+    @Test("who waits for its place keeps nobody from its keys")
+    func parkedHasNoKeys() throws {
+        var queue = WorkQueue<Int>()
+        let caller = Caller()
+        let places = (0..<2).map { _ in queue.enter(ObjectIdentifier(caller)) }
+        queue.append(WorkItem(keys: [hot], place: places[1], deadline: forever, job: 1))
+        queue.append(WorkItem(keys: [hot], deadline: forever, job: 2))
+        let second = queue.next()
+        #expect(second?.item.job == 2)
+        queue.append(WorkItem(keys: [master], place: places[0], deadline: forever, job: 0))
+        let first = queue.next()
+        #expect(first?.item.job == 0)
+        #expect(queue.next(behind: try #require(first)) == nil, "the key is in use")
+        queue.leave(places[0])
+        #expect(queue.nextJob() == nil)
+        queue.finished(try #require(second))
+        #expect(queue.nextJob() == 1)
+    }
+
+    @Test("what is put back is done one after the other, and before what comes after it")
+    func putBackInOrder() throws {
+        var queue = WorkQueue<Int>()
+        let caller = Caller()
+        let places = (0..<4).map { _ in queue.enter(ObjectIdentifier(caller)) }
+        for job in 0..<4 {
+            queue.append(WorkItem(keys: job == 1 ? [hot] : [], place: places[job], deadline: forever, job: job))
+        }
+        let first = queue.next()
+        var taken = [try #require(first)]
+        while taken.count < 3, let next = queue.next(behind: taken[taken.count - 1]) { taken.append(next) }
+        queue.append(WorkItem(keys: [hot], deadline: forever, job: 9))
+        queue.putBack(taken)
+        #expect(queue.count == 5)
+        var order: [Int] = []
+        for _ in 0..<5 {
+            let next = queue.next()
+            let taken = try #require(next)
+            #expect(queue.next(behind: taken) == nil, "each by itself")
+            order.append(taken.item.job)
+            queue.finished(taken)
+            if taken.item.job < 4 { queue.leave(places[taken.item.job]) }
+        }
+        #expect(order.filter { $0 < 4 } == [0, 1, 2, 3])
+        #expect(queue.count == 0)
+    }
+
     @Test("random schedules: each key is used by one at a time, in order, and nothing is lost", arguments: 0..<300)
     func randomSchedules(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

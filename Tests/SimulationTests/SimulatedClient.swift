@@ -65,9 +65,9 @@ struct SimulatedClient {
             } else if entries[number].effect == .write, firstUnfinished != number {
                 "write \(number) started before entry \(firstUnfinished) had ended"
             } else if (firstUnfinished..<max(number, firstUnfinished)).contains(where: {
-                !entries[$0].isFinished && (entries[$0].effect == .write || !entries[$0].hasStarted)
+                !entries[$0].isFinished && (entries[$0].effect != entries[number].effect || !entries[$0].hasStarted)
             }) {
-                "read \(number) overtook a write, or what waits for one"
+                "\(entries[number].effect) \(number) overtook something else, or what waits for it"
             } else {
                 nil
             }

@@ -49,6 +49,7 @@ struct SimulatedLane {
     private var isWakePending: [Bool]
     private var jobs: [Int: Job] = [:]
     private var lines: [ExclusionKey: [Int]] = [:]
+    private var order = CallerOrder()
     private var calls = 0
     private let maximumGroup: Int
     private let parallelism: Int
@@ -72,13 +73,29 @@ struct SimulatedLane {
     /// Whether all connections are open.
     var isWhole: Bool { !isConnected.contains(false) }
 
+    /// A job of a caller that keeps an order begins.
+    mutating func enter(_ job: Int, _ caller: ObjectIdentifier) {
+        order.enter(job, at: state.enter(caller), of: caller)
+    }
+
+    /// It has ended for good.
+    mutating func leave(_ job: Int, _ caller: ObjectIdentifier, at now: MonotonicTime) {
+        calls += 1
+        let (place, next) = order.leave(job, of: caller)
+        guard let place else { return report("job \(job) left twice") }
+        if let next, jobs[next]?.isRunning == false { getInLine(next) }
+        wake(state.leave(place, at: now))
+    }
+
     /// Hands work over. Returns whether it was taken; if not, it has ended.
     mutating func submit(
         _ job: Int, keys: [ExclusionKey], company: String?, deadline: any Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
-        switch state.submit(WorkItem(keys: keys, company: company, deadline: deadline, job: job), at: now) {
+        let item = WorkItem(
+            keys: keys, company: company, place: order.place(of: job), deadline: deadline, job: job)
+        switch state.submit(item, at: now) {
         case .queued(let index):
             register(job, keys, company, deadline)
             if let index { wake([index]) }
@@ -105,7 +122,11 @@ struct SimulatedLane {
         if isShutDown { report("work was taken after the shutdown") }
         if jobs[job] != nil { report("job \(job) was handed over twice") }
         jobs[job] = Job(keys: keys, company: company, deadline: deadline)
-        for key in keys { lines[key, default: []].append(job) }
+        if order.predecessor(of: job) == nil { getInLine(job) }
+    }
+
+    private mutating func getInLine(_ job: Int) {
+        for key in jobs[job]?.keys ?? [] { lines[key, default: []].append(job) }
         markReady([job])
     }
 
@@ -239,9 +260,13 @@ struct SimulatedLane {
             for job in all.dropFirst() {
                 jobs[job]?.isRunning = false
                 jobs[job]?.company = nil
-                // Before all that waits, in their order.
-                jobs[job]?.readySince = Int.min + calls
+                // Before all that waits, what was put back before included; in their order.
+                jobs[job]?.readySince = order.predecessor(of: job) == nil ? -calls : nil
             }
+            for job in all.dropFirst() where order.predecessor(of: job) != nil {
+                for key in jobs[job]?.keys ?? [] { lines[key]?.removeAll { $0 == job } }
+            }
+            markReady(jobs.keys.filter { order.predecessor(of: $0) == nil })
         }
         wake(woken)
         return isShutDown ? all : [all[0]]
@@ -285,6 +310,11 @@ struct SimulatedLane {
                 report("job \(job) started, which does not wait")
                 continue
             }
+            if let before = order.predecessor(of: job) {
+                if place == 0 || group[place - 1] != before { report("job \(job) started before job \(before)") }
+                if known.keys.contains(where: { lines[$0]?.isEmpty == false }) { report("job \(job) took a key") }
+                for key in known.keys { lines[key, default: []].append(job) }
+            }
             for key in known.keys where lines[key]?.first != job { report("job \(job) started out of its line") }
             if place == 0, let since = known.readySince, let longest, since > longest {
                 report("job \(job) overtook one that was ready before it")
@@ -302,7 +332,7 @@ struct SimulatedLane {
             }
             for key in known.keys { lines[key]?.removeAll { $0 == job } }
         }
-        if !ended.isEmpty { markReady(Array(jobs.keys)) }
+        if !ended.isEmpty { markReady(jobs.keys.filter { order.predecessor(of: $0) == nil }) }
     }
 
     private mutating func markReady(_ candidates: [Int]) {

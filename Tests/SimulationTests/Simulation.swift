@@ -17,6 +17,7 @@ struct Simulation {
         let lane: Int
         let keys: [ExclusionKey]
         let company: String?
+        let keepsOrder: Bool
         let deadline: TurnDeadline
         var isAnswered = false
     }
@@ -33,9 +34,13 @@ struct Simulation {
         func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
     }
 
+    private final class Caller {}
+
     private var random: SeededGenerator
     private var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private var clients: [SimulatedClient]
+    /// What the pool knows the clients by.
+    private let callers: [Caller]
     /// Reads, writes.
     private var lanes: [SimulatedLane]
     private var requests: [Request] = []
@@ -51,6 +56,7 @@ struct Simulation {
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         clients = (0..<1 + random.below(8)).map { _ in SimulatedClient(readAhead: 1 + random.below(8)) }
+        callers = clients.map { _ in Caller() }
         let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
         lanes = [
             SimulatedLane(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
@@ -111,7 +117,7 @@ struct Simulation {
         let isBatch = random.once(in: 4)
         let sent = (0..<(isBatch ? 1 + random.below(4) : 1)).map { _ in
             SimulatedClient.Entry(
-                effect: random.once(in: 3) ? .write : .read, turn: random.once(in: 8) ? nil : Turn(),
+                effect: [.read, .read, .read, .write, .orderedWrite, .orderedWrite][random.below(6)], turn: random.once(in: 8) ? nil : Turn(),
                 wantsReply: !random.once(in: 6))
         }
         _ = clients[index].send(sent, asBatch: isBatch)
@@ -162,6 +168,7 @@ struct Simulation {
             if requests[job].isAnswered { report("request \(job) was answered twice") }
             guard problem == nil else { return }  // the sequencer would stop the process
             requests[job].isAnswered = true
+            if requests[job].keepsOrder { lanes[1].leave(job, caller(of: job), at: now) }
             clients[requests[job].client].finish(requests[job].entry)
             settle(requests[job].client)
         }
@@ -186,16 +193,21 @@ struct Simulation {
         let (effect, turn) = clients[client].work(entry)
         var keys: [ExclusionKey] = []
         var company: String? = ""
-        if effect == .write {
+        if effect != .read {
             company = ["accept", "accept_tg", nil][random.below(3)]
             keys = (0..<random.below(3)).map { ExclusionKey(space: UInt8($0), value: Int64(random.below(2))) }
         }
         requests.append(
             Request(
                 client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, company: company,
+                keepsOrder: effect == .orderedWrite,
                 deadline: TurnDeadline(turn: turn, milliseconds: Int64(1 + random.below(patience)))))
-        started.append(requests.count - 1)
+        let job = requests.count - 1
+        if effect == .orderedWrite { lanes[1].enter(job, caller(of: job)) }
+        started.append(job)
     }
+
+    private func caller(of job: Int) -> ObjectIdentifier { ObjectIdentifier(callers[requests[job].client]) }
 
     // MARK: The end
 

@@ -257,7 +257,8 @@ package struct LaneState<Job: Sendable>: Sendable {
         return wakeForReadyWork(at: now)
     }
 
-    /// A connection takes no more than its share of what waits and is under way, so that the others have work, too.
+    /// A connection takes no more than its share of what waits and is under way, so that the others have work, too. But
+    /// what waits for a place behind what it takes is nothing that another could begin with.
     private mutating func takeGroup(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         var others = 0
         var connected = 1
@@ -275,8 +276,12 @@ package struct LaneState<Job: Sendable>: Sendable {
         let limit = min(share, maximumGroup)
         var group: [WorkQueue<Job>.Taken] = []
         group.reserveCapacity(min(limit, queue.companionCount))
-        while group.count < limit, let taken = group.last.map({ queue.next(with: $0) }) ?? queue.next() {
+        while group.count < limit, var taken = group.last.map({ queue.next(with: $0) }) ?? queue.next() {
             group.append(taken)
+            while group.count < maximumGroup, let next = queue.next(behind: taken) {
+                group.append(next)
+                taken = next
+            }
         }
         return group
     }

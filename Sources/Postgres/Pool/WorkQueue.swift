@@ -156,23 +156,23 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         ready.popFirst()
     }
 
-    /// The same, but only if it may be taken together with `other`: what has the place behind it, else what is ready. They
-    /// have no key in common.
+    /// The same, but only if it may be taken together with `other`. What is ready has no key in common.
     package mutating func next(with other: Taken) -> Taken? {
-        guard let company = other.item.company else { return nil }
-        if let item = popParked(behind: other.item, company) { return Taken(item: item, number: lineUp(item)) }
-        guard ready.first?.item.company == company else { return nil }
+        guard let company = other.item.company, ready.first?.item.company == company else { return nil }
         return ready.popFirst()
     }
 
-    private mutating func popParked(behind other: WorkItem<Job>, _ company: String) -> WorkItem<Job>? {
-        guard let place = other.place, let order = orders[place.caller], let next = order.parked.first,
-            next.company == company, next.keys.allSatisfy({ lines[$0] == nil }),
+    /// Takes what waits for the place behind that of `other`, if it may be taken together with that: nobody has its keys or
+    /// waits for them.
+    package mutating func next(behind other: Taken) -> Taken? {
+        guard let company = other.item.company, let place = other.item.place, let order = orders[place.caller],
+            let next = order.parked.first, next.company == company, next.keys.allSatisfy({ lines[$0] == nil }),
             let index = order.places.firstIndex(of: place.number), index + 1 < order.places.count,
             order.places[index + 1] == next.place?.number
         else { return nil }
         parkedCount -= 1
-        return orders[place.caller]?.parked.popFirst()
+        orders[place.caller]?.parked.removeFirst()
+        return Taken(item: next, number: lineUp(next))
     }
 
     /// The work has ended: those behind it in its lines move up.

@@ -30,6 +30,25 @@ import Testing
         #expect(sequencer.starts() == [2, 3])
     }
 
+    @Test func `ordered writes run together, and beside nothing else`() {
+        var sequencer = Sequencer()
+        for effect in [Method.Effect.orderedWrite, .orderedWrite, .read, .orderedWrite, .write, .orderedWrite] {
+            sequencer.append(.work(effect, Turn()))
+        }
+        #expect(sequencer.starts() == [0, 1])
+        sequencer.finish(1, "b")
+        #expect(sequencer.starts() == [])
+        sequencer.append(.work(.orderedWrite, Turn()))
+        sequencer.finish(0, "a")
+        #expect(sequencer.starts() == [2])
+        sequencer.finish(2, "c")
+        #expect(sequencer.starts() == [3])
+        sequencer.finish(3, "d")
+        #expect(sequencer.starts() == [4])
+        sequencer.finish(4, "e")
+        #expect(sequencer.starts() == [5, 6])
+    }
+
     @Test func `a read does not overtake a write that waits`() {
         var sequencer = Sequencer()
         sequencer.append(.work(.read, Turn()))
@@ -128,7 +147,8 @@ private struct Model {
         let turn = Turn()
         switch Int.random(in: 0..<6, using: &random) {
         case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
-        case 1, 2: return (.work(.write, turn), Entry(effect: .write, turn: turn))
+        case 1: return (.work(.write, turn), Entry(effect: .write, turn: turn))
+        case 2, 3: return (.work(.orderedWrite, turn), Entry(effect: .orderedWrite, turn: turn))
         default: return (.work(.read, turn), Entry(effect: .read, turn: turn))
         }
     }
@@ -137,10 +157,8 @@ private struct Model {
         var result: [Int] = []
         for id in entries.indices where !entries[id].started {
             let earlier = entries[..<id]
-            let mayStart =
-                entries[id].effect == .write
-                ? earlier.allSatisfy(\.finished)
-                : earlier.allSatisfy { $0.started && ($0.effect == .read || $0.finished) }
+            let effect = entries[id].effect
+            let mayStart = earlier.allSatisfy { $0.finished || $0.started && $0.effect == effect && effect != .write }
             guard mayStart else { continue }
             entries[id].started = true
             result.append(id)

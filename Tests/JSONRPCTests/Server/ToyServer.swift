@@ -41,6 +41,8 @@ final class ToyState: Sendable {
     let gate = Gate()
     let value = Mutex(0)
     let turns = Mutex<[NIODeadline?]>([])
+    /// The ids of the calls of `note`, in the order in which they began.
+    let noted = Mutex<[RequestID?]>([])
     /// The calls of `later`, for the test to end.
     let started = AsyncStream<Call>.makeStream()
 }
@@ -73,6 +75,12 @@ func toyMethods(_ state: ToyState) -> [Method] {
         Method(name: "get", effect: .read) { call in
             state.turns.withLock { $0.append(call.turn.began) }
             return JSONResult(json: "\(state.value.withLock { $0 })")
+        },
+        // Notes that it began, waits at the gate, and answers with nothing.
+        Method(name: "note", effect: .orderedWrite) { call in
+            state.noted.withLock { $0.append(call.request.id) }
+            await state.gate.pass()
+            return JSONResult(json: "null")
         },
         Method(name: "later", effect: .read, work: .starts { state.started.continuation.yield($0) }),
         Method(name: "add", effect: .write) { _ in

@@ -117,6 +117,32 @@ import Testing
         }
     }
 
+    @Test func `ordered writes begin in their order, run together, and exclude all else`() async throws {
+        try await withToy { toy in
+            let client = try toy.client()
+            // Those that wait for the read begin when it has ended, and before those that came behind them.
+            try await client.send(request(0, "hold") + (1...20).map { request($0, "note") }.joined())
+            await toy.state.gate.arrivals(1)
+            #expect(toy.state.noted.withLock { $0.isEmpty })
+            await toy.state.gate.open()
+            try await client.send((21...40).map { request($0, "note") }.joined() + request(41, "add"))
+            #expect(try await client.lines(42).count == 42)
+            #expect(toy.state.noted.withLock { $0 } == (1...40).map { RequestID(Int64($0)) })
+        }
+    }
+
+    @Test func `what is behind ordered writes waits for all of them`() async throws {
+        try await withToy { toy in
+            let client = try toy.client()
+            try await client.send((1...3).map { request($0, "note") }.joined() + request(4, "get") + request(5, "note"))
+            await toy.state.gate.arrivals(3)
+            #expect(try await toy.ask(request(1, "echo", "[0]")) == [reply(1, "0")])
+            #expect(toy.state.turns.withLock { $0.isEmpty } && toy.state.noted.withLock { $0.count } == 3)
+            await toy.state.gate.open()
+            #expect(try await client.lines(5).last == reply(5, "null"))
+        }
+    }
+
     @Test func `a line that is too long is answered and skipped, also without an end`() async throws {
         var limits = Limits()
         limits.maximumLineBytes = 100

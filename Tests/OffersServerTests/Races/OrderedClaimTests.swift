@@ -1,0 +1,181 @@
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// Claims that one connection sends without waiting for replies: they may share a transaction, and yet each takes effect
+/// after the ones before it, or at the same moment, whatever becomes of those.
+@Suite("Claims of one connection", .inTurn, .timeLimit(.minutes(10)))
+struct OrderedClaimTests {
+    /// A claim as it is sent.
+    private struct Claim: Sendable {
+        let order: Int
+        let master: Int
+        var method = "acceptOffer"
+
+        func line(id: Int) -> String {
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{"masterId":\#(master),"orderId":\#(order)}}"#
+        }
+    }
+
+    /// Orders offered to a new master each.
+    private func claims(_ count: Int, _ scene: Scene) async throws -> [Claim] {
+        let masters = try await scene.database.insert((0..<count).map { _ in MasterRow() })
+        let orders = try await scene.database.insert(masters.map { _ in OrderRow(cityID: scene.city) })
+        try await scene.database.insert(zip(orders, masters).map { OfferRow(orderID: $0, masterID: $1) })
+        return zip(orders, masters).map { Claim(order: $0, master: $1) }
+    }
+
+    private func withService(
+        on connectionString: String? = nil, _ configure: @escaping @Sendable (inout Settings) -> Void = { _ in },
+        _ body: @escaping @Sendable (Scene, RunningService) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            try await RunningService.run(on: connectionString ?? database.connectionString, configure) { service in
+                try await service.waitUntilConnected()
+                try await body(scene, service)
+            }
+        }
+    }
+
+    /// Sends all in one write. Returns the reason of each refusal, nil for a success; the replies must come in order.
+    private func send(_ claims: [Claim], to service: RunningService) async throws -> [String?] {
+        let replies = try await service.exchange(
+            claims.enumerated().map { $1.line(id: $0) }.joined(separator: "\n"))
+        #expect(replies.map { $0["id"]?.int64Value } == claims.indices.map(Int64.init))
+        for (claim, reply) in zip(claims, replies) {
+            #expect(reply["error"] != nil || reply["result"]?["orderId"]?.int64Value == Int64(claim.order))
+        }
+        return replies.map { $0["error"]?["data"]?["reason"]?.stringValue }
+    }
+
+    /// Sends claims of which `first`, somewhere in front, waits for the lock of its order; does `meanwhile` when it does and so
+    /// many others wait in the pool.
+    private func send(
+        _ claims: [Claim], to service: RunningService, _ scene: Scene, blocking first: Int, waiting: Int,
+        meanwhile: @Sendable @escaping (HeldLock) async throws -> Void
+    ) async throws -> [String?] {
+        let lock = "SELECT 1 FROM orders WHERE id = \(claims[first].order) FOR UPDATE"
+        return try await HeldLock.hold(lock, in: scene.database) { lock in
+            async let answers = send(claims, to: service)
+            try await lock.isWaitedFor()
+            let count = try await eventually(
+                { try await service.metrics()["pool"]?["writes"]?["waiting"]?.int64Value },
+                until: { $0 == Int64(waiting) })
+            #expect(count == Int64(waiting))
+            try await meanwhile(lock)
+            try await lock.release()
+            return try await answers
+        }
+    }
+
+    /// For each claim the transaction that assigned its order, nil if none did.
+    private func assignments(_ claims: [Claim], _ scene: Scene) async throws -> [String?] {
+        let rows = try await scene.database.sql(
+            "SELECT id, xmin FROM orders WHERE status = 'ASSIGNED' AND assigned_master_id IS NOT NULL")
+        let found = Dictionary(
+            uniqueKeysWithValues: rows.map { row in
+                let fields = row.split(separator: "|").map(String.init)
+                return (fields[0], fields[1])
+            })
+        return claims.map { found["\($0.order)"] }
+    }
+
+    @Test("what is sent while an accept waits has no effect before it, and then is committed together")
+    func together() async throws {
+        try await withService { (scene, service) async throws in
+            let claims = try await claims(10, scene)
+            let answers = try await send(claims, to: service, scene, blocking: 0, waiting: 9) { _ async throws in
+                // Three connections have nothing to do.
+                #expect(try await assignments(claims, scene) == Array(repeating: nil, count: 10))
+            }
+            #expect(answers == Array(repeating: nil, count: 10))
+            let transactions = try await assignments(claims, scene)
+            #expect(transactions.allSatisfy { $0 != nil })
+            #expect(Set(transactions.dropFirst()).count == 1 && transactions[0] != transactions[1], "\(transactions)")
+        }
+    }
+
+    @Test("what shared a transaction with one that has to wait is done before it if it was sent before it, else after it")
+    func separated() async throws {
+        try await withService { (scene, service) async throws in
+            let claims = try await claims(6, scene)
+            // The first one is done by itself, as nothing has come behind it yet, or with others.
+            let answers = try await send(claims, to: service, scene, blocking: 3, waiting: 2) { _ async throws in
+                let done = try await assignments(claims, scene).map { $0 != nil }
+                #expect(done == [true, true, true, false, false, false])
+            }
+            #expect(answers == Array(repeating: nil, count: 6))
+            #expect(try await assignments(claims, scene).allSatisfy { $0 != nil })
+        }
+    }
+
+    @Test("one that times out costs the ones behind it nothing: their time runs when it is answered")
+    func timedOut() async throws {
+        try await withService({ $0.writeDeadlineMilliseconds = 1500 }) { (scene, service) async throws in
+            let claims = try await claims(4, scene)
+            let answers = try await send(claims, to: service, scene, blocking: 0, waiting: 3) { _ async throws in
+                let assigned = try await eventually(
+                    { try await assignments(claims, scene).count { $0 != nil } }, until: { $0 == 3 })
+                #expect(assigned == 3)
+            }
+            #expect(answers == ["TIMED_OUT", nil, nil, nil])
+        }
+    }
+
+    @Test("claims that depend on each other, declines between them, and wrong ones: each finds what those before it left")
+    func dependent() async throws {
+        try await withService { (scene, service) async throws in
+            let other = try await claims(3, scene)
+            let (one, two) = (
+                try await scene.offeredOrder(toRival: true), try await scene.offeredOrder(toRival: true)
+            )
+            try await scene.database.sql("UPDATE masters SET max_active_orders_override = 1 WHERE id = \(scene.master)")
+            let answers = try await send(
+                [
+                    other[0],
+                    Claim(order: two, master: scene.rival, method: "declineOffer"),
+                    Claim(order: two, master: scene.rival),
+                    Claim(order: one, master: scene.master),
+                    Claim(order: one, master: scene.rival),
+                    Claim(order: two, master: scene.master),
+                    Claim(order: one, master: scene.master, method: "declineOffer"),
+                    other[1],
+                    Claim(order: 0, master: 0, method: "acceptOffers"),
+                    other[2],
+                    other[2],
+                ], to: service)
+            #expect(
+                answers == [
+                    nil, nil, "OFFER_DECLINED", nil, "ORDER_TAKEN", "LIMIT_REACHED", "ALREADY_YOURS", nil,
+                    "METHOD_NOT_FOUND", nil, nil,
+                ])
+        }
+    }
+
+    @Test(
+        "COMMIT lost on its way or its answer on the way back: each is found out about in its turn, accepted once",
+        arguments: [FaultProxy.Trigger.execute(containing: "COMMIT"), .commandComplete("COMMIT")])
+    func commitLost(trigger: FaultProxy.Trigger) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let claims = try await claims(5, scene)
+            try await FaultProxy.withProxy(to: database) { (proxy) async throws in
+                try await RunningService.run(on: proxy.connectionString) {
+                    $0.writeDeadlineMilliseconds = 20_000
+                } _: { (service) async throws in
+                    try await service.waitUntilConnected()
+                    let answers = try await send(claims, to: service, scene, blocking: 0, waiting: 4) { _ in
+                        // The first COMMIT is of the one that they wait for.
+                        proxy.inject(.disconnect, on: trigger, occurrence: 2)
+                    }
+                    #expect(proxy.count(of: trigger) >= 2)
+                    #expect(answers == Array(repeating: nil, count: 5))
+                }
+            }
+            #expect(try await assignments(claims, scene).allSatisfy { $0 != nil })
+            #expect(try await database.sql("SELECT count(*) FROM order_status_history") == ["5"])
+        }
+    }
+}
