@@ -26,7 +26,9 @@ struct Bench: Sendable {
         switch mode {
         case .calibrate: try await calibrate()
         case .list: try await list()
-        case .accept: try await accept(setting: "8 clients", clients: Self.connections, inFlight: Self.inFlight, mode)
+        case .accept:
+            try await accept(setting: "8 clients", clients: Self.connections, inFlight: Self.inFlight, mode)
+                + accept(setting: "8 clients, 1 in flight", clients: Self.connections, inFlight: 1, mode)
         case .mixed: try await mixed()
         case .connections: try await byConnections()
         case .latency: try await latency()

@@ -6,7 +6,8 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case calibrate
     /// Lists, eight clients: 8 connections with 4 requests under way each, pgbench with 8 clients.
     case list
-    /// Accepts, likewise; every order once, and what was acknowledged is looked for in the database.
+    /// Accepts, likewise, and with one request under way on each connection; every order once, and what was acknowledged
+    /// is looked for in the database.
     case accept
     /// Lists, eight clients and at half of offersd's maximal load, alone and beside a steady stream of accepts; so it is
     /// with pgbench.
