@@ -196,7 +196,7 @@ struct LaneStateTests {
         for expected in [[1, 2], [3], [4], [5], [6]] { #expect(jobs(lane.step(of: 0, at: start)) == expected) }
     }
 
-    @Test("what nobody else could begin with goes along, beyond the share, and what its place kept waiting wakes somebody")
+    @Test("what nobody else could begin with goes along, beyond the share")
     func places() throws {
         final class Caller {}
         let (one, two) = (Caller(), Caller())

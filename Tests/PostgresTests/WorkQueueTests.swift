@@ -106,7 +106,7 @@ struct WorkQueueTests {
         #expect(queue.count == 0)
     }
 
-    @Test("work is taken together with what has the place before, but for another company's, or if somebody has its key")
+    @Test("work goes with what has the place before, but not of another company, nor if somebody has its key")
     func behind() throws {
         var queue = WorkQueue<Int>()
         let caller = Caller()

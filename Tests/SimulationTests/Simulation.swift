@@ -117,7 +117,8 @@ struct Simulation {
         let isBatch = random.once(in: 4)
         let sent = (0..<(isBatch ? 1 + random.below(4) : 1)).map { _ in
             SimulatedClient.Entry(
-                effect: [.read, .read, .read, .write, .orderedWrite, .orderedWrite][random.below(6)], turn: random.once(in: 8) ? nil : Turn(),
+                effect: [.read, .read, .read, .write, .orderedWrite, .orderedWrite][random.below(6)],
+                turn: random.once(in: 8) ? nil : Turn(),
                 wantsReply: !random.once(in: 6))
         }
         _ = clients[index].send(sent, asBatch: isBatch)

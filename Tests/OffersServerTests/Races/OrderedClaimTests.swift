@@ -97,7 +97,7 @@ struct OrderedClaimTests {
         }
     }
 
-    @Test("what shared a transaction with one that has to wait is done before it if it was sent before it, else after it")
+    @Test("what shared a transaction with one that has to wait is done before or after it, as it was sent")
     func separated() async throws {
         try await withService { (scene, service) async throws in
             let claims = try await claims(6, scene)
@@ -124,7 +124,7 @@ struct OrderedClaimTests {
         }
     }
 
-    @Test("claims that depend on each other, declines between them, and wrong ones: each finds what those before it left")
+    @Test("claims that depend on each other, declines, wrong ones: each finds what those before it left")
     func dependent() async throws {
         try await withService { (scene, service) async throws in
             let other = try await claims(3, scene)
