@@ -208,8 +208,8 @@ struct LaneStateTests {
         }
         // The first was begun when it came, and the second caller's on the other connection.
         #expect(lane.busyCount == 2 && lane.waitingCount == 4)
-        #expect(lane.leave(places[5], at: start).isEmpty)
-        #expect(lane.leave(places[0], at: start).isEmpty, "both work")
+        #expect(lane.leave(places[5], at: start).wake.isEmpty)
+        #expect(lane.leave(places[0], at: start).wake.isEmpty, "both work")
         lane.attended(0)
         _ = lane.finished(0, [], usable: true, at: start)
         #expect(jobs(lane.step(of: 0, at: start)) == [2, 3, 4, 5])
@@ -225,8 +225,24 @@ struct LaneStateTests {
             case .queued(wake: nil) = lane.submit(WorkItem(place: places[1], deadline: forever, job: 1), at: start)
         else { return #expect(Bool(false)) }
         #expect(lane.needsLookingAfter)
-        #expect(lane.leave(places[0], at: start) == [0])
+        #expect(lane.leave(places[0], at: start).wake == [0])
         #expect(jobs(lane.step(of: 0, at: start)) == [1])
+    }
+
+    @Test("what waits for its place is refused when its place comes and nobody can do it then, not before")
+    func unavailableAtItsPlace() {
+        final class Caller {}
+        let caller = Caller()
+        var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
+        let places = (0...2).map { _ in lane.enter(ObjectIdentifier(caller)) }
+        _ = lane.step(of: 0, at: start)
+        for job in 0...1 { _ = lane.submit(WorkItem(place: places[job], deadline: forever, job: job), at: start) }
+        #expect(lane.connectFailed(0, at: start).map(\.job) == [0])
+        #expect(outcome(lane.submit(WorkItem(place: places[2], deadline: forever, job: 2), at: start)) == .waits)
+        #expect(lane.leave(places[0], at: start).refused?.job == 1)
+        lane.connected(0)
+        #expect(lane.leave(places[1], at: start).refused == nil)
+        #expect(jobs(lane.step(of: 0, at: start)) == [2])
     }
 
     @Test("a connection that is alone takes all, also when the other one is being opened")

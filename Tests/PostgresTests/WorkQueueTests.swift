@@ -92,16 +92,16 @@ struct WorkQueueTests {
         #expect(queue.readyCount == 1 && queue.count == 3)
         #expect(queue.nextJob() == 9)
         #expect(queue.nextJob() == nil)
-        queue.leave(places[0])
+        queue.pass(places[0])
         let first = queue.next()
         #expect(first?.item.job == 1)
         #expect(queue.next(behind: try #require(first)) == nil, "the place between may still get work")
         // Done again.
         queue.append(WorkItem(place: places[1], deadline: forever, job: 1))
         #expect(queue.nextJob() == 1)
-        queue.leave(places[1])
+        queue.pass(places[1])
         #expect(queue.nextJob() == nil)
-        queue.leave(places[2])
+        queue.pass(places[2])
         #expect(queue.nextJob() == 3)
         #expect(queue.count == 0)
     }
@@ -123,7 +123,7 @@ struct WorkQueueTests {
         #expect(taken.map(\.item.job) == [0, 1, 2, 3], "4 has the key of 1")
         #expect(queue.nextJob() == nil)
         for taken in taken { queue.finished(taken) }
-        for place in places.prefix(4) { queue.leave(place) }
+        for place in places.prefix(4) { queue.pass(place) }
         let fourth = queue.next()
         #expect(fourth?.item.job == 4)
         #expect(queue.next(behind: try #require(fourth)) == nil)
@@ -142,7 +142,7 @@ struct WorkQueueTests {
         let first = queue.next()
         #expect(first?.item.job == 0)
         #expect(queue.next(behind: try #require(first)) == nil, "the key is in use")
-        queue.leave(places[0])
+        queue.pass(places[0])
         #expect(queue.nextJob() == nil)
         queue.finished(try #require(second))
         #expect(queue.nextJob() == 1)
@@ -169,7 +169,7 @@ struct WorkQueueTests {
             #expect(queue.next(behind: taken) == nil, "each by itself")
             order.append(taken.item.job)
             queue.finished(taken)
-            if taken.item.job < 4 { queue.leave(places[taken.item.job]) }
+            if taken.item.job < 4 { queue.pass(places[taken.item.job]) }
         }
         #expect(order.filter { $0 < 4 } == [0, 1, 2, 3])
         #expect(queue.count == 0)
@@ -220,6 +220,11 @@ struct WorkQueueTests {
 }
 
 extension WorkQueue {
+    /// Leaves a place, so that what waited for it gets in line.
+    fileprivate mutating func pass(_ place: Place) {
+        if let next = leave(place) { append(next) }
+    }
+
     /// Takes the next item out and says which it was.
     fileprivate mutating func nextJob() -> Job? { next()?.item.job }
 }

@@ -78,13 +78,22 @@ struct SimulatedLane {
         order.enter(job, at: state.enter(caller), of: caller)
     }
 
-    /// It has ended for good.
-    mutating func leave(_ job: Int, _ caller: ObjectIdentifier, at now: MonotonicTime) {
+    /// It has ended for good. Returns the work that ended by that, as nobody can do it.
+    mutating func leave(_ job: Int, _ caller: ObjectIdentifier, at now: MonotonicTime) -> [Int] {
         calls += 1
         let (place, next) = order.leave(job, of: caller)
-        guard let place else { return report("job \(job) left twice") }
+        guard let place else {
+            report("job \(job) left twice")
+            return []
+        }
         if let next, jobs[next]?.isRunning == false { getInLine(next) }
-        wake(state.leave(place, at: now))
+        let (refused, woken) = state.leave(place, at: now)
+        wake(woken)
+        guard let refused = refused?.job else { return [] }
+        if refused != next { report("job \(refused) was refused out of its turn") }
+        if isConnected.contains(true) { report("refused while a connection is open") }
+        end([refused], running: false)
+        return [refused]
     }
 
     /// Hands work over. Returns whether it was taken; if not, it has ended.

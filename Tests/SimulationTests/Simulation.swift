@@ -169,9 +169,10 @@ struct Simulation {
             if requests[job].isAnswered { report("request \(job) was answered twice") }
             guard problem == nil else { return }  // the sequencer would stop the process
             requests[job].isAnswered = true
-            if requests[job].keepsOrder { lanes[1].leave(job, caller(of: job), at: now) }
+            let refused = requests[job].keepsOrder ? lanes[1].leave(job, caller(of: job), at: now) : []
             clients[requests[job].client].finish(requests[job].entry)
             settle(requests[job].client)
+            answer(refused)
         }
     }
 

@@ -8,8 +8,13 @@ struct CallDeadline: Deadline {
     let milliseconds: Int64
 
     var instant: MonotonicTime? {
-        turn.began.flatMap { instant(from: MonotonicTime(nanoseconds: $0.uptimeNanoseconds)) }
+        turn.moment.flatMap { instant(from: $0) }
     }
 
     func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
+}
+
+extension Turn {
+    /// When it began, by the pool's clock, which is NIO's; nil before.
+    var moment: MonotonicTime? { began.map { MonotonicTime(nanoseconds: $0.uptimeNanoseconds) } }
 }

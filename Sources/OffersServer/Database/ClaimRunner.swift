@@ -39,6 +39,7 @@ struct ClaimRunner: Sendable {
         _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], place: Place, deadline: any Deadline
     ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
         var progress = Progress()
+        var deadline = deadline
         while true {
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
             if progress.attempts > 0 { onRetry() }
@@ -48,7 +49,9 @@ struct ClaimRunner: Sendable {
                     transaction, keys: keys, place: place, attempt: progress.attempt, deadline: deadline)
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
+                let wasHeardOf = !progress.mayHaveCommitted
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)
+                if wasHeardOf, let sent = progress.unheardSince { deadline = InquiryDeadline(deadline, since: sent) }
                 await Backoff.pause(attempt: progress.attempts)
                 continue
             }
@@ -105,7 +108,10 @@ struct ClaimRunner: Sendable {
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
             ]
             let bound = BoundStatement(ClaimRunner.terminate, parameters)
-            let gone = try? await pool.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
+            // The claim's own time need not run yet, and nobody else is to wait for this.
+            let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
+            let end = FixedDeadline(min(deadline.instant ?? limit, limit))
+            let gone = try? await pool.read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in
                 try rows.bool(row: 0, column: 0) == true
             }
             // Nil: the database could not be asked, and the claim will not be run either.

@@ -180,8 +180,11 @@ final class OffersMethods: Sendable {
     /// are logged, with what they took of the database.
     private func note(_ record: Record, outcome: String) {
         let (name, effect, call) = (record.name, record.effect, record.call)
-        let microseconds = (MonotonicTime.now().nanoseconds - record.began.nanoseconds) / 1000
-        let isSlow = microseconds >= settings.slowRequestMilliseconds.magnitude * 1000
+        let now = MonotonicTime.now()
+        let microseconds = (now.nanoseconds - record.began.nanoseconds) / 1000
+        // A claim that waited for those before it on its connection is not slow for that.
+        let counted = effect == .read ? record.began : max(record.began, call.turn.moment ?? now)
+        let isSlow = counted.milliseconds(until: now) >= settings.slowRequestMilliseconds
         metrics.count(method: name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : effect == .read ? .debug : .info
         guard level >= logLevel else { return }

@@ -3,6 +3,8 @@ struct Read: Sendable {
     let bound: BoundStatement
     /// Where it runs.
     let lane: Lane<ReadPipeline>
+    /// Whether it may be one more than there may be.
+    let isExempt: Bool
     /// Whose attempt it is, and which: 1, 2…
     let pool: PostgresPool
     var number = 1

@@ -79,8 +79,13 @@ final class Lane<Worker: LaneWorker>: Sendable {
 
     /// Nothing more will be handed over for this place.
     func leave(_ place: Place) {
-        wake(state.withLock { $0.leave(place, at: .now()) })
+        let (refused, asleep) = state.withLock { $0.leave(place, at: .now()) }
+        if let refused { Worker.refuse(refused, .unavailable) }
+        wake(asleep)
     }
+
+    /// Whether all places before this one have been left.
+    func isFirst(_ place: Place) -> Bool { state.withLock { $0.isFirst(place) } }
 
     private func begin(_ taken: Taken, on index: Int) {
         taken.item.trace?.taken()

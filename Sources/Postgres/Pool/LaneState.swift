@@ -111,10 +111,11 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     // MARK: Callers
 
-    /// New work. It is refused at once when there is no connection and the last attempt to get one failed.
+    /// New work. It is refused at once when there is no connection and the last attempt to get one failed, unless it has to
+    /// wait for its place first.
     package mutating func submit(_ item: WorkItem<Job>, at now: MonotonicTime) -> Submission {
         if isShuttingDown { return .shuttingDown }
-        if isFailing, connectedCount == 0 { return .unavailable }
+        if isFailing, connectedCount == 0, item.place.map(queue.isFirst) ?? true { return .unavailable }
         let readyBefore = queue.readyCount
         queue.append(item)
         guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
@@ -129,10 +130,16 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// The next place in the order of this caller's work.
     package mutating func enter(_ caller: ObjectIdentifier) -> Place { queue.enter(caller) }
 
-    /// Nothing more will be done for this place. Returns the connections to wake, because work became ready.
-    package mutating func leave(_ place: Place, at now: MonotonicTime) -> [Int] {
-        queue.leave(place)
-        return wakeForReadyWork(at: now)
+    /// Whether all places before this one have been left.
+    package func isFirst(_ place: Place) -> Bool { queue.isFirst(place) }
+
+    /// Nothing more will be done for this place. Returns what waited for that and nobody can do now, which must be told so;
+    /// and the connections to wake, because it became ready. (They take what waits behind it along.)
+    package mutating func leave(_ place: Place, at now: MonotonicTime) -> (refused: WorkItem<Job>?, wake: [Int]) {
+        guard let next = queue.leave(place) else { return (nil, []) }
+        if isFailing, connectedCount == 0 { return (next, []) }
+        queue.append(next)
+        return (nil, wakeForReadyWork(at: now))
     }
 
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
@@ -215,7 +222,7 @@ package struct LaneState<Job: Sendable>: Sendable {
         connections[index] = .waiting(until: now.advanced(byMilliseconds: pauseMilliseconds))
         isFailing = true
         failedAttempts += 1
-        return connectedCount == 0 ? queue.removeAll() : []
+        return connectedCount == 0 ? queue.removeInLine() : []
     }
 
     /// The thread of connection `index` goes on with what was begun for it.

@@ -19,6 +19,9 @@ package final class PostgresPool: Sendable {
     private let control: Lane<ReadPipeline>
     private let writes: Lane<TransactionWorker>
     private let requests = Atomic<Int>(0)
+    /// Those of them that there may be more of: they look after the service, or had to wait for their places, which bounds
+    /// them by what a caller may have under way.
+    private let exemptRequests = Atomic<Int>(0)
     private let maximumRequests: Int
     /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is always
     /// those that are working.
@@ -110,7 +113,8 @@ package final class PostgresPool: Sendable {
             case .work: reads
             case .control: control
             }
-        start(WorkItem(deadline: deadline, job: Read(bound: bound, lane: lane, pool: self, caller: end), trace: trace))
+        let read = Read(bound: bound, lane: lane, isExempt: purpose == .control, pool: self, caller: end)
+        start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
     /// The same for a task, which waits for what `decode` makes of the rows.
@@ -126,7 +130,7 @@ package final class PostgresPool: Sendable {
     }
 
     private func start(_ read: WorkItem<Read>) {
-        guard admit(read.trace) else { return read.job.caller(.failure(.overloaded)) }
+        guard admit(read.trace, isExempt: read.job.isExempt) else { return read.job.caller(.failure(.overloaded)) }
         read.job.lane.submit(read)
         armTimer()
     }
@@ -135,9 +139,9 @@ package final class PostgresPool: Sendable {
     func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
         switch result {
         case .success:
-            ended(nil, read.trace)
+            ended(nil, read.trace, isExempt: read.job.isExempt)
         case .failure(let error):
-            ended(error, read.trace)
+            ended(error, read.trace, isExempt: read.job.isExempt)
             if repeats(read, after: error) { return }
         }
         read.job.caller(result)
@@ -187,7 +191,8 @@ package final class PostgresPool: Sendable {
         attempt: Attempt = .first, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
-        guard admit(trace) else { throw .overloaded }
+        let isExempt = place.map { !writes.isFirst($0) } ?? false
+        guard admit(trace, isExempt: isExempt) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
                 part: transaction.part, steps: transaction.steps, attempt: attempt, caller: caller)
@@ -199,14 +204,14 @@ package final class PostgresPool: Sendable {
         }
         switch result {
         case .success(let answer):
-            ended(nil, trace)
+            ended(nil, trace, isExempt: isExempt)
             do {
                 return try transaction.decode(answer.rows, answer.row)
             } catch {
                 throw PostgresError(error, in: transaction.name)
             }
         case .failure(let error):
-            ended(error, trace)
+            ended(error, trace, isExempt: isExempt)
             throw error
         }
     }
@@ -214,8 +219,11 @@ package final class PostgresPool: Sendable {
     // MARK: All requests
 
     /// Whether there may be one more.
-    private func admit(_ trace: PoolTrace?) -> Bool {
-        guard requests.add(1, ordering: .relaxed).newValue <= maximumRequests else {
+    private func admit(_ trace: PoolTrace?, isExempt: Bool) -> Bool {
+        let count = requests.add(1, ordering: .relaxed).newValue
+        if isExempt {
+            exemptRequests.add(1, ordering: .relaxed)
+        } else if count - exemptRequests.load(ordering: .relaxed) > maximumRequests {
             requests.subtract(1, ordering: .relaxed)
             return false
         }
@@ -223,7 +231,8 @@ package final class PostgresPool: Sendable {
         return true
     }
 
-    private func ended(_ error: PostgresError?, _ trace: PoolTrace?) {
+    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, isExempt: Bool) {
+        if isExempt { exemptRequests.subtract(1, ordering: .relaxed) }
         requests.subtract(1, ordering: .relaxed)
         trace?.ended()
         if let kind = error?.kind {

@@ -105,27 +105,25 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         return Place(caller: caller, number: nextPlace)
     }
 
-    /// Nothing more will be done for this place.
-    package mutating func leave(_ place: Place) {
-        guard var order = orders.removeValue(forKey: place.caller) else { return }
+    /// Nothing more will be done for this place. Returns what waited for that, which is not in the queue any more.
+    package mutating func leave(_ place: Place) -> WorkItem<Job>? {
+        guard var order = orders.removeValue(forKey: place.caller) else { return nil }
         order.places.removeAll { $0 == place.number }
-        guard let first = order.places.first else { return }
+        guard let first = order.places.first else { return nil }
         var next: WorkItem<Job>?
         if order.parked.first?.place?.number == first { next = order.parked.popFirst() }
         orders[place.caller] = order
-        guard let next else { return }
-        parkedCount -= 1
-        getInLine(next)
+        if next != nil { parkedCount -= 1 }
+        return next
     }
 
     /// Puts an item at the end.
     package mutating func append(_ item: WorkItem<Job>) {
-        if isAtItsPlace(item) { getInLine(item) } else { park(item) }
+        if item.place.map(isFirst) ?? true { getInLine(item) } else { park(item) }
     }
 
-    private func isAtItsPlace(_ item: WorkItem<Job>) -> Bool {
-        item.place.map { orders[$0.caller]?.places.first == $0.number } ?? true
-    }
+    /// Whether all places before this one have been left.
+    package func isFirst(_ place: Place) -> Bool { orders[place.caller]?.places.first == place.number }
 
     private mutating func park(_ item: WorkItem<Job>) {
         guard let place = item.place else { return }
@@ -184,7 +182,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// with the work of the place before it waits for its own place again.
     package mutating func putBack(_ taken: [Taken]) {
         for taken in taken.reversed() {
-            if isAtItsPlace(taken.item) {
+            if taken.item.place.map(isFirst) ?? true {
                 ready.prepend(Taken(item: taken.item.byItself, number: taken.number))
             } else {
                 leaveLines(taken.item, taken.number)
@@ -195,15 +193,20 @@ package struct WorkQueue<Job: Sendable>: Sendable {
 
     /// Takes out all items that may not start any more.
     package mutating func removeExpired(at now: MonotonicTime) -> [WorkItem<Job>] {
-        remove { $0.deadline.hasPassed(at: now) }
+        removeInLine { $0.deadline.hasPassed(at: now) } + removeParked { $0.deadline.hasPassed(at: now) }
+    }
+
+    /// Takes out all items that have not started, but for those that wait for their places.
+    package mutating func removeInLine() -> [WorkItem<Job>] {
+        removeInLine { _ in true }
     }
 
     /// Takes out all items that have not started.
     package mutating func removeAll() -> [WorkItem<Job>] {
-        remove { _ in true }
+        removeInLine() + removeParked { _ in true }
     }
 
-    private mutating func remove(where condition: (WorkItem<Job>) -> Bool) -> [WorkItem<Job>] {
+    private mutating func removeInLine(where condition: (WorkItem<Job>) -> Bool) -> [WorkItem<Job>] {
         var removed: [Taken] = []
         // Each is asked once: its answer may be another a moment later.
         ready.removeAll { taken in
@@ -217,7 +220,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         }
         removed.sort { $0.number < $1.number }
         for taken in removed { leaveLines(taken.item, taken.number) }
-        return removed.map(\.item) + removeParked(where: condition)
+        return removed.map(\.item)
     }
 
     private mutating func removeParked(where condition: (WorkItem<Job>) -> Bool) -> [WorkItem<Job>] {
