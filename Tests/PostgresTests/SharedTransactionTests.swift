@@ -324,6 +324,40 @@ struct SharedTransactionTests {
         }
     }
 
+    @Test("what waits for its place is not one too many, and is committed with what has the place before it")
+    func inOrder() async throws {
+        final class Caller {}
+        let (caller, identity) = { ($0, ObjectIdentifier($0)) }(Caller())
+        defer { withExtendedLifetime(caller) {} }
+        try await withPool({ $0.maximumRequests = 1 }) { pool, database in
+            try await holding(1, in: database) { lock in
+                try await withThrowingTaskGroup(of: Outcome.self) { group in
+                    for id: Int64 in 1...5 {
+                        group.addTask {
+                            await pool.inOrder(of: identity) { place in
+                                do throws(PostgresError) {
+                                    return .success(
+                                        try await pool.transaction(
+                                            part(id), place: place, deadline: FixedDeadline(milliseconds: 60_000)))
+                                } catch {
+                                    return .failure(error)
+                                }
+                            }
+                        }
+                        try await until { pool.status.requests == Int(id) }
+                    }
+                    #expect(await run(part(6), on: pool) == .failure(.overloaded))
+                    try await lock.release()
+                    let outcomes = try await group.reduce(into: []) { $0.append($1) }
+                    #expect(Set(ids(outcomes)) == [1, 2, 3, 4, 5])
+                    #expect(transactions(outcomes).count == 2, "\(outcomes)")
+                }
+            }
+            #expect(pool.status.requests == 0)
+            #expect(await ids([run(part(6), on: pool)]) == [6])
+        }
+    }
+
     @Test("with a key in common they come one after the other")
     func sameKey() async throws {
         try await withPool { pool, database in

@@ -23,7 +23,7 @@ struct InquiryDeadline: Deadline {
     }
 
     func instant(from now: MonotonicTime) -> MonotonicTime? {
-        guard let end = own.instant(from: now), let first = own.instant(from: sent) else { return own.instant(from: now) }
+        guard let end = own.instant(from: now), let first = own.instant(from: sent) else { return nil }
         return min(end, max(first, now.advanced(byMilliseconds: InquiryDeadline.least)))
     }
 }
