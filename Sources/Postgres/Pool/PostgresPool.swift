@@ -220,10 +220,10 @@ package final class PostgresPool: Sendable {
 
     /// Whether there may be one more.
     private func admit(_ trace: PoolTrace?, isExempt: Bool) -> Bool {
-        let count = requests.add(1, ordering: .relaxed).newValue
-        if isExempt {
-            exemptRequests.add(1, ordering: .relaxed)
-        } else if count - exemptRequests.load(ordering: .relaxed) > maximumRequests {
+        // An exempt one is never counted as another, not for a moment.
+        if isExempt { exemptRequests.add(1, ordering: .sequentiallyConsistent) }
+        let count = requests.add(1, ordering: .sequentiallyConsistent).newValue
+        if !isExempt, count - exemptRequests.load(ordering: .sequentiallyConsistent) > maximumRequests {
             requests.subtract(1, ordering: .relaxed)
             return false
         }
@@ -232,8 +232,8 @@ package final class PostgresPool: Sendable {
     }
 
     private func ended(_ error: PostgresError?, _ trace: PoolTrace?, isExempt: Bool) {
-        if isExempt { exemptRequests.subtract(1, ordering: .relaxed) }
-        requests.subtract(1, ordering: .relaxed)
+        requests.subtract(1, ordering: .sequentiallyConsistent)
+        if isExempt { exemptRequests.subtract(1, ordering: .sequentiallyConsistent) }
         trace?.ended()
         if let kind = error?.kind {
             lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }
