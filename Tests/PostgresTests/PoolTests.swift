@@ -58,11 +58,14 @@ struct PoolTests {
         ) { $0.rowCount }
     }
 
-    private func divide(_ pool: PostgresPool, by divisor: Int64) async -> Result<Int64, PostgresError> {
+    private func divide(
+        _ pool: PostgresPool, by divisor: Int64, for purpose: PostgresPool.Purpose = .work
+    ) async -> Result<Int64, PostgresError> {
         do throws(PostgresError) {
             return .success(
                 try await pool.read(
-                    BoundStatement(Self.divide, [.int8(divisor)]), deadline: FixedDeadline(milliseconds: 10_000)
+                    BoundStatement(Self.divide, [.int8(divisor)]), for: purpose,
+                    deadline: FixedDeadline(milliseconds: 10_000)
                 ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 0) })
         } catch {
             return .failure(error)
@@ -264,6 +267,7 @@ struct PoolTests {
             async let other: Void = hold(pool)
             while pool.status.requests < 2 { await Task.yield() }
             #expect(await divide(pool, by: 1) == .failure(.overloaded))
+            #expect(await divide(pool, by: 1, for: .control) == .success(12), "how the database is can still be asked")
             try await release(database)
             _ = try await (one, other)
             #expect(await divide(pool, by: 1) == .success(12))

@@ -36,11 +36,12 @@ struct ClaimRunner: Sendable {
     /// The verdict; and if an earlier attempt of this very claim may be what brought it about, when the first such
     /// attempt was sent.
     func run<Success: Sendable>(
-        _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], place: Place, deadline: any Deadline
+        _ transaction: Transaction<ClaimVerdict<Success>>, keys: [ExclusionKey], place: Place,
+        deadline own: any Deadline
     ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
         var progress = Progress()
-        var deadline = deadline
         while true {
+            let deadline = progress.unheardSince.map { InquiryDeadline(own, since: $0) } ?? own
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
             if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
@@ -49,9 +50,7 @@ struct ClaimRunner: Sendable {
                     transaction, keys: keys, place: place, attempt: progress.attempt, deadline: deadline)
                 if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
-                let wasHeardOf = !progress.mayHaveCommitted
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)
-                if wasHeardOf, let sent = progress.unheardSince { deadline = InquiryDeadline(deadline, since: sent) }
                 await Backoff.pause(attempt: progress.attempts)
                 continue
             }

@@ -84,8 +84,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         wake(asleep)
     }
 
-    /// Whether all places before this one have been left.
-    func isFirst(_ place: Place) -> Bool { state.withLock { $0.isFirst(place) } }
+    /// Whether all places before this one have been left, if it is one.
+    func isFirst(_ place: Place?) -> Bool { state.withLock { $0.isFirst(place) } }
 
     private func begin(_ taken: Taken, on index: Int) {
         taken.item.trace?.taken()

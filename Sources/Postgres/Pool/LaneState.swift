@@ -115,7 +115,7 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// wait for its place first.
     package mutating func submit(_ item: WorkItem<Job>, at now: MonotonicTime) -> Submission {
         if isShuttingDown { return .shuttingDown }
-        if isFailing, connectedCount == 0, item.place.map(queue.isFirst) ?? true { return .unavailable }
+        if isFailing, connectedCount == 0, queue.isFirst(item.place) { return .unavailable }
         let readyBefore = queue.readyCount
         queue.append(item)
         guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
@@ -130,8 +130,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// The next place in the order of this caller's work.
     package mutating func enter(_ caller: ObjectIdentifier) -> Place { queue.enter(caller) }
 
-    /// Whether all places before this one have been left.
-    package func isFirst(_ place: Place) -> Bool { queue.isFirst(place) }
+    /// Whether all places before this one have been left, if it is one.
+    package func isFirst(_ place: Place?) -> Bool { queue.isFirst(place) }
 
     /// Nothing more will be done for this place. Returns what waited for that and nobody can do now, which must be told so;
     /// and the connections to wake, because it became ready. (They take what waits behind it along.)

@@ -19,7 +19,7 @@ package final class PostgresPool: Sendable {
     private let control: Lane<ReadPipeline>
     private let writes: Lane<TransactionWorker>
     private let requests = Atomic<Int>(0)
-    /// Those of them that there may be more of: they look after the service, or had to wait for their places, which bounds
+    /// Those that do not count for the maximum: they look after the service, or had to wait for their places, which bounds
     /// them by what a caller may have under way.
     private let exemptRequests = Atomic<Int>(0)
     private let maximumRequests: Int
@@ -94,7 +94,8 @@ package final class PostgresPool: Sendable {
     package var status: PoolStatus {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
-            requests: requests.load(ordering: .relaxed), readRetries: readRetries.load(ordering: .relaxed),
+            requests: requests.load(ordering: .relaxed) + exemptRequests.load(ordering: .relaxed),
+            readRetries: readRetries.load(ordering: .relaxed),
             lastError: lastError.withLock { $0 })
     }
 
@@ -191,7 +192,7 @@ package final class PostgresPool: Sendable {
         attempt: Attempt = .first, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
-        let isExempt = place.map { !writes.isFirst($0) } ?? false
+        let isExempt = !writes.isFirst(place)
         guard admit(trace, isExempt: isExempt) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
@@ -220,10 +221,9 @@ package final class PostgresPool: Sendable {
 
     /// Whether there may be one more.
     private func admit(_ trace: PoolTrace?, isExempt: Bool) -> Bool {
-        // An exempt one is never counted as another, not for a moment.
-        if isExempt { exemptRequests.add(1, ordering: .sequentiallyConsistent) }
-        let count = requests.add(1, ordering: .sequentiallyConsistent).newValue
-        if !isExempt, count - exemptRequests.load(ordering: .sequentiallyConsistent) > maximumRequests {
+        if isExempt {
+            exemptRequests.add(1, ordering: .relaxed)
+        } else if requests.add(1, ordering: .relaxed).newValue > maximumRequests {
             requests.subtract(1, ordering: .relaxed)
             return false
         }
@@ -232,8 +232,11 @@ package final class PostgresPool: Sendable {
     }
 
     private func ended(_ error: PostgresError?, _ trace: PoolTrace?, isExempt: Bool) {
-        requests.subtract(1, ordering: .sequentiallyConsistent)
-        if isExempt { exemptRequests.subtract(1, ordering: .sequentiallyConsistent) }
+        if isExempt {
+            exemptRequests.subtract(1, ordering: .relaxed)
+        } else {
+            requests.subtract(1, ordering: .relaxed)
+        }
         trace?.ended()
         if let kind = error?.kind {
             lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }

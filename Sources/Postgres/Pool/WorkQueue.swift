@@ -83,8 +83,8 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     private struct Order: Sendable {
         /// The places that have not been left.
         var places: Deque<UInt64> = []
-        /// What waits for its place, in that order.
-        var parked: Deque<WorkItem<Job>> = []
+        /// What waits for its place, by the place's number. There is one piece of work at a time for each.
+        var parked: [UInt64: WorkItem<Job>] = [:]
     }
 
     package init() {}
@@ -110,8 +110,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         guard var order = orders.removeValue(forKey: place.caller) else { return nil }
         order.places.removeAll { $0 == place.number }
         guard let first = order.places.first else { return nil }
-        var next: WorkItem<Job>?
-        if order.parked.first?.place?.number == first { next = order.parked.popFirst() }
+        let next = order.parked.removeValue(forKey: first)
         orders[place.caller] = order
         if next != nil { parkedCount -= 1 }
         return next
@@ -119,18 +118,18 @@ package struct WorkQueue<Job: Sendable>: Sendable {
 
     /// Puts an item at the end.
     package mutating func append(_ item: WorkItem<Job>) {
-        if item.place.map(isFirst) ?? true { getInLine(item) } else { park(item) }
+        if isFirst(item.place) { getInLine(item) } else { park(item) }
     }
 
-    /// Whether all places before this one have been left.
-    package func isFirst(_ place: Place) -> Bool { orders[place.caller]?.places.first == place.number }
+    /// Whether all places before this one have been left. What has no place waits for none.
+    package func isFirst(_ place: Place?) -> Bool {
+        place.map { orders[$0.caller]?.places.first == $0.number } ?? true
+    }
 
     private mutating func park(_ item: WorkItem<Job>) {
         guard let place = item.place else { return }
         parkedCount += 1
-        let parked = orders[place.caller]?.parked ?? []
-        let index = parked.firstIndex { $0.place.map { $0.number > place.number } ?? false } ?? parked.endIndex
-        orders[place.caller]?.parked.insert(item, at: index)
+        orders[place.caller]?.parked[place.number] = item
     }
 
     private mutating func getInLine(_ item: WorkItem<Job>) {
@@ -164,12 +163,12 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// waits for them.
     package mutating func next(behind other: Taken) -> Taken? {
         guard let company = other.item.company, let place = other.item.place, let order = orders[place.caller],
-            let next = order.parked.first, next.company == company, next.keys.allSatisfy({ lines[$0] == nil }),
             let index = order.places.firstIndex(of: place.number), index + 1 < order.places.count,
-            order.places[index + 1] == next.place?.number
+            let next = order.parked[order.places[index + 1]], next.company == company,
+            next.keys.allSatisfy({ lines[$0] == nil })
         else { return nil }
         parkedCount -= 1
-        orders[place.caller]?.parked.removeFirst()
+        orders[place.caller]?.parked[order.places[index + 1]] = nil
         return Taken(item: next, number: lineUp(next))
     }
 
@@ -182,7 +181,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// with the work of the place before it waits for its own place again.
     package mutating func putBack(_ taken: [Taken]) {
         for taken in taken.reversed() {
-            if taken.item.place.map(isFirst) ?? true {
+            if isFirst(taken.item.place) {
                 ready.prepend(Taken(item: taken.item.byItself, number: taken.number))
             } else {
                 leaveLines(taken.item, taken.number)
@@ -227,10 +226,9 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         guard parkedCount > 0 else { return [] }
         var removed: [WorkItem<Job>] = []
         for caller in orders.keys {
-            orders[caller]?.parked.removeAll { item in
-                let isToGo = condition(item)
-                if isToGo { removed.append(item) }
-                return isToGo
+            for (number, item) in orders[caller]?.parked ?? [:] where condition(item) {
+                orders[caller]?.parked[number] = nil
+                removed.append(item)
             }
         }
         parkedCount -= removed.count

@@ -7,32 +7,13 @@ import Testing
 /// after the ones before it, or at the same moment, whatever becomes of those.
 @Suite("Claims of one connection", .inTurn, .timeLimit(.minutes(10)))
 struct OrderedClaimTests {
-    /// A claim as it is sent.
-    private struct Claim: Sendable {
-        let order: Int
-        let master: Int
-        var method = "acceptOffer"
-
-        func line(id: Int) -> String {
-            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":{"masterId":\#(master),"orderId":\#(order)}}"#
-        }
-    }
-
-    /// Orders offered to a new master each.
-    private func claims(_ count: Int, _ scene: Scene) async throws -> [Claim] {
-        let masters = try await scene.database.insert((0..<count).map { _ in MasterRow() })
-        let orders = try await scene.database.insert(masters.map { _ in OrderRow(cityID: scene.city) })
-        try await scene.database.insert(zip(orders, masters).map { OfferRow(orderID: $0, masterID: $1) })
-        return zip(orders, masters).map { Claim(order: $0, master: $1) }
-    }
-
     private func withService(
-        on connectionString: String? = nil, _ configure: @escaping @Sendable (inout Settings) -> Void = { _ in },
+        _ configure: @escaping @Sendable (inout Settings) -> Void = { _ in },
         _ body: @escaping @Sendable (Scene, RunningService) async throws -> Void
     ) async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)
-            try await RunningService.run(on: connectionString ?? database.connectionString, configure) { service in
+            try await RunningService.run(on: database.connectionString, configure) { service in
                 try await service.waitUntilConnected()
                 try await body(scene, service)
             }
@@ -70,28 +51,16 @@ struct OrderedClaimTests {
         }
     }
 
-    /// For each claim the transaction that assigned its order, nil if none did.
-    private func assignments(_ claims: [Claim], _ scene: Scene) async throws -> [String?] {
-        let rows = try await scene.database.sql(
-            "SELECT id, xmin FROM orders WHERE status = 'ASSIGNED' AND assigned_master_id IS NOT NULL")
-        let found = Dictionary(
-            uniqueKeysWithValues: rows.map { row in
-                let fields = row.split(separator: "|").map(String.init)
-                return (fields[0], fields[1])
-            })
-        return claims.map { found["\($0.order)"] }
-    }
-
     @Test("what is sent while an accept waits has no effect before it, and then is committed together")
     func together() async throws {
         try await withService { (scene, service) async throws in
-            let claims = try await claims(10, scene)
+            let claims = try await scene.claims(10)
             let answers = try await send(claims, to: service, scene, blocking: 0, waiting: 9) { _ async throws in
                 // Three connections have nothing to do.
-                #expect(try await assignments(claims, scene) == Array(repeating: nil, count: 10))
+                #expect(try await scene.transactions(claims) == Array(repeating: nil, count: 10))
             }
             #expect(answers == Array(repeating: nil, count: 10))
-            let transactions = try await assignments(claims, scene)
+            let transactions = try await scene.transactions(claims)
             #expect(transactions.allSatisfy { $0 != nil })
             #expect(Set(transactions.dropFirst()).count == 1 && transactions[0] != transactions[1], "\(transactions)")
         }
@@ -100,34 +69,40 @@ struct OrderedClaimTests {
     @Test("what shared a transaction with one that has to wait is done before or after it, as it was sent")
     func separated() async throws {
         try await withService { (scene, service) async throws in
-            let claims = try await claims(6, scene)
+            let claims = try await scene.claims(6)
             // The first one is done by itself, as nothing has come behind it yet, or with others.
             let answers = try await send(claims, to: service, scene, blocking: 3, waiting: 2) { _ async throws in
-                let done = try await assignments(claims, scene).map { $0 != nil }
+                let done = try await scene.transactions(claims).map { $0 != nil }
                 #expect(done == [true, true, true, false, false, false])
             }
             #expect(answers == Array(repeating: nil, count: 6))
-            #expect(try await assignments(claims, scene).allSatisfy { $0 != nil })
+            #expect(try await scene.transactions(claims).allSatisfy { $0 != nil })
         }
     }
 
-    @Test("one that times out costs the ones behind it nothing: their time runs when it is answered")
+    @Test("one that times out costs the ones behind it nothing: their time runs from its answer, they are not slow")
     func timedOut() async throws {
-        try await withService({ $0.writeDeadlineMilliseconds = 1500 }) { (scene, service) async throws in
-            let claims = try await claims(4, scene)
+        try await withService({
+            // It waits for half a second less.
+            $0.writeDeadlineMilliseconds = 3000
+            $0.slowRequestMilliseconds = 2400
+        }) { (scene, service) async throws in
+            let claims = try await scene.claims(4)
             let answers = try await send(claims, to: service, scene, blocking: 0, waiting: 3) { _ async throws in
                 let assigned = try await eventually(
-                    { try await assignments(claims, scene).count { $0 != nil } }, until: { $0 == 3 })
+                    { try await scene.transactions(claims).count { $0 != nil } }, until: { $0 == 3 })
                 #expect(assigned == 3)
             }
             #expect(answers == ["TIMED_OUT", nil, nil, nil])
+            let slow = service.log.texts.filter { $0.hasPrefix("acceptOffer") && $0.contains("slow=true") }
+            #expect(slow.count == 1 && slow[0].contains("TIMED_OUT"), "\(slow)")
         }
     }
 
     @Test("claims that depend on each other, declines, wrong ones: each finds what those before it left")
     func dependent() async throws {
         try await withService { (scene, service) async throws in
-            let other = try await claims(3, scene)
+            let other = try await scene.claims(3)
             let (one, two) = (
                 try await scene.offeredOrder(toRival: true), try await scene.offeredOrder(toRival: true)
             )
@@ -160,7 +135,7 @@ struct OrderedClaimTests {
     func commitLost(trigger: FaultProxy.Trigger) async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)
-            let claims = try await claims(5, scene)
+            let claims = try await scene.claims(5)
             try await FaultProxy.withProxy(to: database) { (proxy) async throws in
                 try await RunningService.run(on: proxy.connectionString) {
                     $0.writeDeadlineMilliseconds = 20_000
@@ -174,7 +149,7 @@ struct OrderedClaimTests {
                     #expect(answers == Array(repeating: nil, count: 5))
                 }
             }
-            #expect(try await assignments(claims, scene).allSatisfy { $0 != nil })
+            #expect(try await scene.transactions(claims).allSatisfy { $0 != nil })
             #expect(try await database.sql("SELECT count(*) FROM order_status_history") == ["5"])
         }
     }

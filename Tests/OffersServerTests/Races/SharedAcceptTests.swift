@@ -7,13 +7,6 @@ import Testing
 /// as if it had been alone.
 @Suite("Accepts that share a transaction", .inTurn, .timeLimit(.minutes(10)))
 struct SharedAcceptTests {
-    /// Who accepts what, and how the master is named.
-    private struct Tap: Sendable {
-        let order: Int
-        let master: Int
-        var parameter = "masterId"
-    }
-
     /// A service with one connection for accepts, which is busy as long as the lock of `held` is.
     private func withService(
         on connectionString: String? = nil, _ scene: Scene, _ configure: (inout Settings) -> Void = { _ in },
@@ -30,7 +23,7 @@ struct SharedAcceptTests {
 
     /// Has all of `taps` wait for the one connection, and returns their answers in order.
     private func together(
-        _ taps: [Tap], on service: RunningService, _ scene: Scene,
+        _ taps: [Claim], on service: RunningService, _ scene: Scene,
         before release: () async throws -> Void = {}
     ) async throws -> [TestClient.Answer] {
         let first = try await scene.order()
@@ -62,40 +55,12 @@ struct SharedAcceptTests {
         return taps.indices.compactMap { answers[$0] }
     }
 
-    /// Orders offered to a new master each.
-    private func taps(_ count: Int, _ scene: Scene) async throws -> [Tap] {
-        let masters = try await scene.database.insert((0..<count).map { _ in MasterRow() })
-        let orders = try await scene.database.insert(masters.map { _ in OrderRow(cityID: scene.city) })
-        try await scene.database.insert(zip(orders, masters).map { OfferRow(orderID: $0, masterID: $1) })
-        return zip(orders, masters).map { Tap(order: $0, master: $1) }
-    }
-
-    /// For each tap the transaction that assigned its order to its master, nil if it is not so; everything must be of one
-    /// transaction.
-    private func transactions(_ taps: [Tap], _ scene: Scene) async throws -> [String?] {
-        let rows = try await scene.database.sql(
-            """
-            SELECT o.id, o.assigned_master_id, o.xmin FROM orders o
-            JOIN offers f ON f.order_id = o.id AND f.state = 'ACCEPTED' AND f.master_id = o.assigned_master_id
-                AND f.xmin = o.xmin
-            JOIN order_status_history h ON h.order_id = o.id AND h.changed_by_master_id = o.assigned_master_id
-                AND h.xmin = o.xmin
-            WHERE o.status = 'ASSIGNED' AND o.version = 2
-            """)
-        var found: [String: String] = [:]
-        for row in rows {
-            let fields = row.split(separator: "|").map(String.init)
-            #expect(found.updateValue(fields[2], forKey: fields[0] + "|" + fields[1]) == nil, "\(row)")
-        }
-        return taps.map { found["\($0.order)|\($0.master)"] }
-    }
-
     @Test("each is answered as if it had been alone: successes, repetitions, every refusal", arguments: [true, false])
     func everyAnswer(prepared: Bool) async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            var taps = try await taps(12, scene)
-            let unknown = Tap(order: taps[5].order + 1_000_000, master: taps[5].master)
+            var taps = try await scene.claims(12)
+            let unknown = Claim(order: taps[5].order + 1_000_000, master: taps[5].master)
             try await database.sql(
                 """
                 UPDATE masters SET is_blocked = true, blocked_reason = 'made up' WHERE id = \(taps[3].master);
@@ -110,9 +75,9 @@ struct SharedAcceptTests {
                     WHERE o.id = \(taps[9].order));
                 UPDATE orders SET assigned_master_id = \(taps[10].master), status = 'EN_ROUTE' WHERE id = \(taps[10].order);
                 """)
-            taps[11] = Tap(order: taps[11].order, master: 2_000_000_000)
+            taps[11] = Claim(order: taps[11].order, master: 2_000_000_000)
             taps.append(unknown)
-            taps.append(Tap(order: taps[5].order, master: scene.rival))
+            taps.append(Claim(order: taps[5].order, master: scene.rival))
             let all = taps
             try await withService(scene, { $0.preparesStatements = prepared }) { service in
                 let answers = try await together(all, on: service, scene)
@@ -133,7 +98,7 @@ struct SharedAcceptTests {
                 #expect(answers[10]["alreadyAccepted"] == .bool(true))
                 #expect(try await service.metrics()["claimSeparations"]?.int64Value == 0)
             }
-            let transactions = try await transactions(all, scene)
+            let transactions = try await scene.transactions(all)
             #expect(transactions[0] != nil && Set(transactions[0...2]).count == 1, "\(transactions)")
             #expect(transactions[3...].allSatisfy { $0 == nil })
         }
@@ -143,7 +108,7 @@ struct SharedAcceptTests {
     func naming() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let byID = try await taps(6, scene)
+            let byID = try await scene.claims(6)
             try await database.sql(
                 """
                 UPDATE masters SET tg_user_id = 5000000000 + id, max_active_orders_override = 1;
@@ -151,18 +116,19 @@ struct SharedAcceptTests {
                     SELECT \(byID[5].order), \(byID[0].master), 'SENT', 1, now()
                 """)
             let named = byID[1...3].map {
-                Tap(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+                Claim(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
             }
             // One master, two orders, named by either id: not the same key, but the same row.
             let twice = [
-                byID[0], Tap(order: byID[5].order, master: 5_000_000_000 + byID[0].master, parameter: "telegramUserId"),
+                byID[0],
+                Claim(order: byID[5].order, master: 5_000_000_000 + byID[0].master, parameter: "telegramUserId"),
             ]
             try await withService(scene) { service in
                 let answers = try await together(named + twice, on: service, scene)
                 #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) }, "\(answers)")
                 #expect(Set(answers[3...4].map(\.reason)) == [nil, "LIMIT_REACHED"], "\(answers)")
             }
-            #expect(try await transactions(Array(byID[1...3]), scene).allSatisfy { $0 != nil })
+            #expect(try await scene.transactions(Array(byID[1...3])).allSatisfy { $0 != nil })
         }
     }
 
@@ -170,7 +136,7 @@ struct SharedAcceptTests {
     func twins() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let byID = try await taps(4, scene)
+            let byID = try await scene.claims(4)
             try await database.sql(
                 """
                 ALTER TABLE masters DROP CONSTRAINT uq_masters__tg_user_id;
@@ -178,7 +144,7 @@ struct SharedAcceptTests {
                 UPDATE masters SET tg_user_id = 5000000000 + \(byID[1].master) WHERE id = \(scene.rival);
                 """)
             let named = byID.map {
-                Tap(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+                Claim(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
             }
             try await withService(scene) { service in
                 let answers = try await together(named, on: service, scene)
@@ -187,7 +153,7 @@ struct SharedAcceptTests {
                     #expect(answers[index]["order.orderId"]?.int64Value == Int64(named[index].order))
                 }
             }
-            #expect(try await transactions(byID, scene).map { $0 != nil } == [true, false, true, true])
+            #expect(try await scene.transactions(byID).map { $0 != nil } == [true, false, true, true])
         }
     }
 
@@ -195,7 +161,7 @@ struct SharedAcceptTests {
     func oneIsRefused() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await taps(5, scene)
+            let taps = try await scene.claims(5)
             try await database.sql(
                 """
                 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -210,7 +176,7 @@ struct SharedAcceptTests {
                 #expect(try await service.metrics()["claimSeparations"]?.int64Value == 5)
                 #expect(service.log.texts.contains { $0.contains("not this one") })
             }
-            let transactions = try await transactions(taps, scene)
+            let transactions = try await scene.transactions(taps)
             #expect(transactions[2] == nil && Set(transactions).count == 5, "each by itself: \(transactions)")
         }
     }
@@ -219,7 +185,7 @@ struct SharedAcceptTests {
     func oneExpires() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await taps(4, scene)
+            let taps = try await scene.claims(4)
             let expire =
                 "UPDATE offers SET state = 'EXPIRED', responded_at = now() WHERE order_id = \(taps[1].order)"
             try await withService(scene, { $0.writeConnections = 2 }) { service in
@@ -250,13 +216,13 @@ struct SharedAcceptTests {
     func commitLost(trigger: FaultProxy.Trigger) async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await taps(5, scene)
+            let taps = try await scene.claims(5)
             let taken = try await scene.order {
                 $0.assignedMasterID = scene.rival
                 $0.status = "ASSIGNED"
             }
             try await scene.offer(taken)
-            let all = taps + [Tap(order: taken, master: scene.master)]
+            let all = taps + [Claim(order: taken, master: scene.master)]
             try await FaultProxy.withProxy(to: database) { proxy in
                 try await withService(on: proxy.connectionString, scene) { service in
                     let answers = try await together(all, on: service, scene) {
@@ -268,7 +234,7 @@ struct SharedAcceptTests {
                     #expect(answers.last?.reason == "ORDER_TAKEN", "\(answers)")
                 }
             }
-            #expect(try await transactions(taps, scene).allSatisfy { $0 != nil })
+            #expect(try await scene.transactions(taps).allSatisfy { $0 != nil })
         }
     }
 }
