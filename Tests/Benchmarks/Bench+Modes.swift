@@ -140,6 +140,21 @@ extension Bench {
         return samples
     }
 
+    /// Each build is compared with itself under the usual load.
+    func scale() async throws -> [Sample] {
+        let usual = (connections: Self.connections, inFlight: Self.inFlight)
+        var samples: [Sample] = []
+        for build in builds {
+            samples += try await inTurns(.scale, build.name, [usual, (100, 1), (1000, 1)]) { load in
+                try await withOffersd(build) { offersd in
+                    let plan = plan(offersd, connections: load.connections, pace: .inFlight(load.inFlight))
+                    return [("\(load.connections) × \(load.inFlight)", try await figures(offersd, plan).values)]
+                }
+            }
+        }
+        return samples
+    }
+
     func latency() async throws -> [Sample] {
         let one = try await inTurns(.latency, "list, one at a time", subjects) { subject in
             switch subject {

@@ -31,6 +31,7 @@ struct Bench: Sendable {
                 + accept(setting: "8 clients, 1 in flight", clients: Self.connections, inFlight: 1, mode)
         case .mixed: try await mixed()
         case .connections: try await byConnections()
+        case .scale: try await scale()
         case .latency: try await latency()
         case .memory: try await memory()
         case .ready: try await ready()

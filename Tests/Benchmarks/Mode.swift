@@ -14,6 +14,9 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case mixed
     /// Lists with 1, 8, 100 and 1000 connections, one request under way on each; so it is with pgbench.
     case connections
+    /// Lists with 8 connections with 4 requests under way each, with 100 and with 1000 connections, in turns: what many
+    /// connections cost. pgbench has no part in it.
+    case scale
     /// One request at a time, and lists at half of offersd's maximal load.
     case latency
     /// Resident memory after the start, and at most while 1000 connections list.
@@ -28,8 +31,15 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
 }
 
 extension Mode {
-    /// Whether pgbench has as many requests under way as offersd.
-    var isSameLoad: Bool { self == .connections || self == .latency }
+    /// Whether all subjects of a setting, whose first is `first`, have the same number of requests under way, so that their
+    /// latencies can be compared.
+    func isSameLoad(first: String) -> Bool {
+        switch self {
+        case .connections, .latency: true
+        case .scale: false
+        case .calibrate, .list, .accept, .mixed, .memory, .ready, .instructions: first != Subject.pgbench.name
+        }
+    }
 }
 
 /// Who does the work.

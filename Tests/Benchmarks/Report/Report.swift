@@ -40,8 +40,7 @@ struct Report: Codable, Sendable {
             let group = groups[key] ?? []
             let first = order.first { $0[..<2] == key[..<2] } ?? key
             let reference = first == key ? [] : groups[first] ?? []
-            // Latencies can be compared where the same number of requests is under way.
-            let isSameLoad = first[2] != Subject.pgbench.name || Mode(rawValue: key[0])?.isSameLoad == true
+            let isSameLoad = Mode(rawValue: key[0])?.isSameLoad(first: first[2]) == true
             var medians: [Quantity: Double] = [:]
             var ratios: [Quantity: Double] = [:]
             for quantity in Quantity.allCases {
