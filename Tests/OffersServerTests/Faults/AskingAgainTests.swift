@@ -105,6 +105,14 @@ struct AskingAgainTests {
         }
     }
 
+    @Test("nobody says whether the backend of a lost COMMIT is gone: the claim does not spend its time on that question")
+    func silentQuestion() async throws {
+        try await expectAccepted(attempts: 2) { proxy in
+            proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
+            proxy.inject(.delay(.seconds(60)), on: .execute(containing: "pg_terminate_backend"))
+        }
+    }
+
     @Test("conflicts after a lost claim are no reason to stop asking: there is time until the deadline")
     func conflictsMeanwhile() async throws {
         try await withProxy { scene, service, proxy in
