@@ -24,7 +24,7 @@ struct Offersctl: AsyncParsableCommand {
               0  done
               1  refused; the reason is the first word on standard error
               2  wrong usage, or params that the service does not take
-              3  the service or its database is not there; nothing was done
+              3  the service or its database cannot serve now; nothing was done
               4  timed out, or it is not known what became of it; repeat it, that is safe
               5  the answer is not that of this protocol, or the service failed in itself
             """,
@@ -73,8 +73,9 @@ struct Offersctl: AsyncParsableCommand {
     }
 
     func run() async throws {
+        var mayBeDone = false
         do {
-            let result = try await result()
+            let result = try await result(mayBeDone: &mayBeDone)
             switch result {
             // A text, as the metrics for Prometheus are, is for reading as it is.
             case .string(let text) where !json: try output(text)
@@ -83,14 +84,17 @@ struct Offersctl: AsyncParsableCommand {
             }
         } catch {
             if json, let error = error as? RPCError { try output(line(error) + "\n") }
-            let outcome = Outcome(error)
+            let outcome = Outcome(error, mayBeDone: mayBeDone)
             StandardError.print(outcome.message)
             throw outcome.exitCode
         }
     }
 
     /// Calls until there is an answer, or nothing that another attempt could change.
-    private func result() async throws -> JSONValue {
+    ///
+    /// - Parameter mayBeDone: Becomes true when an attempt to write may have been carried out although it has no result.
+    private func result(mayBeDone: inout Bool) async throws -> JSONValue {
+        let writes = Contract.methods.contains { $0.name == method && $0.errors.contains(.outcomeUnknown) }
         let clock = ContinuousClock()
         let end = clock.now.advanced(by: .seconds(deadline))
         let policy = RetryPolicy(retries: retry)
@@ -102,6 +106,7 @@ struct Offersctl: AsyncParsableCommand {
                     try await client.call(method, named: members, deadline: clock.now.duration(to: end))
                 }
             } catch {
+                if writes, Outcome(error).isUncertain { mayBeDone = true }
                 let remaining = clock.now.duration(to: end)
                 guard let pause = policy.pause(after: error, attempt: attempt, remaining: remaining) else {
                     throw error

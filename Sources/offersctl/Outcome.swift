@@ -13,20 +13,30 @@ struct Outcome {
     private static let unknown = ExitCode(4)
     private static let violation = ExitCode(5)
 
-    init(_ error: any Error) {
+    /// Whether the call, if it writes, may have been carried out although there is no result.
+    let isUncertain: Bool
+
+    /// - Parameter mayBeDone: An earlier attempt may have been carried out. Then only a refusal for the sake of the order or
+    ///   the master says what became of the call: a service that is not there says nothing of that attempt.
+    init(_ error: any Error, mayBeDone: Bool = false) {
+        let ownCode: ExitCode
         switch error {
         case let error as RPCError:
-            exitCode = Self.exitCode(of: error.knownReason)
+            isUncertain = error.knownReason == .outcomeUnknown
+            ownCode = Self.exitCode(of: error.knownReason)
             let path = error.detail("path").flatMap { if case .string(let path) = $0 { "\(path): " } else { nil } }
             message = "\(error.reason): \(path ?? "")\(error.message)"
         case let error as ClientError:
-            exitCode = Self.exitCode(of: error)
+            isUncertain = error.isUncertain
+            ownCode = Self.exitCode(of: error)
             message = "offersctl: \(error)"
         default:
             // A result that is no JSON-RPC, and whatever else cannot be told apart from it.
-            exitCode = Self.violation
+            isUncertain = true
+            ownCode = Self.violation
             message = "offersctl: \(error)"
         }
+        exitCode = mayBeDone && ownCode != Self.refused ? Self.unknown : ownCode
     }
 
     private static func exitCode(of reason: Reason?) -> ExitCode {
@@ -46,6 +56,16 @@ struct Outcome {
         case .cannotConnect: unavailable
         case .connectionLost, .deadlineExceeded: unknown
         case .protocolViolation: violation
+        }
+    }
+}
+
+extension ClientError {
+    /// Whether the request had been sent.
+    fileprivate var isUncertain: Bool {
+        switch self {
+        case .cannotConnect: false
+        case .connectionLost, .deadlineExceeded, .protocolViolation: true
         }
     }
 }

@@ -12,10 +12,12 @@ struct Check: AsyncParsableCommand {
 
     func validate() throws {
         _ = try database.connectionInfo()
+        _ = try database.preparesStatements()
     }
 
     func run() async throws {
-        let report = await DatabaseCheck.run(connectionInfo: try database.connectionInfo())
+        let report = await DatabaseCheck.run(
+            connectionInfo: try database.connectionInfo(), preparesStatements: try database.preparesStatements())
         for line in report.lines { print(line) }
         switch report.verdict {
         case .complete: break

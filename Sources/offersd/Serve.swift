@@ -20,12 +20,12 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func validate() throws {
-        _ = try options.settings(connectionInfo: database.connectionInfo())
+        _ = try options.settings(database)
         _ = try options.level()
     }
 
     func run() async throws {
-        let settings = try options.settings(connectionInfo: database.connectionInfo())
+        let settings = try options.settings(database)
         let level = try options.level()
         let isJournal = JournalLogHandler.isStandardError(Environment.all)
         LoggingSystem.bootstrap { label in

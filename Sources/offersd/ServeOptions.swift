@@ -10,11 +10,6 @@ struct ServeOptions: ParsableArguments {
     var opsSocket: String?
     @Flag(help: "Allow accept and decline on the operators' socket. [OFFERSD_OPS_WRITES]")
     var opsWrites = false
-    @Flag(
-        help:
-            "Prepare no statements and set nothing per session, for a transaction pooler. [OFFERSD_NO_PREPARED_STATEMENTS]"
-    )
-    var noPreparedStatements = false
     @Option(help: "Database connections for reads, default 2. [OFFERSD_READ_CONNECTIONS]")
     var readConnections: Int?
     @Option(help: "Database connections for accept and decline, default 8. [OFFERSD_WRITE_CONNECTIONS]")
@@ -62,12 +57,12 @@ struct ServeOptions: ParsableArguments {
     var logLevel: String?
 
     /// - Throws: `ValidationError` that names what is wrong.
-    func settings(connectionInfo: String) throws -> Settings {
-        var settings = Settings(connectionInfo: connectionInfo)
+    func settings(_ database: DatabaseOptions) throws -> Settings {
+        var settings = Settings(connectionInfo: try database.connectionInfo())
+        settings.preparesStatements = try database.preparesStatements()
         settings.socketPath = Environment.text(socket, "OFFERSD_SOCKET")
         settings.opsSocketPath = Environment.text(opsSocket, "OFFERSD_OPS_SOCKET")
         settings.opsWrites = try Environment.isSet(opsWrites, "OFFERSD_OPS_WRITES")
-        settings.preparesStatements = try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
         for (flag, variable, range, setting) in counts {
             guard let value = try Environment.integer(flag, variable, in: range) else { continue }
             settings[keyPath: setting] = value

@@ -105,16 +105,3 @@ struct Acceptor: Sendable {
             userID: credentials.uid, processID: credentials.pid, groupID: credentials.gid, socket: listener.name)
     }
 }
-
-/// Allows as many descriptors as the system lets us have without asking anybody.
-func raiseDescriptorLimit(_ logger: Logger) {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
-        return
-    }
-    limit.rlim_cur = limit.rlim_max
-    if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
-        let problem = String(cString: strerror(errno))
-        logger.warning("cannot raise the limit of open files", metadata: ["error": "\(problem)"])
-    }
-}

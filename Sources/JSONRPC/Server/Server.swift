@@ -61,7 +61,6 @@ package struct Server: Service {
     ///
     /// - Throws: When a listener cannot be served any more. Cancellation closes everything without draining.
     package func run() async throws {
-        raiseDescriptorLimit(logger)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: eventLoops)
         let result: Result<Void, any Error>
         do {

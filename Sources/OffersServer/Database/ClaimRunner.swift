@@ -55,7 +55,9 @@ struct ClaimRunner: Sendable {
                 continue
             }
             // A refusal, which an earlier attempt may still belie.
-            if progress.hasUnnamed || deadline.hasPassed(at: .now()) { throw .offers(.outcomeUnknown) }
+            if progress.hasUnnamed || Task.isCancelled || deadline.hasPassed(at: .now()) {
+                throw .offers(.outcomeUnknown)
+            }
             await Backoff.pause(attempt: progress.attempts)
         }
     }
@@ -86,8 +88,8 @@ struct ClaimRunner: Sendable {
         }
         guard progress.mayHaveCommitted else { throw OffersFailure(claim: error) }
         // What this attempt met, be it a conflict or a database that is going down or coming up, says nothing of the one
-        // that was not heard of. There may be an answer before the time is over.
-        if !isOverdue, error != .shuttingDown { return }
+        // that was not heard of. There may be an answer before the time is over, unless nobody waits for it any more.
+        if !isOverdue, error != .shuttingDown, !Task.isCancelled { return }
         logger.warning(
             "claim left with its outcome unknown",
             metadata: ["method": "\(name)", "attempt": "\(progress.attempts)", "reason": "\(error)"])

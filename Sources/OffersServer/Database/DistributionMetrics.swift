@@ -27,9 +27,19 @@ final class DistributionMetrics: Sendable {
         let statusBefore: String?
     }
 
+    /// What is known of the table.
+    private enum Table {
+        /// The database has not been looked at.
+        case unknown
+        /// It is not there, or must not be written.
+        case absent
+        /// It is written by this.
+        case present(Statement)
+    }
+
     private let pool: PostgresPool
     private let logger: Logger
-    private let statement = Mutex<Statement?>(nil)
+    private let table = Mutex(Table.unknown)
     private let waiting = Mutex<[Row]>([])
     /// Has an element when there may be rows.
     private let arrivals: AsyncStream<Void>
@@ -51,7 +61,8 @@ final class DistributionMetrics: Sendable {
 
     /// The table's shape is known now: nil, there is none.
     func use(_ shape: MetricsTable?) {
-        statement.withLock { $0 = shape?.insert }
+        table.withLock { $0 = shape.map { .present($0.insert) } ?? .absent }
+        arrival.yield()
     }
 
     /// Has a row written soon. Returns at once.
@@ -70,12 +81,19 @@ final class DistributionMetrics: Sendable {
         arrival.finish()
     }
 
-    /// Writes rows, those that wait together, until `finish` or cancellation.
+    /// Writes rows, those that wait together, until `finish` or cancellation. Before the table's shape is known they wait for
+    /// that; those that never learn of it are lost.
     func run() async {
         for await _ in arrivals {
             try? await Task.sleep(for: Self.gatheringTime)
-            while case let rows = takeGroup(), !rows.isEmpty { await write(rows) }
+            switch table.withLock({ $0 }) {
+            case .unknown: break
+            case .absent: waiting.withLock { $0 = [] }
+            case .present(let insert):
+                while case let rows = takeGroup(), !rows.isEmpty { await write(rows, by: insert) }
+            }
         }
+        failureCount.add(waiting.withLock(\.count), ordering: .relaxed)
     }
 
     private func takeGroup() -> [Row] {
@@ -86,8 +104,7 @@ final class DistributionMetrics: Sendable {
         }
     }
 
-    private func write(_ rows: [Row]) async {
-        guard let statement = statement.withLock({ $0 }) else { return }
+    private func write(_ rows: [Row], by statement: Statement) async {
         let insert = BoundStatement(
             statement,
             [
@@ -101,7 +118,7 @@ final class DistributionMetrics: Sendable {
             writtenCount.add(rows.count, ordering: .relaxed)
         } catch .refused where rows.count > 1 {
             // One that the database does not want must not cost the others theirs.
-            for row in rows { await write([row]) }
+            for row in rows { await write([row], by: statement) }
         } catch {
             failureCount.add(rows.count, ordering: .relaxed)
             logger.warning(

@@ -19,10 +19,12 @@ package enum DatabaseCheck {
         package let lines: [String]
     }
 
-    /// Connects, looks, and disconnects.
-    package static func run(connectionInfo: String) async -> Report {
+    /// Connects, looks, and disconnects. Through a transaction pooler nothing may be prepared.
+    package static func run(connectionInfo: String, preparesStatements: Bool = true) async -> Report {
         let pool = PostgresPool(
-            PostgresConfiguration(connectionInfo: connectionInfo, readConnections: 1, writeConnections: 1),
+            PostgresConfiguration(
+                connectionInfo: connectionInfo, readConnections: 1, writeConnections: 1,
+                preparesStatements: preparesStatements),
             logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         return await withTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }

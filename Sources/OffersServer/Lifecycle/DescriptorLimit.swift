@@ -13,11 +13,16 @@ enum DescriptorLimit {
         }
     }
 
-    /// - Throws: ``TooLow`` when even the hard limit, up to which the server helps itself, is below `needed`.
-    static func check(needed: Int) throws(TooLow) {
+    /// Allows as many as the system lets us have without asking anybody.
+    ///
+    /// - Throws: ``TooLow`` when that is below `needed`.
+    static func raise(needed: Int) throws(TooLow) {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        let most = Int(clamping: limit.rlim_max)
+        let own = limit.rlim_cur
+        limit.rlim_cur = limit.rlim_max
+        let allowed = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_max : own
+        let most = Int(clamping: allowed)
         if most < needed { throw TooLow(limit: most, needed: needed) }
     }
 }

@@ -11,7 +11,7 @@ import ServiceLifecycle
 /// first, then the optional rows are written, then the database connections are closed. A service manager that has
 /// asked for it (sd_notify(3)) is told when it is ready, how it is, that it lives, and that it stops.
 package struct OffersService: Service {
-    /// The version of the contract and of this program.
+    /// The version of this program.
     package static let version = Release.version
 
     private let server: Server
@@ -30,7 +30,7 @@ package struct OffersService: Service {
         settings: Settings, environment: [String: String], logger: Logger,
         onListening: @escaping @Sendable ([String]) async -> Void
     ) throws {
-        try DescriptorLimit.check(needed: settings.neededDescriptors)
+        try DescriptorLimit.raise(needed: settings.neededDescriptors)
         let listeners = try Sockets.listeners(settings, environment: environment)
         pool = PostgresPool(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(pool: pool, logger: logger)

@@ -15,7 +15,7 @@ enum Sockets {
         let adopted = try SocketActivation.listeners(environment)
         guard adopted.isEmpty else { return adopted }
         guard let path = settings.socketPath ?? defaultPath(environment) else { throw NoPath() }
-        if settings.socketPath == nil, environment["RUNTIME_DIRECTORY"] == nil {
+        if settings.socketPath == nil, runtimeDirectory(environment) == nil {
             // Ours alone, as XDG_RUNTIME_DIR itself. If it cannot be made, binding says what is wrong.
             mkdir(String(path.dropLast("/offers.sock".count)), 0o700)
         }
@@ -33,12 +33,16 @@ enum Sockets {
 
     /// `offers.sock` in `$RUNTIME_DIRECTORY` (its first entry, systemd.exec(5)), else in `$XDG_RUNTIME_DIR/offersd/`.
     static func defaultPath(_ environment: [String: String]) -> String? {
-        if let directory = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first {
+        if let directory = runtimeDirectory(environment) {
             return "\(directory)/offers.sock"
         }
         if let directory = environment["XDG_RUNTIME_DIR"], !directory.isEmpty {
             return "\(directory)/offersd/offers.sock"
         }
         return nil
+    }
+
+    private static func runtimeDirectory(_ environment: [String: String]) -> Substring? {
+        environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first
     }
 }

@@ -30,6 +30,11 @@ final class Lane<Worker: LaneWorker>: Sendable {
         onChange: @escaping @Sendable () -> Void
     ) {
         self.connections = (0..<connections).compactMap { _ in LaneConnection() }
+        if self.connections.count < connections {
+            logger.error(
+                "too few open files for all database connections",
+                metadata: ["lane": "\(role.name)", "missing": "\(connections - self.connections.count)"])
+        }
         self.state = Mutex(
             LaneState(
                 connections: self.connections.count, maximumGroup: maximumGroup, parallelism: role.parallelism))

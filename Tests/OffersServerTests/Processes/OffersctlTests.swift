@@ -111,6 +111,7 @@ struct OffersctlTests {
     func retries() async throws {
         let down = Self.error("DATABASE_UNAVAILABLE", retryable: true, retryAfterMs: 10)
         let taken = Self.error("ORDER_TAKEN", retryable: false)
+        let unknown = Self.error("OUTCOME_UNKNOWN", retryable: true)
         let later = Self.error("OVERLOADED", retryable: true, retryAfterMs: 60_000)
         let done = #"{"result":true}"#
         for (answers, arguments, output) in [
@@ -121,6 +122,27 @@ struct OffersctlTests {
             (
                 [taken, done], "acceptOffer masterId=7 orderId=9 --retry 5 --deadline 100",
                 "ORDER_TAKEN: No.\nstatus 1\n1\n"
+            ),
+            // A write that may be done already: that the service is not there afterwards does not undo it.
+            (
+                ["close", down], "acceptOffer masterId=7 orderId=9 --retry 1 --deadline 100",
+                "DATABASE_UNAVAILABLE: No.\nstatus 4\n2\n"
+            ),
+            (
+                [unknown, down], "declineOffer masterId=7 orderId=9 --retry 1 --deadline 100",
+                "DATABASE_UNAVAILABLE: No.\nstatus 4\n2\n"
+            ),
+            (
+                ["close", taken], "acceptOffer masterId=7 orderId=9 --retry 1 --deadline 100",
+                "ORDER_TAKEN: No.\nstatus 1\n2\n"
+            ),
+            (
+                [down, down], "acceptOffer masterId=7 orderId=9 --retry 1 --deadline 100",
+                "DATABASE_UNAVAILABLE: No.\nstatus 3\n2\n"
+            ),
+            (
+                ["close", down], "listOffers masterId=7 --retry 1 --deadline 100",
+                "DATABASE_UNAVAILABLE: No.\nstatus 3\n2\n"
             ),
             // What the service wishes is more than there is time for: told at once.
             ([later, done], "health --retry 5 --deadline 30", "OVERLOADED: No.\nstatus 3\n1\n"),
