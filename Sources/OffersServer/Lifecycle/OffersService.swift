@@ -92,9 +92,9 @@ package struct OffersService: Service {
 }
 
 extension Settings {
-    /// Longer than any work on a database connection can take. On one connection of a client each request's time begins
-    /// when the one before is answered, so that with a database that is silent their deadlines add up.
+    /// Longer than any work on a database connection can take: a read connection may have two full groups before it, in
+    /// which each statement takes as long as the database allows it.
     fileprivate var longestWorkMilliseconds: Int64 {
-        Int64(readAhead) * readDeadlineMilliseconds + writeDeadlineMilliseconds + 10_000
+        2 * Int64(maximumPipeline) * readDeadlineMilliseconds + writeDeadlineMilliseconds + 10_000
     }
 }

@@ -50,12 +50,18 @@ struct ReadPipeline: LaneWorker {
 
     /// How often deadlines are looked at; in milliseconds.
     private static let tick: Int64 = 50
+    /// When the server said something last, or work began.
+    private var lastWord = MonotonicTime.now()
+    /// How long the server may say nothing, be it at work for others, when the first read has been given up; in milliseconds.
+    private let longestSilence: Int64
+
     /// How long a connection may owe answers that nobody waits for; in milliseconds. `statement_timeout` ends
     /// such a statement about when its deadline does, so a server that is alive needs much less.
     private static let patience: Int64 = 400
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
+        longestSilence = 5 * configuration.readTimeoutMilliseconds
     }
 
     mutating func begin(_ read: WorkItem<Read>) -> Bool {
@@ -113,6 +119,7 @@ struct ReadPipeline: LaneWorker {
 
     /// Hands the next reads to libpq, which sends what it can at once.
     private mutating func pushGroup(of count: Int) throws(LibPQConnection.Broken) {
+        if groups.isEmpty { lastWord = .now() }
         let reads = Array(unsent.prefix(count))
         var prepares: [Bool] = []
         prepares.reserveCapacity(count)
@@ -141,6 +148,7 @@ struct ReadPipeline: LaneWorker {
                 try take(result)
                 // A server that is slow and never silent must not keep anybody past his time.
                 let now = MonotonicTime.now()
+                lastWord = now
                 if now >= nextLook { giveUpOverdue(at: now) }
             }
         }
@@ -193,14 +201,18 @@ struct ReadPipeline: LaneWorker {
     }
 
     /// The server has said nothing for a tick.
+    ///
+    /// A server that works does so, too, as it sends the answers of a group together. But of reads that one client sent at
+    /// once the time of each runs only when the one before is answered: a server that is frozen would hold the connection
+    /// for the sum of their times.
     private mutating func endureSilence() throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
         giveUpOverdue(at: now)
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
         let limit = now.advanced(byMilliseconds: -ReadPipeline.patience)
-        if oldest.givenUp.count == oldest.reads.count, oldest.reads[0].deadline.hasPassed(at: limit) {
-            throw LibPQConnection.Broken(reason: "the server does not answer")
-        }
+        let nobodyWaits = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
+        let isTooLong = oldest.givenUp.contains(0) && lastWord.milliseconds(until: now) >= longestSilence
+        if nobodyWaits || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
     }
 }

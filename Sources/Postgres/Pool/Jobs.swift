@@ -13,11 +13,11 @@ struct Read: Sendable {
 }
 
 extension WorkItem<Read> {
-    /// The attempt after this one.
+    /// The attempt after this one. It is made by itself: it may be its company that took too long.
     var next: WorkItem {
         var read = job
         read.number += 1
-        return WorkItem(deadline: deadline, job: read, trace: trace)
+        return WorkItem(company: nil, deadline: deadline, job: read, trace: trace)
     }
 
     func end(_ result: Result<QueryResult, PostgresError>) { job.pool.ended(self, result) }

@@ -204,6 +204,12 @@ struct LifecycleTests {
                 #expect(try await process.shell(Self.health).contains("\"down\""))
             }
             #expect(runtime.errors.contains("listening on \(folder)/offers.sock"))
+            // A variable that is set to nothing is as good as none.
+            let session = try await BuiltProgram.shell(
+                "RUNTIME_DIRECTORY= XDG_RUNTIME_DIR=\(folder) timeout 2 \"$1\" serve --database '\(Self.nowhere)' 2>&1",
+                try BuiltProgram.path("offersd").string)
+            #expect(session.output.contains("listening on \(folder)/offersd/offers.sock"), "\(session.output)")
+            _ = try await BuiltProgram.shell("rm -r \(folder)/offersd")
         }
     }
 
@@ -241,5 +247,21 @@ struct LifecycleTests {
         }
         let nowhere = try await BuiltProgram.shell(script, offersd, Self.nowhere)
         #expect(nowhere.output.hasSuffix("status=3\n"), "\(nowhere.output)")
+    }
+
+    @Test("check sets nothing and prepares nothing where it is told that there is a transaction pooler")
+    func checkThroughPooler() async throws {
+        let offersd = try BuiltProgram.path("offersd").string
+        try await TestDatabase.withDatabase(.g3) { database in
+            for isPooler in [false, true] {
+                try await FaultProxy.withProxy(to: database) { (proxy) async throws in
+                    let run = try await BuiltProgram.shell(
+                        "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \"$1\" check --database \"$2\"",
+                        offersd, proxy.connectionString)
+                    #expect(run.output.hasSuffix("ok: nothing that the service needs is missing\n"), "\(run.output)")
+                    #expect((proxy.count(of: .parse(containing: "set_config")) == 0) == isPooler)
+                }
+            }
+        }
     }
 }

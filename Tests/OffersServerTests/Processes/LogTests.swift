@@ -136,6 +136,12 @@ struct LogTests {
                 folder)
             #expect(few.output.contains("open files is 30") && few.output.contains("LimitNOFILE="), "\(few.output)")
             #expect(few.output.hasSuffix("status 1\n"), "\(few.output)")
+            let raised = try await BuiltProgram.shell(
+                """
+                ulimit -Sn 64; timeout 3 "$1" serve --write-connections 40 --socket $2/t --database host=/nonexistent 2>&1
+                """, offersd, folder)
+            #expect(raised.output.contains("listening on"), "\(raised.output)")
+            #expect(!raised.output.contains("open files"), "\(raised.output)")
             let none = try await BuiltProgram.shell(
                 """
                 "$1" serve --socket $2/s --database host=/nonexistent <&- >&- 2>&- & P=$!

@@ -1,0 +1,44 @@
+import JSONRPC
+import OffersServer
+import TestDatabase
+import Testing
+
+/// A read connection that says nothing any more.
+@Suite("A silent read connection", .inTurn, .timeLimit(.minutes(10)))
+struct SilentReadTests {
+    /// The time of each list runs only when the one before is answered: if they all had to be given up first, none of them
+    /// would be answered, and nobody else's, either.
+    @Test("it costs a client that sent many lists at once some of them, not all")
+    func pipelinedLists() async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await FaultProxy.withProxy(to: database) { (proxy) async throws in
+                try await RunningService.run(on: proxy.connectionString) {
+                    $0.readConnections = 1
+                    $0.readDeadlineMilliseconds = 400
+                } _: { service in
+                    try await service.waitUntilConnected()
+                    let list = FaultProxy.Trigger.execute(containing: "statement_timestamp()")
+                    // While the first one is on its way the others gather, and then go as one group, which is lost.
+                    proxy.inject(.delay(.milliseconds(200)), on: list)
+                    proxy.inject(.delay(.seconds(60)), on: list, occurrence: 2)
+                    try await service.withClient { (client) async throws in
+                        let answers = try await withThrowingTaskGroup { group in
+                            for index in 0..<20 {
+                                group.addTask { (index, try await client.list(scene.master)) }
+                            }
+                            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+                        }
+                        let lost = answers.values.filter { $0.reason == "TIMED_OUT" }
+                        #expect(!lost.isEmpty)
+                        let found = answers.values.filter { $0["total"]?.int64Value == 1 }
+                        #expect(found.count >= 5, "\(answers)")
+                        #expect(lost.count + found.count == 20, "\(answers)")
+                        #expect(try await client.listedOrders(scene.master) == [order])
+                    }
+                }
+            }
+        }
+    }
+}
