@@ -12,35 +12,21 @@ extension EmbeddedPostgres {
         /// `synchronous_commit` to `on` in ``settings`` if only that matters.
         package var durable: Bool
 
-        /// The locale of the cluster; nil is `C`.
-        package var locale: String?
-
-        /// The encoding of the cluster's databases, as in `CREATE DATABASE … ENCODING`.
-        package var encoding: String
-
         /// Where the cluster's folder is made. It must be short, for a socket's path has at most 107 bytes, and
         /// writable for the server's user.
         package var parentFolder: String
 
         /// A throw-away cluster with Postgres's own settings, unless told otherwise.
-        package init(
-            settings: [Setting] = [], durable: Bool = false, locale: String? = nil, encoding: String = "UTF8",
-            parentFolder: String = "/tmp"
-        ) {
+        package init(settings: [Setting] = [], durable: Bool = false, parentFolder: String = "/tmp") {
             self.settings = settings
             self.durable = durable
-            self.locale = locale
-            self.encoding = encoding
             self.parentFolder = parentFolder
         }
 
         /// The arguments of `initdb`, without the folder.
-        var initdbArguments: [String] {
-            [
-                "--username=\(Server.superuser)", "--auth=trust", "--no-sync", "--encoding=\(encoding)",
-                locale.map { "--locale=\($0)" } ?? "--no-locale",
-            ]
-        }
+        static let initdbArguments = [
+            "--username=\(Server.superuser)", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale",
+        ]
 
         /// What is appended to `postgresql.conf`; `folder` is where the socket goes.
         func configurationText(folder: String) -> String {

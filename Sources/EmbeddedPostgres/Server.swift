@@ -12,10 +12,8 @@ extension EmbeddedPostgres {
         /// The port that is part of the socket's name.
         package static let port = 5432
 
-        /// How the server ends: Postgres's own three ways.
+        /// How the server ends: two of Postgres's own ways.
         package enum StopMode: String, Sendable {
-            /// Waits for clients to leave (at most a minute).
-            case smart = "TERM"
             /// Rolls back and disconnects clients. Every commit stays.
             case fast = "INT"
             /// Like a crash: recovery follows at the next start.

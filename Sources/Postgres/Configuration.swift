@@ -19,8 +19,6 @@ package struct PostgresConfiguration: Sendable {
     package var preparesStatements: Bool
     /// The `statement_timeout` of read connections, in milliseconds: the longest that a read may run in the server.
     package var readTimeoutMilliseconds: Int64
-    /// How long before its deadline a transaction stops waiting for row locks, in milliseconds.
-    package var lockMarginMilliseconds: Int64
 
     package init(
         connectionInfo: String = "",
@@ -31,8 +29,7 @@ package struct PostgresConfiguration: Sendable {
         maximumParts: Int = 16,
         maximumRequests: Int = 4096,
         preparesStatements: Bool = true,
-        readTimeoutMilliseconds: Int64 = 2000,
-        lockMarginMilliseconds: Int64 = 500
+        readTimeoutMilliseconds: Int64 = 2000
     ) {
         self.connectionInfo = connectionInfo
         self.readConnections = readConnections
@@ -43,6 +40,5 @@ package struct PostgresConfiguration: Sendable {
         self.maximumRequests = maximumRequests
         self.preparesStatements = preparesStatements
         self.readTimeoutMilliseconds = readTimeoutMilliseconds
-        self.lockMarginMilliseconds = lockMarginMilliseconds
     }
 }

@@ -22,9 +22,10 @@ package enum PostgresError: Error, Sendable, Equatable {
     case unavailable
     /// Too many requests wait already; nothing was sent.
     case overloaded
-    /// The pool is closing; nothing was sent.
+    /// The pool is closing; nothing was written.
     case shuttingDown
-    /// The deadline came before anything was sent, or while a query that writes nothing was running.
+    /// The deadline came before anything was sent, while a query that writes nothing was running, or while a transaction
+    /// waited, which was rolled back; nothing was written.
     case timedOut
     /// The connection broke, and nothing can have been written: it was a read, or COMMIT had not been sent.
     case connectionLost

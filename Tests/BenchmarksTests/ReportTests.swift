@@ -38,7 +38,8 @@ struct ReportTests {
     }
 
     /// In the mode `list` offersd has four times as many requests under way as pgbench.
-    @Test(arguments: [("list", "pgbench", false), ("list", "offersd", true), ("latency", "pgbench", true),
+    @Test(arguments: [
+        ("list", "pgbench", false), ("list", "offersd", true), ("latency", "pgbench", true),
         ("scale", "offersd", false),
     ])
     func latenciesAreComparedAtTheSameLoadOnly(mode: String, reference: String, isCompared: Bool) throws {

@@ -56,7 +56,7 @@ package struct HealthResult: ContractResult {
             .init("readOnly", .nullable(.boolean), "Whether it refuses writes; null if it did not answer."),
             .init("serverVersion", .nullable(.string), "The server's version; null if it did not answer."),
             .init("generation", .nullable(.string), "The generation of the schema; null if it is not known."),
-            .init("missing", .array(.string), "The columns, indexes and privileges that the service lacks."),
+            .init("missing", .array(.string), "The tables, columns and privileges that the service lacks."),
             .init("serverTime", .nullable(.timestamp), "The database's clock; null if it did not answer."),
             .init("connections", .integer(0...Int64.max), "How many connections to it are open."),
             .init(

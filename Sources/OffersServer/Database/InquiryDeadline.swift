@@ -2,7 +2,7 @@ import Postgres
 
 /// The deadline of a claim whose transaction was sent and not heard of. Several claims of a connection may have shared that,
 /// and the time of each runs only when the one before is answered: if each of them took all of it to find nothing out, the
-/// last would be answered after a minute. So it ends when the time would that began with the sending; but whose turn comes
+/// last would be answered after a minute. So it ends as if its time had begun with the sending; but a claim whose turn comes
 /// later than that still has half a second.
 struct InquiryDeadline: Deadline {
     private let own: any Deadline

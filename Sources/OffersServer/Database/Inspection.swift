@@ -152,7 +152,13 @@ struct Inspection: Sendable {
                         WHERE d.datname = current_database() AND l.relation = i.indrelid AND l.mode = 'AccessExclusiveLock')
                     THEN i.indisunique AND i.indisvalid AND i.indrelid = to_regclass('offers') AND i.indkey::text = p.keys
                         AND pg_get_expr(i.indpred, i.indrelid) = '\(openPredicate)' END
-                    FROM pg_index i, pair p WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)'))
+                    FROM pg_index i, pair p WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)')),
+                (SELECT string_agg(l.relation || '.' || l.attribute, ', ')
+                    FROM (VALUES ('offers', 'master_id'), ('offers', 'order_id'), ('orders', 'id'),
+                        ('orders', 'assigned_master_id'), ('masters', 'id')) AS l (relation, attribute)
+                    JOIN pg_attribute a ON a.attrelid = to_regclass(l.relation) AND a.attname = l.attribute
+                    WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisvalid
+                        AND i.indpred IS NULL AND i.indkey[0] = a.attnum))
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -187,6 +193,9 @@ struct Inspection: Sendable {
             remarks.append("offers has the old UNIQUE (order_id, master_id): no order is ever offered again.")
         } else if isOurs, !openPairIsUnique {
             remarks.append("offers has no unique index on open offers: duplicates can arise, and are tolerated.")
+        }
+        if let slow = rows.text(row: 0, column: 13) {
+            remarks.append("There is no index that begins with \(slow): whole tables are read for what it would find.")
         }
         var table: MetricsTable?
         if let category = rows.text(row: 0, column: 6), let categoryType = rows.text(row: 0, column: 7),

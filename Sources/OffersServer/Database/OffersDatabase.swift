@@ -68,31 +68,32 @@ final class OffersDatabase: Sendable {
         switch verdict {
         case .refused(let error):
             throw .offers(error)
-        case .done(var result, let statusBefore, let asOf):
+        case .done(let acceptance):
+            var result = acceptance.result
             // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
             // that one. The database's clock was at `asOf` a moment ago, so this never denies what was our own doing; it
             // may claim what the same master did elsewhere in the milliseconds that `asOf` took to get here.
             if let unheardSince, result.alreadyAccepted, let at = result.acceptedAt {
                 let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
-                if at.microseconds >= asOf - elapsed { result = result.asAcceptedNow }
+                if at.microseconds >= acceptance.asOf - elapsed { result = result.asAcceptedNow }
             }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
-                    statusBefore: unheardSince == nil ? statusBefore : nil)
+                    statusBefore: unheardSince == nil ? acceptance.statusBefore : nil)
             }
             return result
         }
     }
 
-    /// Declines all open offers of the pair, in the same order.
+    /// Declines all open offers of the pair. For its caller it takes effect in the same order as `acceptOffer`.
     func declineOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
     ) async throws(OffersFailure) -> DeclineOfferResult {
         let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error): throw .offers(error)
-        case .done(let result, _, _): return result
+        case .done(let result): return result
         }
     }
 

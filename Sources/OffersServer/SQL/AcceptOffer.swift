@@ -105,7 +105,7 @@ enum AcceptOfferStatement {
             AND (SELECT count(*) FROM judged) = cardinality($1) THEN 1 ELSE 0 END
         """
 
-    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<AcceptOfferResult>> {
+    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<Acceptance>> {
         let form = statement.form(for: params.master)
         return Transaction(
             name: "acceptOffer", company: form.name, part: params.part,
@@ -120,9 +120,8 @@ enum AcceptOfferStatement {
 
     private static func decode(
         _ rows: QueryResult, row: Int
-    ) throws(ResultMismatch) -> ClaimVerdict<AcceptOfferResult> {
+    ) throws(ResultMismatch) -> ClaimVerdict<Acceptance> {
         let verdict = try rows.requiredText(row: row, column: 0)
-        let asOf = try rows.requiredTimestamp(row: row, column: 7)
         guard verdict == "GRANTED" || verdict == "ALREADY_YOURS" else {
             return .refused(
                 try Refusal.error(
@@ -137,7 +136,10 @@ enum AcceptOfferStatement {
             alreadyAccepted: verdict == "ALREADY_YOURS",
             acceptedAt: try rows.moment(row: row, column: 9),
             order: try order(rows, row))
-        return .done(result, statusBefore: try rows.requiredText(row: row, column: 1), asOf: asOf)
+        return .done(
+            Acceptance(
+                result: result, statusBefore: try rows.requiredText(row: row, column: 1),
+                asOf: try rows.requiredTimestamp(row: row, column: 7)))
     }
 
     private static func order(_ rows: QueryResult, _ row: Int) throws(ResultMismatch) -> AcceptedOrder {
@@ -161,11 +163,19 @@ enum AcceptOfferStatement {
     }
 }
 
+/// An order that is this master's, now or since before.
+struct Acceptance: Sendable {
+    let result: AcceptOfferResult
+    /// The order's status before.
+    let statusBefore: String
+    /// The database's clock, in microseconds since 2000-01-01 UTC.
+    let asOf: Int64
+}
+
 /// What the database said to a claim.
 enum ClaimVerdict<Success: Sendable>: Sendable {
-    /// Granted now, or had been before. `statusBefore` is the order's status before; `asOf` is the database's clock,
-    /// in microseconds since 2000-01-01 UTC.
-    case done(Success, statusBefore: String, asOf: Int64)
+    /// Granted now, or had been before.
+    case done(Success)
     case refused(OffersError)
 
     var isSuccess: Bool {

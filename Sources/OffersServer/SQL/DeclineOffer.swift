@@ -26,7 +26,7 @@ enum DeclineOfferStatement {
             WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id
                 AND \(Fragment.filter("f.master_id = j.master_id AND f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
-        SELECT j.verdict, j.status, j.expires_at, j.master_id, statement_timestamp(), j.order_id,
+        SELECT j.verdict, j.status, j.expires_at, j.master_id, j.order_id,
             coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
         FROM judged j
         """
@@ -61,10 +61,8 @@ enum DeclineOfferStatement {
         return .done(
             DeclineOfferResult(
                 masterId: try rows.requiredInteger(row: 0, column: 3),
-                orderId: try rows.requiredInteger(row: 0, column: 5),
-                offerId: try rows.requiredInteger(row: 0, column: 6),
-                alreadyDeclined: verdict == "ALREADY_DECLINED"),
-            statusBefore: try rows.requiredText(row: 0, column: 1),
-            asOf: try rows.requiredTimestamp(row: 0, column: 4))
+                orderId: try rows.requiredInteger(row: 0, column: 4),
+                offerId: try rows.requiredInteger(row: 0, column: 5),
+                alreadyDeclined: verdict == "ALREADY_DECLINED"))
     }
 }

@@ -19,9 +19,11 @@ struct TransactionPipeline {
     struct Margins {
         /// The waiting for row locks, and the time that the statements have: nothing is begun later.
         let lock: Int64
-        /// The waiting for the answer of COMMIT, which is taken for lost then. There is time to inquire.
-        var silence: Int64 = 250
+        /// The waiting for the answer of COMMIT, which is taken for lost then.
+        let silence: Int64
 
+        /// There is time to inquire.
+        static let usual = Margins(lock: 500, silence: 250)
         /// Those of an inquiry, which nothing comes after.
         static let inquiry = Margins(lock: 100, silence: 50)
     }

@@ -1,12 +1,10 @@
 /// Runs transactions on one connection, one at a time.
 struct TransactionWorker: LaneWorker {
     let session: Session
-    private let margins: TransactionPipeline.Margins
     private var begun: TransactionPipeline.Begun?
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
-        margins = TransactionPipeline.Margins(lock: configuration.lockMarginMilliseconds)
     }
 
     mutating func begin(_ write: WorkItem<Write>) -> Bool {
@@ -26,7 +24,7 @@ struct TransactionWorker: LaneWorker {
     private mutating func begin(_ writes: [WorkItem<Write>]) {
         // Nobody shares a transaction with an inquiry.
         let isInquiry = writes.first?.job.attempt == .inquiry
-        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : margins)
+        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : .usual)
     }
 
     private mutating func finish() -> WorkEnd {

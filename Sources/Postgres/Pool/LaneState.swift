@@ -133,8 +133,8 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// Whether all places before this one have been left, if it is one.
     package func isFirst(_ place: Place?) -> Bool { queue.isFirst(place) }
 
-    /// Nothing more will be done for this place. Returns what waited for that and nobody can do now, which must be told so;
-    /// and the connections to wake, because it became ready. (They take what waits behind it along.)
+    /// Nothing more will be done for this place. What waited for that becomes ready. Returns it if there is no connection
+    /// that could do it: then it must be told so. And the connections to wake. (They take what waits behind it along.)
     package mutating func leave(_ place: Place, at now: MonotonicTime) -> (refused: WorkItem<Job>?, wake: [Int]) {
         guard let next = queue.leave(place) else { return (nil, []) }
         if isFailing, connectedCount == 0 { return (next, []) }

@@ -58,8 +58,8 @@ package struct Place: Hashable, Sendable {
 /// it waits here and not on a connection, so that a hot key does not use up the connections. What waits for its place is
 /// in nobody's way: it gets in line for its keys when its turn has come.
 ///
-/// A value without I/O. Every operation but `removeExpired` and `removeAll` takes constant time, but for the number of a
-/// caller's places.
+/// A value without I/O. To append, to take and to finish takes constant time, but for the number of a caller's places;
+/// what removes or puts back takes as long as there is work that waits.
 package struct WorkQueue<Job: Sendable>: Sendable {
     /// Work taken out by `next`; handed back to `finished` so that its successors may start.
     package struct Taken: Sendable {

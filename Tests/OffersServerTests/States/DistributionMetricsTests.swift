@@ -185,7 +185,7 @@ struct DistributionMetricsTests {
         }
     }
 
-    @Test("An accept may come before the database was looked at: its row waits for that, and counts as lost if it never is")
+    @Test("The row of an accept before the database was looked at waits for that, and counts as lost if it never is")
     func early() async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)

@@ -56,6 +56,27 @@ struct GenerationServiceTests {
         }
     }
 
+    @Test("A column that no index begins with is named where that makes the service read whole tables")
+    func indexes() async throws {
+        try await TestDatabase.withDatabase { database in
+            func remarks() async -> [String] {
+                await DatabaseCheck.run(connectionInfo: database.connectionString).lines
+                    .filter { $0.hasPrefix("There is no index") }
+            }
+            #expect(await remarks() == [])
+            // The partial ones of open offers stay: they do not find the others.
+            try await database.sql(
+                """
+                DROP INDEX ix_offers__master_state, ix_orders__assigned_master;
+                CREATE INDEX another ON orders (assigned_master_id, status)
+                """)
+            #expect(
+                await remarks() == [
+                    "There is no index that begins with offers.master_id: whole tables are read for what it would find."
+                ])
+        }
+    }
+
     @Test("A database that is migrated under the running service is used without a restart")
     func migration() async throws {
         try await TestDatabase.withDatabase(.g0) { database in
