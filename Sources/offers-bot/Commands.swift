@@ -64,7 +64,7 @@ struct TelegramCommand: AsyncParsableCommand {
     private func base() throws -> String {
         let base = String(apiBase.reversed().drop { $0 == "/" }.reversed())
         guard let url = URL(string: base), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
-            url.query == nil, url.fragment == nil, !base.contains("/bot")
+            url.query == nil, url.fragment == nil, !url.pathComponents.contains(where: { $0.hasPrefix("bot") })
         else {
             throw ValidationError("--api-base is a URL such as http://127.0.0.1:8081, without /bot and what follows.")
         }
@@ -116,7 +116,7 @@ struct ServiceOptions: ParsableArguments {
     var socket: String?
 
     var offersd: Offersd {
-        Offersd(socket: socket ?? SocketPath.standard(ProcessInfo.processInfo.environment))
+        Offersd(socket: socket ?? SocketPath.standard(ProcessInfo.processInfo.environment) { access($0, F_OK) == 0 })
     }
 
     var adapter: Adapter {

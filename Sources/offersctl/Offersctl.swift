@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import JSONRPC
 import NIOCore
@@ -58,7 +59,6 @@ struct Offersctl: AsyncParsableCommand {
             throw ValidationError("--retry is a number of attempts, from 0 to 1000.")
         }
         _ = try members()
-        _ = try path()
     }
 
     private static var paramCompletions: [String] {
@@ -101,7 +101,7 @@ struct Offersctl: AsyncParsableCommand {
         var attempt = 1
         while true {
             do {
-                let (path, method, members) = (try path(), method, try members())
+                let (path, method, members) = (path, method, try members())
                 return try await Client.withConnection(to: path) { client in
                     try await client.call(method, named: members, deadline: clock.now.duration(to: end))
                 }
@@ -131,15 +131,8 @@ struct Offersctl: AsyncParsableCommand {
         }
     }
 
-    private func path() throws -> String {
-        guard let path = socket ?? SocketPath.standard(environment: environment) else {
-            throw ValidationError("Where is the service? Give --socket, or set OFFERSD_SOCKET.")
-        }
-        return path
-    }
-
-    private func environment(_ name: String) -> String? {
-        getenv(name).map { String(cString: $0) }
+    private var path: String {
+        socket ?? SocketPath.standard(ProcessInfo.processInfo.environment) { access($0, F_OK) == 0 }
     }
 
     private func members() throws -> [JSONMember] {

@@ -1,4 +1,4 @@
-/// Memory that bytes are put behind one another in. Room must be reserved first; then an append is a plain store.
+/// A growing buffer that bytes are appended to. Room must be reserved first; then an append is a plain store.
 ///
 /// A reply takes hundreds of appends, so they are inlined wherever they are used. It belongs to one owner, which calls
 /// `deallocate`: with a `deinit` of its own it could not be inlined (compiler 6.3 crashes).

@@ -3,7 +3,8 @@ package import JSONRPC
 /// A refusal or failure that the methods of the contract give, with what its `data` must carry.
 ///
 /// It is the only way to build these errors, so that code, reason, `retryable` and `data` always agree with ``Reason``.
-/// The errors of the transport (FORBIDDEN, SHUTTING_DOWN, LINE_TOO_LONG and the standard ones) are built by `JSONRPC`.
+/// The errors of the transport (FORBIDDEN, SHUTTING_DOWN, LINE_TOO_LONG, OVERLOADED for a connection too many, and the
+/// standard ones) are built by `JSONRPC`.
 package enum OffersError: Error, Hashable, Sendable {
     /// No such master.
     case masterNotFound

@@ -18,6 +18,7 @@ final class StatusReport: Sendable {
     /// Clients are answered.
     func ready() {
         current.withLock { current in
+            guard current.phase == .starting else { return }
             current.phase = .serving
             notifier.notify("READY=1", Self.status(current.database))
         }

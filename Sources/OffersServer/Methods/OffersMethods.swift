@@ -193,11 +193,11 @@ final class OffersMethods: Sendable {
             "outcome": "\(outcome)", "durationMs": "\(Double(microseconds) / 1000)",
         ]
         if isSlow { fields["slow"] = "true" }
-        if let order = try? OrderParams(call.request.params) {
+        if name == Contract.listOffers.name {
+            fields["master"] = (try? ListOffersParams(call.request.params)).map { "\($0.master.logText)" }
+        } else if let order = try? OrderParams(call.request.params) {
             fields["master"] = "\(order.master.logText)"
             fields["order"] = "\(order.order.map(String.init) ?? "?")"
-        } else if let list = try? ListOffersParams(call.request.params) {
-            fields["master"] = "\(list.master.logText)"
         } else if effect != .read {
             (fields["master"], fields["order"]) = ("?", "?")
         }

@@ -36,7 +36,11 @@ struct Adapter: Sendable {
         case .accept(let order):
             return try await respond(to: tap, data, of: user, page: order.page) {
                 let accepted = try await calls.accept(order.order, for: user)
-                return Response(toast: "Заявка принята. Удачи в работе!", .accepted(accepted.order, now: now()))
+                // The button of an old card, perhaps: of an order that is long on its way, or closed.
+                let isOld = accepted.alreadyAccepted && accepted.order.status != "ASSIGNED"
+                return Response(
+                    toast: isOld ? "Этот заказ уже ваш." : "Заявка принята. Удачи в работе!",
+                    .accepted(accepted.order, now: now()))
             }
         case .decline(let order):
             return try await respond(to: tap, data, of: user, page: order.page) {

@@ -6,7 +6,7 @@ import Offers
 /// Every call has a connection of its own. To a Unix socket that costs a fraction of a millisecond, and the round trip
 /// to Telegram that follows costs a hundred times as much; in return no call waits behind another chat's, none is sent
 /// into a connection that is already dead, and there is nothing to reconnect. There are never more of them than updates
-/// in hand (``PollingState/batch``), which is far below the service's limit.
+/// in hand, and those are fewer than the connections that the service allows (``PollingState/mostInHand``).
 struct Offersd: OfferCalls {
     /// The socket.
     let socket: String
@@ -62,6 +62,8 @@ extension Offersd {
             }
         } catch ClientError.deadlineExceeded {
             throw CallFailure.tooSlow
+        } catch ClientError.connectionLost {
+            throw CallFailure.unreachable
         } catch {
             throw Self.failure(error)
         }

@@ -70,9 +70,12 @@ extension Screen {
 
     /// An order that is the master's: the only screen with the client's data.
     static func accepted(_ order: AcceptedOrder, now: Timestamp) -> Screen {
+        let isActive = ["ASSIGNED", "EN_ROUTE", "WORKING", "PAYMENT"].contains(order.status)
         var lines: [HTML] = [
-            "<i>Главное меню &gt; Активные заказы &gt; Заказ #\(order.orderId)</i>",
-            "<b>Активный заказ #\(order.orderId)</b>",
+            isActive
+                ? "<i>Главное меню &gt; Активные заказы &gt; Заказ #\(order.orderId)</i>"
+                : "<i>Главное меню &gt; Заказ #\(order.orderId)</i>",
+            isActive ? "<b>Активный заказ #\(order.orderId)</b>" : "<b>Заказ #\(order.orderId)</b>",
             "📍 Адрес: \(place(order.city, order.district, order.street, order.house))",
         ]
         // The old card leaves these two out; a master at the door needs them.

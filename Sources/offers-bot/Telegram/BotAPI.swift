@@ -16,8 +16,8 @@ struct BotAPI: Sendable {
     private static let maximumAnswer = 16 << 20
 
     /// - Parameters:
-    ///   - client: For all requests. Its connections per host must be more than the updates in hand, or a tap's answer
-    ///     would wait for other chats' screens.
+    ///   - client: For all requests. Its connections per host must be more than two for each update in hand (its answer and
+    ///     its screen), or a tap's answer would wait for other chats' screens, and so would getUpdates.
     ///   - base: Such as `https://api.telegram.org`.
     init(client: HTTPClient, base: String, token: Token) {
         self.client = client
@@ -30,7 +30,7 @@ struct BotAPI: Sendable {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         // One connection per request in flight; in one HTTP/2 connection they would share its fate.
         configuration.httpVersion = .http1Only
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1280
         configuration.timeout.connect = .seconds(5)
         let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
         do {

@@ -35,6 +35,8 @@ struct Check {
                 print("offersd: its database is read-only, so nobody can accept")
             case .degraded:
                 print("offersd: its database lacks \(health.database.missing.joined(separator: ", "))")
+            case .down where health.database.reachable:
+                print("offersd: its database lacks \(health.database.missing.joined(separator: ", ")), so nothing works")
             case .down:
                 print("offersd: its database does not answer")
             }

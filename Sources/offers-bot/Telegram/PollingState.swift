@@ -8,8 +8,9 @@
 struct PollingState {
     /// Updates per request; the most that Telegram gives (Bot API, getUpdates).
     static let batch = 100
-    /// How many may be in hand before the offset goes past none of them: what comes then waits at Telegram.
-    static let mostInHand = 1000
+    /// From this many on the offset passes no unfinished update: new ones wait at Telegram. With a batch more there are still
+    /// fewer than the connections that offersd allows (1024).
+    static let mostInHand = 500
     /// How many finished updates are remembered, in case one comes again.
     private static let memory = 1000
 
@@ -24,10 +25,10 @@ struct PollingState {
     private var highest: Int64?
     private var isCrowded = false
 
-    /// The offset of the next request; nil asks for everything that waits. Nothing unfinished is before it, but when it
-    /// is crowded: then those that may be let go are, because all that a death of this process would cost is a screen
-    /// that the master asks for again. Accepts and declines are never let go before they are done; a master's tap waits
-    /// for the one before it for a limited time, so that they do not hold up the others for long.
+    /// The offset of the next request; nil asks for everything that waits. It never passes an unfinished update, except when
+    /// it is crowded: then it passes those that have nothing left to do but show a screen. If the process dies, only that
+    /// screen is lost, and the master asks for it again. Accepts and declines are never passed before they are done; a
+    /// master's tap waits for the one before it for a limited time, so that they do not hold up the others for long.
     var offset: Int64? {
         let holding = isCrowded ? unfinished.subtracting(harmless) : unfinished
         return holding.min() ?? highest.map { $0 + 1 }

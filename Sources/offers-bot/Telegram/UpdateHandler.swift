@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 
 /// Carries out one update: call, toast, screen.
 struct UpdateHandler: Sendable {
@@ -12,6 +13,19 @@ struct UpdateHandler: Sendable {
     private static let queueing: Duration = .seconds(6)
     /// How often a screen is tried while Telegram does not work. Waiting for a 429 does not count.
     private static let attempts = 10
+    /// How often a new message is tried that Telegram does not answer: it may be there.
+    private static let unansweredMessages = 2
+
+    /// The chats for which a greeting waits. One is enough for all that its user writes meanwhile: Telegram may take no
+    /// messages to a chat for hours (429).
+    private let greetings = Greetings()
+
+    init(api: BotAPI, adapter: Adapter, polling: Polling, logger: Logger) {
+        self.api = api
+        self.adapter = adapter
+        self.polling = polling
+        self.logger = logger
+    }
 
     /// The two rows that an update stands in. They are two, so that a chat to which Telegram takes no messages for a
     /// while (429) still gets its orders: only its screens wait.
@@ -46,8 +60,10 @@ struct UpdateHandler: Sendable {
     }
 
     private func greet(_ chat: Int64, _ update: Int64, in place: Place, _ logger: Logger) async throws {
+        guard greetings.wait(chat) else { return }
         polling.mayBeLetGo(update)
         place.call.end()
+        defer { greetings.end(chat) }
         try await place.screen.begin()
         try await insist(.sendMessage(chat: chat, .greeting), logger)
     }
@@ -145,6 +161,7 @@ struct UpdateHandler: Sendable {
     private func insist(_ request: BotRequest, _ logger: Logger) async throws {
         var backoff = Backoff(from: .milliseconds(500), to: .seconds(15))
         var attempts = 0
+        var unanswered = 0
         while true {
             do {
                 try await api.call(request)
@@ -154,11 +171,22 @@ struct UpdateHandler: Sendable {
                 try await Task.sleep(for: .seconds(seconds))
             } catch let error as BotError where error.isPassing {
                 attempts += 1
-                guard attempts < Self.attempts else { throw error }
+                if case .noAnswer = error, case .sendMessage = request { unanswered += 1 }
+                guard attempts < Self.attempts, unanswered < Self.unansweredMessages else { throw error }
                 logger.warning(
                     "not shown yet", metadata: ["method": "\(request.method)", "error": "\(error)"])
                 try await Task.sleep(for: backoff.failed())
             }
         }
     }
+}
+
+/// Which chats wait for a greeting.
+private final class Greetings: Sendable {
+    private let chats = Mutex<Set<Int64>>([])
+
+    /// Returns false if one waits already.
+    func wait(_ chat: Int64) -> Bool { chats.withLock { $0.insert(chat).inserted } }
+
+    func end(_ chat: Int64) { chats.withLock { _ = $0.remove(chat) } }
 }
