@@ -20,10 +20,12 @@ struct Outcome {
     ///   the master says what became of the call: a service that is not there says nothing of that attempt.
     init(_ error: any Error, mayBeDone: Bool = false) {
         let ownCode: ExitCode
+        var saysWhatBecame = false
         switch error {
         case let error as RPCError:
             isUncertain = error.knownReason == .outcomeUnknown
             ownCode = Self.exitCode(of: error.knownReason)
+            saysWhatBecame = error.knownReason?.origin == .domain
             let path = error.detail("path").flatMap { if case .string(let path) = $0 { "\(path): " } else { nil } }
             message = "\(error.reason): \(path ?? "")\(error.message)"
         case let error as ClientError:
@@ -36,7 +38,7 @@ struct Outcome {
             ownCode = Self.violation
             message = "offersctl: \(error)"
         }
-        exitCode = mayBeDone && ownCode != Self.refused ? Self.unknown : ownCode
+        exitCode = mayBeDone && !saysWhatBecame ? Self.unknown : ownCode
     }
 
     private static func exitCode(of reason: Reason?) -> ExitCode {

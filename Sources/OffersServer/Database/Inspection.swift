@@ -154,11 +154,14 @@ struct Inspection: Sendable {
                         AND pg_get_expr(i.indpred, i.indrelid) = '\(openPredicate)' END
                     FROM pg_index i, pair p WHERE i.indexrelid = to_regclass('\(ListOffersQuery.uniqueIndex)')),
                 (SELECT string_agg(l.relation || '.' || l.attribute, ', ')
-                    FROM (VALUES ('offers', 'master_id'), ('offers', 'order_id'), ('orders', 'id'),
-                        ('orders', 'assigned_master_id'), ('masters', 'id')) AS l (relation, attribute)
+                    FROM (VALUES ('offers', 'master_id'), ('offers', 'order_id'), ('offers', 'id'), ('orders', 'id'),
+                        ('orders', 'assigned_master_id'), ('masters', 'id'), ('masters', 'tg_user_id'))
+                        AS l (relation, attribute)
                     JOIN pg_attribute a ON a.attrelid = to_regclass(l.relation) AND a.attname = l.attribute
-                    WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisvalid
-                        AND i.indpred IS NULL AND i.indkey[0] = a.attnum))
+                    WHERE NOT EXISTS (
+                        SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+                        WHERE i.indrelid = a.attrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum
+                            AND m.amname = 'btree'))
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -195,7 +198,8 @@ struct Inspection: Sendable {
             remarks.append("offers has no unique index on open offers: duplicates can arise, and are tolerated.")
         }
         if let slow = rows.text(row: 0, column: 13) {
-            remarks.append("There is no index that begins with \(slow): whole tables are read for what it would find.")
+            remarks.append(
+                "There is no full index that begins with \(slow): a whole table may be read for what it would find.")
         }
         var table: MetricsTable?
         if let category = rows.text(row: 0, column: 6), let categoryType = rows.text(row: 0, column: 7),

@@ -11,6 +11,7 @@ final class OffersDatabase: Sendable {
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
     private let monitor: DatabaseMonitor
+    private let grants = GrantsToldOf()
 
     /// - Parameter onRetry: called each time that an accept or decline is run again.
     init(
@@ -64,6 +65,8 @@ final class OffersDatabase: Sendable {
     func acceptOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
     ) async throws(OffersFailure) -> AcceptOfferResult {
+        grants.begin(params.order)
+        defer { grants.end(params.order) }
         let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error):
@@ -71,12 +74,16 @@ final class OffersDatabase: Sendable {
         case .done(let acceptance):
             var result = acceptance.result
             // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
-            // that one. The database's clock was at `asOf` a moment ago, so this never denies what was our own doing; it
-            // may claim what the same master did elsewhere in the milliseconds that `asOf` took to get here.
+            // that one, unless another claim of this order was and has been told so. The database's clock was at `asOf` a
+            // moment ago, so this never denies what was our own doing; it may claim what the same master did on another
+            // instance in the milliseconds that `asOf` took to get here.
             if let unheardSince, result.alreadyAccepted, let at = result.acceptedAt {
                 let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
-                if at.microseconds >= acceptance.asOf - elapsed { result = result.asAcceptedNow }
+                if at.microseconds >= acceptance.asOf - elapsed, grants.tellFirst(result.orderId) {
+                    result = result.asAcceptedNow
+                }
             }
+            if !acceptance.result.alreadyAccepted { grants.tell(result.orderId) }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,

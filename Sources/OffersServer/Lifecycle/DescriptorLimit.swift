@@ -13,16 +13,17 @@ enum DescriptorLimit {
         }
     }
 
-    /// Allows as many as the system lets us have without asking anybody.
+    /// Allows as many as the system lets us have without asking anybody. Returns how many that are.
     ///
     /// - Throws: ``TooLow`` when that is below `needed`.
-    static func raise(needed: Int) throws(TooLow) {
+    static func raise(needed: Int) throws(TooLow) -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return .max }
         let own = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
         let allowed = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_max : own
         let most = Int(clamping: allowed)
         if most < needed { throw TooLow(limit: most, needed: needed) }
+        return most
     }
 }

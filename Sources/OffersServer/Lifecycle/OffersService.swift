@@ -30,8 +30,14 @@ package struct OffersService: Service {
         settings: Settings, environment: [String: String], logger: Logger,
         onListening: @escaping @Sendable ([String]) async -> Void
     ) throws {
-        try DescriptorLimit.raise(needed: settings.neededDescriptors)
+        let descriptors = try DescriptorLimit.raise(needed: settings.neededDescriptors)
         let listeners = try Sockets.listeners(settings, environment: environment)
+        let limits = settings.limits(descriptors: descriptors, sockets: listeners.count)
+        if limits.connectionsPerSocket < settings.connectionsPerSocket {
+            logger.warning(
+                "the limit of open files allows fewer connections than the settings",
+                metadata: ["openFiles": "\(descriptors)", "connectionsPerSocket": "\(limits.connectionsPerSocket)"])
+        }
         pool = PostgresPool(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(pool: pool, logger: logger)
         let notifier = SystemdNotifier(environment)
@@ -53,7 +59,7 @@ package struct OffersService: Service {
             health: HealthCheck(pool: pool, monitor: monitor), metrics: metrics,
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
-            listeners: listeners, methods: methods.table, limits: settings.limits, eventLoops: settings.eventLoops,
+            listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,
             logger: logger,
             onListening: {
                 await onListening(listeners.map { $0.path ?? $0.name })

@@ -104,6 +104,17 @@ package struct Settings: Sendable {
         return limits
     }
 
+    /// The same, with no more connections than there may be open files for, given that limit and the number of sockets:
+    /// clients must not take what a new connection to the database needs.
+    func limits(descriptors: Int, sockets: Int) -> Limits {
+        var limits = limits
+        let room = (descriptors - neededDescriptors) / sockets
+        limits.overLimitConnections = min(limits.overLimitConnections, room / 4)
+        // A few come and are closed at once.
+        limits.connectionsPerSocket = max(1, min(limits.connectionsPerSocket, room - limits.overLimitConnections - 4))
+        return limits
+    }
+
     /// The open files without which nothing works: for the runtime, the event loops, the database connections with what
     /// wakes them, the sockets, and a few clients.
     var neededDescriptors: Int { 32 + 4 * eventLoops + 3 * (readConnections + writeConnections + 1) }

@@ -36,7 +36,7 @@ struct Check {
             case .degraded:
                 print("offersd: its database lacks \(health.database.missing.joined(separator: ", "))")
             case .down where health.database.reachable:
-                print("offersd: its database lacks \(health.database.missing.joined(separator: ", ")), so nothing works")
+                print("offersd: nothing works, its database lacks \(health.database.missing.joined(separator: ", "))")
             case .down:
                 print("offersd: its database does not answer")
             }

@@ -36,7 +36,7 @@ struct MisbehaviourTests {
         }
     }
 
-    @Test("A chat with more pending messages than there may be updates in hand, and no leave to send: the others are served")
+    @Test("A chat with more messages than there may be updates in hand, and no leave to send: the others are served")
     func floodOfMessages() async throws {
         try await Stage.play { stage in
             let telegram = stage.telegram

@@ -69,6 +69,23 @@ struct AskingAgainTests {
         }
     }
 
+    @Test("two taps of one master, the first of which is lost on its way: one of them is told that it was the one")
+    func firstTapLost() async throws {
+        try await withProxy { scene, service, proxy in
+            let order = try await scene.offeredOrder()
+            let begin = FaultProxy.Trigger.execute(containing: "BEGIN ISOLATION")
+            proxy.inject(.delay(.milliseconds(500)), on: begin)
+            proxy.inject(.disconnect, on: begin)
+            async let first = service.withClient { try await $0.accept(order, by: scene.master) }
+            _ = try await eventually({ proxy.count(of: begin) }, until: { $0 > 0 })
+            // It waits for the first one.
+            async let second = service.withClient { try await $0.accept(order, by: scene.master) }
+            let answers = [try await first, try await second]
+            #expect(answers.compactMap { $0["alreadyAccepted"]?.boolValue }.sorted { !$0 && $1 } == [false, true])
+            #expect(try await scene.database.sql("SELECT count(*) FROM order_status_history") == ["1"])
+        }
+    }
+
     @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
     func farewell() async throws {
         try await expectAccepted(attempts: 1) { proxy in

@@ -142,6 +142,23 @@ struct LogTests {
                 """, offersd, folder)
             #expect(raised.output.contains("listening on"), "\(raised.output)")
             #expect(!raised.output.contains("open files"), "\(raised.output)")
+            // Clients leave what the service needs itself: more of them than there are open files do not shut it out.
+            let full = try await BuiltProgram.shell(
+                """
+                (ulimit -n 160; exec "$1" serve --socket $2/u --database host=/nonexistent) 2>$2/log & P=$!
+                \(BuiltProgram.untilListening("$2/u", or: "kill -0 $P || exit"))
+                python3 -c "
+                import os, socket, time
+                clients = [socket.socket(socket.AF_UNIX) for _ in range(250)]
+                for client in clients: client.connect('$2/u')
+                time.sleep(1)
+                print(len(os.listdir('/proc/$P/fd')) < 160 - 20)
+                clients[0].sendall(b'{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"method\\":\\"health\\"}\\n')
+                print(b'down' in clients[0].recv(65536))
+                "
+                kill $P; wait $P; grep -c 'fewer connections than the settings' $2/log; grep -c 'cannot accept' $2/log
+                """, offersd, folder)
+            #expect(full.output == "True\nTrue\n1\n0\n", "\(full.output)")
             let none = try await BuiltProgram.shell(
                 """
                 "$1" serve --socket $2/s --database host=/nonexistent <&- >&- 2>&- & P=$!

@@ -111,6 +111,7 @@ struct OffersctlTests {
     func retries() async throws {
         let down = Self.error("DATABASE_UNAVAILABLE", retryable: true, retryAfterMs: 10)
         let taken = Self.error("ORDER_TAKEN", retryable: false)
+        let forbidden = Self.error("FORBIDDEN", retryable: false)
         let unknown = Self.error("OUTCOME_UNKNOWN", retryable: true)
         let later = Self.error("OVERLOADED", retryable: true, retryAfterMs: 60_000)
         let done = #"{"result":true}"#
@@ -131,6 +132,10 @@ struct OffersctlTests {
             (
                 [unknown, down], "declineOffer masterId=7 orderId=9 --retry 1 --deadline 100",
                 "DATABASE_UNAVAILABLE: No.\nstatus 4\n2\n"
+            ),
+            (
+                [unknown, forbidden], "declineOffer masterId=7 orderId=9 --retry 1 --deadline 100",
+                "FORBIDDEN: No.\nstatus 4\n2\n"
             ),
             (
                 ["close", taken], "acceptOffer masterId=7 orderId=9 --retry 1 --deadline 100",

@@ -61,7 +61,7 @@ struct GenerationServiceTests {
         try await TestDatabase.withDatabase { database in
             func remarks() async -> [String] {
                 await DatabaseCheck.run(connectionInfo: database.connectionString).lines
-                    .filter { $0.hasPrefix("There is no index") }
+                    .filter { $0.hasPrefix("There is no full index") }
             }
             #expect(await remarks() == [])
             // The partial ones of open offers stay: they do not find the others.
@@ -72,7 +72,7 @@ struct GenerationServiceTests {
                 """)
             #expect(
                 await remarks() == [
-                    "There is no index that begins with offers.master_id: whole tables are read for what it would find."
+                    "There is no full index that begins with offers.master_id: a whole table may be read for what it would find."
                 ])
         }
     }
