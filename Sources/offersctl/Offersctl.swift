@@ -92,7 +92,7 @@ struct Offersctl: AsyncParsableCommand {
 
     /// Calls until there is an answer, or nothing that another attempt could change.
     ///
-    /// - Parameter mayBeDone: Becomes true when an attempt to write may have been carried out although it has no result.
+    /// - Parameter mayBeDone: Becomes true when an attempt to write that is repeated may have been carried out.
     private func result(mayBeDone: inout Bool) async throws -> JSONValue {
         let writes = Contract.methods.contains { $0.name == method && $0.errors.contains(.outcomeUnknown) }
         let clock = ContinuousClock()
@@ -106,11 +106,11 @@ struct Offersctl: AsyncParsableCommand {
                     try await client.call(method, named: members, deadline: clock.now.duration(to: end))
                 }
             } catch {
-                if writes, Outcome(error).isUncertain { mayBeDone = true }
                 let remaining = clock.now.duration(to: end)
                 guard let pause = policy.pause(after: error, attempt: attempt, remaining: remaining) else {
                     throw error
                 }
+                if writes, RetryPolicy.mayBeDone(after: error) { mayBeDone = true }
                 try await clock.sleep(for: pause)
                 attempt += 1
             }

@@ -13,9 +13,6 @@ struct Outcome {
     private static let unknown = ExitCode(4)
     private static let violation = ExitCode(5)
 
-    /// Whether the call, if it writes, may have been carried out although there is no result.
-    let isUncertain: Bool
-
     /// - Parameter mayBeDone: An earlier attempt may have been carried out. Then only a refusal for the sake of the order or
     ///   the master says what became of the call: a service that is not there says nothing of that attempt.
     init(_ error: any Error, mayBeDone: Bool = false) {
@@ -23,18 +20,15 @@ struct Outcome {
         var saysWhatBecame = false
         switch error {
         case let error as RPCError:
-            isUncertain = error.knownReason == .outcomeUnknown
             ownCode = Self.exitCode(of: error.knownReason)
             saysWhatBecame = error.knownReason?.origin == .domain
             let path = error.detail("path").flatMap { if case .string(let path) = $0 { "\(path): " } else { nil } }
             message = "\(error.reason): \(path ?? "")\(error.message)"
         case let error as ClientError:
-            isUncertain = error.isUncertain
             ownCode = Self.exitCode(of: error)
             message = "offersctl: \(error)"
         default:
             // A result that is no JSON-RPC, and whatever else cannot be told apart from it.
-            isUncertain = true
             ownCode = Self.violation
             message = "offersctl: \(error)"
         }
@@ -58,16 +52,6 @@ struct Outcome {
         case .cannotConnect: unavailable
         case .connectionLost, .deadlineExceeded: unknown
         case .protocolViolation: violation
-        }
-    }
-}
-
-extension ClientError {
-    /// Whether the request had been sent.
-    fileprivate var isUncertain: Bool {
-        switch self {
-        case .cannotConnect: false
-        case .connectionLost, .deadlineExceeded, .protocolViolation: true
         }
     }
 }

@@ -1,4 +1,5 @@
 import JSONRPC
+import Offers
 
 /// When a call is made again: a value without I/O.
 ///
@@ -20,6 +21,15 @@ struct RetryPolicy {
         let own = Duration.milliseconds(100 << min(attempt - 1, 5))
         let pause = max(wish, min(own, .seconds(2)))
         return pause < remaining ? pause : nil
+    }
+
+    /// Whether an attempt that ended so may have been carried out all the same.
+    static func mayBeDone(after error: any Error) -> Bool {
+        switch error {
+        case let error as RPCError: error.knownReason == .outcomeUnknown
+        case ClientError.connectionLost: true
+        default: false
+        }
     }
 
     /// What the service wishes us to wait; nil: it does not wish to hear this again.

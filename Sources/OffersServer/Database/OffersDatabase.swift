@@ -11,7 +11,7 @@ final class OffersDatabase: Sendable {
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
     private let monitor: DatabaseMonitor
-    private let grants = GrantsToldOf()
+    private let claimsByOrder = ClaimsByOrder()
 
     /// - Parameter onRetry: called each time that an accept or decline is run again.
     init(
@@ -65,8 +65,8 @@ final class OffersDatabase: Sendable {
     func acceptOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
     ) async throws(OffersFailure) -> AcceptOfferResult {
-        grants.begin(params.order)
-        defer { grants.end(params.order) }
+        claimsByOrder.begin(params.order)
+        defer { claimsByOrder.end(params.order) }
         let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error):
@@ -79,11 +79,11 @@ final class OffersDatabase: Sendable {
             // instance in the milliseconds that `asOf` took to get here.
             if let unheardSince, result.alreadyAccepted, let at = result.acceptedAt {
                 let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
-                if at.microseconds >= acceptance.asOf - elapsed, grants.tellFirst(result.orderId) {
+                if at.microseconds >= acceptance.asOf - elapsed, claimsByOrder.tellFirst(result.orderId) {
                     result = result.asAcceptedNow
                 }
             }
-            if !acceptance.result.alreadyAccepted { grants.tell(result.orderId) }
+            if !acceptance.result.alreadyAccepted { claimsByOrder.tell(result.orderId) }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,

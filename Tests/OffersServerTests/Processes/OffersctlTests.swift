@@ -152,6 +152,10 @@ struct OffersctlTests {
             // What the service wishes is more than there is time for: told at once.
             ([later, done], "health --retry 5 --deadline 30", "OVERLOADED: No.\nstatus 3\n1\n"),
             ([#"{"nonsense":1}"#, done], "health --retry 5 --deadline 100", "status 5\n1\n"),
+            (
+                [#"{"nonsense":1}"#, done], "acceptOffer masterId=7 orderId=9 --retry 5 --deadline 100",
+                "status 5\n1\n"
+            ),
         ] {
             let run = try await against(answers, arguments)
             #expect(run.hasSuffix(output), "\(arguments): \(run)")

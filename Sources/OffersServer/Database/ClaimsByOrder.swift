@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Which orders that are being claimed just now somebody has been told to have accepted. Two taps of one master may both be
-/// lost on their way; what the first one found out about is not the second one's doing as well.
-final class GrantsToldOf: Sendable {
+/// The orders that are being claimed just now, and whether one of the claims has been told that it accepted the order. Of
+/// two taps of one master both may be lost on their way: what one of them did is not the other's doing as well.
+final class ClaimsByOrder: Sendable {
     private struct Claims {
         /// How many are under way.
         var count = 0
