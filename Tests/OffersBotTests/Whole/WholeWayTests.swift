@@ -70,8 +70,16 @@ struct WholeWayTests {
                 await stage.database.sql("SELECT assigned_master_id FROM orders WHERE id = \(order)")
                     == ["\(stage.master)"])
 
+            // The button is still there when all is done.
+            try await stage.database.sql("UPDATE orders SET status = 'CLOSED' WHERE id = \(order)")
+            let late = await telegram.presses("m:new:acc:\(order):2", user: Self.user)
+            #expect(await telegram.answer(to: late).text == "Этот заказ уже ваш.")
+            #expect(
+                await telegram.screen(7, chat: Self.user).text?.hasPrefix(
+                    "<i>Главное меню &gt; Заказ #\(order)</i>\n<b>Заказ #\(order)</b>") == true)
+
             await telegram.presses("m:new", user: Self.user)
-            #expect(await telegram.screen(7, chat: Self.user).text?.contains("всего: 5") == true)
+            #expect(await telegram.screen(8, chat: Self.user).text?.contains("всего: 5") == true)
             await telegram.untilConfirmed()
             #expect(await telegram.violations == [])
         }

@@ -61,6 +61,8 @@ struct LogTests {
                     until grep -q '^listening' log; do sleep 0.01; done
                     "$4" --socket s acceptOffer \(pair) >/dev/null
                     "$4" --socket s listOffers masterId=\(scene.master) >/dev/null
+                    echo '{"jsonrpc":"2.0","id":1,"method":"listOffers","params":[\(scene.master),20]}' |
+                        socat -t10 - UNIX-CONNECT:s >/dev/null
                     kill $P; wait $P; cat log
                     """, folder, try BuiltProgram.path("offersd").string, database.connectionString,
                     try BuiltProgram.path("offersctl").string)
@@ -71,7 +73,8 @@ struct LogTests {
                 let way =
                     #/ durationMs=\d+\.\d+ master=\d+ order=\d+ outcome=ok pid=\d+ socket=offers uid=\d+ waitedMs=\d+\.\d+$/#
                 #expect(accept?.contains(way) == true, "\(debug)")
-                #expect(debug.contains { $0.hasPrefix("<7>listOffers databaseCalls=1 ") }, "\(debug)")
+                let lists = debug.filter { $0.hasPrefix("<7>listOffers databaseCalls=1 ") }
+                #expect(lists.count == 2 && !lists.joined().contains("order="), "\(debug)")
             }
         }
     }
