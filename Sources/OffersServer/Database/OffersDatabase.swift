@@ -73,17 +73,18 @@ final class OffersDatabase: Sendable {
             throw .offers(error)
         case .done(let acceptance):
             var result = acceptance.result
-            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
-            // that one, unless another claim of this order was and has been told so. The database's clock was at `asOf` a
-            // moment ago, so this never denies what was our own doing; it may claim what the same master did on another
-            // instance in the milliseconds that `asOf` took to get here.
-            if let unheardSince, result.alreadyAccepted, let at = result.acceptedAt {
+            if !result.alreadyAccepted {
+                claimsByOrder.tell(result.orderId)
+            } else if let unheardSince, let at = result.acceptedAt {
+                // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
+                // that one, unless another claim of this order has been told so. The database's clock was at `asOf` a moment
+                // ago, so this never denies what was our own doing; it may claim what the same master did on another
+                // instance in the milliseconds that `asOf` took to get here.
                 let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
                 if at.microseconds >= acceptance.asOf - elapsed, claimsByOrder.tellFirst(result.orderId) {
                     result = result.asAcceptedNow
                 }
             }
-            if !acceptance.result.alreadyAccepted { claimsByOrder.tell(result.orderId) }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,

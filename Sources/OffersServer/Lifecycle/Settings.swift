@@ -90,7 +90,7 @@ package struct Settings: Sendable {
 
     /// For the wire. The connections to the database close after the sockets, within the same time. A claim that was
     /// running already can still say OUTCOME_UNKNOWN.
-    var limits: Limits {
+    private var limits: Limits {
         var limits = Limits()
         limits.maximumLineBytes = maximumLineBytes
         limits.maximumBatch = maximumBatch

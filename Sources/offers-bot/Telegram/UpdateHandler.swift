@@ -20,13 +20,6 @@ struct UpdateHandler: Sendable {
     /// messages to a chat for hours (429).
     private let greetings = Greetings()
 
-    init(api: BotAPI, adapter: Adapter, polling: Polling, logger: Logger) {
-        self.api = api
-        self.adapter = adapter
-        self.polling = polling
-        self.logger = logger
-    }
-
     /// The two rows that an update stands in. They are two, so that a chat to which Telegram takes no messages for a
     /// while (429) still gets its orders: only its screens wait.
     struct Place: Sendable {
