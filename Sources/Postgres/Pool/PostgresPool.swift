@@ -295,6 +295,8 @@ package struct PoolStatus: Sendable, Equatable {
     package var readRetries = 0
     /// The last request that the database did not carry out; nil if there was none.
     package var lastError: LastError?
+    /// Sentences for an operator about the way to the server: what works, and should be known.
+    package var notes: [String] = []
 
     /// What kind of failure it was, and when.
     package struct LastError: Sendable, Equatable {
