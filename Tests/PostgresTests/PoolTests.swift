@@ -287,6 +287,33 @@ struct PoolTests {
         }
     }
 
+    @Test(
+        "a trial is answered like a transaction, leaves nothing, and its connection serves the next",
+        arguments: [true, false])
+    func trial(prepared: Bool) async throws {
+        try await withPool({
+            $0.preparesStatements = prepared
+            $0.writeConnections = 1
+        }) { (pool, database) async throws in
+            try await database.sql("CREATE TABLE entries (id bigint)")
+            let insert = BoundStatement(
+                Statement("test_insert", parameters: [.int8], sql: "INSERT INTO entries VALUES ($1) RETURNING id"),
+                [.int8(7)])
+            func run(_ ending: Ending) async throws(PostgresError) -> Int64? {
+                try await pool.transaction(
+                    Transaction(
+                        name: "test", ending: ending, steps: { _ in [insert] },
+                        decode: { (rows) throws(ResultMismatch) in try rows.integer(row: 0, column: 0) }),
+                    deadline: FixedDeadline(milliseconds: 20_000))
+            }
+            #expect(try await run(.rollback) == 7)
+            #expect(try await database.sql("SELECT count(*) FROM entries") == ["0"])
+            #expect(try await run(.commit) == 7)
+            #expect(try await database.sql("SELECT count(*) FROM entries") == ["1"])
+            #expect(pool.status.writes.opened == 1)
+        }
+    }
+
     @Test("values come back as they were sent: NULL, numbers to their ends, text with every kind of character")
     func values() async throws {
         let echo = Statement(

@@ -35,6 +35,7 @@ struct TransactionPipeline {
     private let silenceMargin: Int64
     private let session: Session
     private let statements: [BoundStatement]
+    private let ending: Ending
     private let sent: MonotonicTime
     private var prepares: [Bool] = []
     private var result: QueryResult?
@@ -76,9 +77,9 @@ struct TransactionPipeline {
         let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
             jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
-            sent: now,
+            sent: now, ending: first.ending,
             statements: [BoundStatement(begin), BoundStatement(limits, [.int8(bound), .int8(lockTimeout)])]
-                + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(commit)])
+                + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(first.ending.statement)])
         do {
             try pipeline.send()
         } catch {
@@ -88,7 +89,7 @@ struct TransactionPipeline {
             try session.connection.sync()
             return .underWay(pipeline)
         } catch {
-            return .ended(pipeline.fail(.unknownOutcome(session.backend, sent: now), isUsable: false))
+            return .ended(pipeline.fail(pipeline.unheard, isUsable: false))
         }
     }
 
@@ -100,15 +101,15 @@ struct TransactionPipeline {
         } catch {
             // The tag says all, whatever becomes of the connection after it. An error does not: it may be the farewell of
             // a server that had committed.
-            if failure == nil, commitTag == TransactionPipeline.committed { return succeed(isUsable: false) }
-            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
+            if failure == nil, commitTag == ending.tag { return succeed(isUsable: false) }
+            return fail(unheard, isUsable: false)
         }
         return conclude()
     }
 
     private init(
         jobs: [Write], places: [Int], deadline: MonotonicTime, silenceMargin: Int64, session: Session,
-        sent: MonotonicTime, statements: [BoundStatement]
+        sent: MonotonicTime, ending: Ending, statements: [BoundStatement]
     ) {
         self.jobs = jobs
         self.places = places
@@ -116,6 +117,7 @@ struct TransactionPipeline {
         self.silenceMargin = silenceMargin
         self.session = session
         self.sent = sent
+        self.ending = ending
         self.statements = statements
     }
 
@@ -164,7 +166,7 @@ struct TransactionPipeline {
             commitTag = answer.commandTag
             // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
             // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
-            isConfirmed = session.connection.warnings == warningsBeforeCommit
+            isConfirmed = ending == .rollback || session.connection.warnings == warningsBeforeCommit
         default:
             break
         }
@@ -176,21 +178,29 @@ struct TransactionPipeline {
             return rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure), isUsable: isUsable)
         }
         switch commitTag {
-        case TransactionPipeline.committed:
+        case ending.tag:
             return succeed(isUsable: true)
         case "ROLLBACK":
             // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
             return rolledBack(.rolledBack, isUsable: false)
         default:
-            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
+            return fail(unheard, isUsable: false)
         }
     }
 
-    /// It is committed.
+    /// What is known when the end is not heard.
+    private var unheard: PostgresError {
+        switch ending {
+        case .commit: .unknownOutcome(session.backend, sent: sent)
+        case .rollback: .connectionLost
+        }
+    }
+
+    /// It has ended as it should.
     private func succeed(isUsable: Bool) -> WorkEnd {
         guard isConfirmed else { return fail(.unconfirmed(sent: sent), isUsable: isUsable) }
         guard let rows = result else {
-            return fail(.unknownOutcome(session.backend, sent: sent), isUsable: false)
+            return fail(unheard, isUsable: false)
         }
         guard jobs.count == 1 || rows.rowCount == jobs.count else {
             let problem = "\(rows.rowCount) rows for \(jobs.count) callers"
@@ -238,10 +248,8 @@ struct TransactionPipeline {
     // READ COMMITTED whatever the default, so that every statement sees what was committed while it waited for locks.
     // Never READ WRITE: a server that was demoted must refuse.
     private static let begin = Statement("offersd_begin", sql: "BEGIN ISOLATION LEVEL READ COMMITTED")
-    private static let commit = Statement("offersd_commit", sql: "COMMIT")
-    /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
-    private static let committed = "COMMIT"
-    private static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
+    fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")
+    fileprivate static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
 
     // An acknowledged commit must survive a crash, even where the database's default is not to wait for the disk.
     private static let limits = Statement(
@@ -252,4 +260,21 @@ struct TransactionPipeline {
                     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                     ELSE current_setting('synchronous_commit') END, true)
             """)
+}
+
+extension Ending {
+    fileprivate var statement: Statement {
+        switch self {
+        case .commit: TransactionPipeline.commit
+        case .rollback: TransactionPipeline.rollback
+        }
+    }
+
+    /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
+    fileprivate var tag: String {
+        switch self {
+        case .commit: "COMMIT"
+        case .rollback: "ROLLBACK"
+        }
+    }
 }

@@ -31,6 +31,7 @@ struct Write: Sendable {
     let part: [Int64?]
     let steps: Steps
     let attempt: Attempt
+    var ending = Ending.commit
     let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
 
     /// What the caller is told: the rows of the transaction's last step, and which of them is the part's own.
@@ -53,6 +54,14 @@ package enum Attempt: Sendable {
     /// An earlier attempt may have committed: this one is to find out, by itself and almost to the deadline, because there
     /// is no other way to a certain answer.
     case inquiry
+}
+
+/// How a transaction ends when none of its steps fails.
+package enum Ending: Sendable {
+    /// What it wrote stays.
+    case commit
+    /// It was a trial: nothing that it wrote stays, whatever becomes of the connection.
+    case rollback
 }
 
 /// Turns the rows of a result into a value.
@@ -84,7 +93,8 @@ package struct Transaction<Value: Sendable>: Sendable {
     /// The caller's parameters.
     package let part: [Int64?]
     package let steps: Steps
-    /// Reads the caller's row of the last step's result, once the transaction is committed.
+    package let ending: Ending
+    /// Reads the caller's row of the last step's result, once the transaction has ended as it should.
     package let decode: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
 
     /// A transaction that others may share.
@@ -96,16 +106,19 @@ package struct Transaction<Value: Sendable>: Sendable {
         self.company = company
         self.part = part
         self.steps = steps
+        ending = .commit
         self.decode = decode
     }
 
     /// A transaction of its own.
     package init(
-        name: String, steps: @escaping @Sendable (Int64) -> [BoundStatement], decode: @escaping Decoder<Value>
+        name: String, ending: Ending = .commit, steps: @escaping @Sendable (Int64) -> [BoundStatement],
+        decode: @escaping Decoder<Value>
     ) {
         self.name = name
         company = nil
         part = []
+        self.ending = ending
         self.steps = { _, milliseconds in steps(milliseconds) }
         self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }

@@ -183,7 +183,7 @@ package final class PostgresPool: Sendable {
     }
 
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
-    /// COMMIT. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
+    /// COMMIT; or ROLLBACK, for a trial. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
     /// A first attempt may share a transaction with others of its company that wait at the same time. If that is rolled
     /// back, it is run by itself before others get their turn: what it is told is never what another one's statements met.
@@ -196,7 +196,8 @@ package final class PostgresPool: Sendable {
         guard admit(trace, isExempt: isExempt) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
-                part: transaction.part, steps: transaction.steps, attempt: attempt, caller: caller)
+                part: transaction.part, steps: transaction.steps, attempt: attempt, ending: transaction.ending,
+                caller: caller)
             writes.submit(
                 WorkItem(
                     keys: keys, company: attempt == .first ? transaction.company : nil, place: place,
