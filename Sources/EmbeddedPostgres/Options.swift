@@ -16,6 +16,10 @@ extension EmbeddedPostgres {
         /// writable for the server's user.
         package var parentFolder: String
 
+        /// The connection string of a primary that the cluster follows by streaming replication; nil: it is one by itself.
+        /// Its files are a copy of the primary's, settings and all.
+        package var primary: String?
+
         /// A throw-away cluster with Postgres's own settings, unless told otherwise.
         package init(settings: [Setting] = [], durable: Bool = false, parentFolder: String = "/tmp") {
             self.settings = settings
@@ -23,10 +27,14 @@ extension EmbeddedPostgres {
             self.parentFolder = parentFolder
         }
 
-        /// The arguments of `initdb`, without the folder.
-        static let initdbArguments = [
-            "--username=\(Server.superuser)", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale",
-        ]
+        /// The arguments of the program that makes the files, without the folder: `initdb`, or `pg_basebackup` if the first is
+        /// `--dbname`.
+        var makingArguments: [String] {
+            if let primary {
+                return ["--dbname=\(primary)", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+            }
+            return ["--username=\(Server.superuser)", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]
+        }
 
         /// What is appended to `postgresql.conf`; `folder` is where the socket goes.
         func configurationText(folder: String) -> String {

@@ -67,7 +67,11 @@ extension EmbeddedPostgres.Supervisor {
         }
 
         initialize() {
-            "$programs/initdb" -D data "$@" >>log 2>&1 &&
+            case $1 in
+                --dbname=*) maker=pg_basebackup ;;
+                *) maker=initdb ;;
+            esac
+            "$programs/$maker" -D data "$@" >>log 2>&1 &&
                 printf '%s' "$settings" | sed "s|@FOLDER@|$folder|" >>data/postgresql.conf
         }
 

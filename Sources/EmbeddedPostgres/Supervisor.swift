@@ -61,7 +61,7 @@ extension EmbeddedPostgres {
             [
                 "-c", script, "embedded-postgres", installation.programs, options.parentFolder,
                 options.configurationText(folder: folderMark),
-            ] + Options.initdbArguments
+            ] + options.makingArguments
         }
 
         /// The cluster's folder, which the script makes first of all.
