@@ -2,6 +2,8 @@
 package struct PostgresConfiguration: Sendable {
     /// A libpq connection string or URI; empty: the `PG*` variables, service file and password file alone decide.
     package var connectionInfo: String
+    /// The schema in which tables are found, whatever the search path says.
+    package var schema: String
     /// Connections for reads, besides one for `Purpose.control`. Each sends what is waiting as one pipeline.
     package var readConnections: Int
     /// Connections for transactions. Each runs one at a time, which several callers may share.
@@ -22,6 +24,7 @@ package struct PostgresConfiguration: Sendable {
 
     package init(
         connectionInfo: String = "",
+        schema: String = "public",
         readConnections: Int = 2,
         writeConnections: Int = 8,
         maximumPipeline: Int = 64,
@@ -32,6 +35,7 @@ package struct PostgresConfiguration: Sendable {
         readTimeoutMilliseconds: Int64 = 2000
     ) {
         self.connectionInfo = connectionInfo
+        self.schema = schema
         self.readConnections = readConnections
         self.writeConnections = writeConnections
         self.maximumPipeline = maximumPipeline

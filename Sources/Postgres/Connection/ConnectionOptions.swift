@@ -1,35 +1,24 @@
 internal import CLibPQ
 
-/// The keywords given to libpq besides the operator's connection string; libpq manual, section 34.1.2.
+/// The keywords given to libpq, in order; libpq manual, section 34.1.2.
+///
+/// Those before `dbname`, which holds the operator's connection string, are defaults. Those after it always hold.
 struct ConnectionOptions {
     private let pairs: [(keyword: String, value: String)]
 
-    /// Those before `dbname` can be overridden by the connection string, those after it cannot.
-    static func all(for configuration: PostgresConfiguration, severalHosts: Bool) -> ConnectionOptions {
-        var pairs: [(String, String)] = [
-            ("application_name", "offersd"),
-            ("connect_timeout", "2"),
-            ("keepalives", "1"),
-            ("keepalives_idle", "10"),
-            ("keepalives_interval", "5"),
-            ("keepalives_count", "3"),
-            ("tcp_user_timeout", "10000"),
-        ]
-        if severalHosts { pairs.append(("target_session_attrs", "read-write")) }
-        pairs.append(("dbname", configuration.connectionInfo))
-        pairs.append(("client_encoding", "UTF8"))
-        return ConnectionOptions(pairs: pairs)
-    }
-
-    /// Whether libpq would choose between several hosts.
-    static func namesSeveralHosts(_ connectionInfo: String) -> Bool {
-        let parsed = PQconninfoParse(connectionInfo, nil)
-        defer { PQconninfoFree(parsed) }
-        let defaults = PQconndefaults()
-        defer { PQconninfoFree(defaults) }
-        return ["host", "hostaddr"].contains { keyword in
-            (value(of: keyword, in: parsed) ?? value(of: keyword, in: defaults))?.contains(",") ?? false
-        }
+    /// What all connections have in common, then the operator's connection string, then `pairs`.
+    init(_ connectionInfo: String, then pairs: [(keyword: String, value: String)]) {
+        self.pairs =
+            [
+                ("application_name", "offersd"),
+                ("keepalives", "1"),
+                ("keepalives_idle", "10"),
+                ("keepalives_interval", "5"),
+                ("keepalives_count", "3"),
+                ("tcp_user_timeout", "10000"),
+                ("dbname", connectionInfo),
+                ("client_encoding", "UTF8"),
+            ] + pairs
     }
 
     /// Says what is wrong with a connection string, before anything is tried; nil when it can be parsed.
@@ -42,16 +31,7 @@ struct ConnectionOptions {
         return message.map { String(cString: $0) } ?? "out of memory"
     }
 
-    private static func value(of keyword: String, in options: UnsafeMutablePointer<PQconninfoOption>?) -> String? {
-        var option = options
-        while let current = option, let name = current.pointee.keyword {
-            if String(cString: name) == keyword { return current.pointee.val.map { String(cString: $0) } }
-            option = current + 1
-        }
-        return nil
-    }
-
-    /// The two NULL-terminated arrays that `PQconnectdbParams` takes, valid during `body`.
+    /// The two NULL-terminated arrays that `PQconnectStartParams` takes, valid during `body`.
     func withCStrings<Value>(
         _ body: (UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<UnsafePointer<CChar>?>) -> Value
     ) -> Value {

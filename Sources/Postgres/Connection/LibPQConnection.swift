@@ -4,7 +4,7 @@ import Glibc
 /// One libpq connection in pipeline mode. It belongs to one thread and never leaves it.
 ///
 /// Non-blocking underneath: whoever waits for the server does so in `poll` and until a moment of its own choosing,
-/// so that a dead server never hangs a request. Sources: libpq manual, sections 34.1 (connecting), 34.5 (pipeline mode).
+/// so that a dead server never hangs a request. Source: libpq manual, section 34.5 (pipeline mode).
 final class LibPQConnection {
     /// The connection is of no further use; the text is libpq's, for the log.
     struct Broken: Error {
@@ -19,27 +19,16 @@ final class LibPQConnection {
     private var prepared: [Statement: ContiguousArray<CChar>] = [:]
     /// The one that was used last, for that is mostly the next one.
     private var latest: (statement: Statement, name: ContiguousArray<CChar>)?
-    private let notices = NoticeLog()
-    /// Whether the connection string names several hosts, so that another one may be the primary.
-    let hasSeveralHosts: Bool
+    private let notices: NoticeLog
 
-    /// Connects, taking at most `connect_timeout` per host (2 s unless the connection string says otherwise).
-    init(_ configuration: PostgresConfiguration) throws(Broken) {
-        let severalHosts = ConnectionOptions.namesSeveralHosts(configuration.connectionInfo)
-        let options = ConnectionOptions.all(for: configuration, severalHosts: severalHosts)
-        guard let connection = options.withCStrings({ PQconnectdbParams($0, $1, 1) }) else {
-            throw Broken(reason: "out of memory")
-        }
-        guard PQstatus(connection) == CONNECTION_OK else {
-            let reason = String(cString: PQerrorMessage(connection))
-            PQfinish(connection)
-            throw Broken(reason: reason)
-        }
+    /// Takes ownership of an open connection on which nothing is under way.
+    ///
+    /// - Parameter notices: What libpq tells the server's notices to.
+    init(owning connection: OpaquePointer, notices: NoticeLog, preparesStatements: Bool) throws(Broken) {
         self.connection = connection
         self.descriptor = PQsocket(connection)
-        self.preparesStatements = configuration.preparesStatements
-        self.hasSeveralHosts = severalHosts
-        PQsetNoticeReceiver(connection, NoticeLog.receiver, Unmanaged.passUnretained(notices).toOpaque())
+        self.preparesStatements = preparesStatements
+        self.notices = notices
         guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
             throw broken()
         }
@@ -54,19 +43,22 @@ final class LibPQConnection {
         Broken(reason: String(cString: PQerrorMessage(connection)))
     }
 
-    /// Whether the server has said that it takes no writes: it is a standby, or was told to be read-only.
-    /// Postgres reports both parameters whenever they change (since version 14).
-    var isReadOnly: Bool {
-        isOn("in_hot_standby") || isOn("default_transaction_read_only")
-    }
+    /// Whether the server has said that it is in recovery. Postgres reports that whenever it changes (since version 14).
+    var isInRecovery: Bool { isOn("in_hot_standby") }
+
+    /// Whether the server has said that transactions are read-only by default, likewise.
+    var isReadOnly: Bool { isOn("default_transaction_read_only") }
+
+    /// As a number: 150018 is 15.18.
+    var serverVersion: Int32 { PQserverVersion(connection) }
 
     private func isOn(_ parameter: String) -> Bool {
         guard let value = PQparameterStatus(connection, parameter) else { return false }
         return strcmp(value, "on") == 0
     }
 
-    /// The number of warnings that the server has sent so far.
-    var warnings: Int { notices.warnings }
+    /// How many commits the server has said were not confirmed by a standby.
+    var unconfirmedCommits: Int { notices.unconfirmedCommits }
 
     // MARK: Sending
 
@@ -182,6 +174,30 @@ final class LibPQConnection {
     /// Whether the server is inside a transaction block, failed or not.
     var isInTransaction: Bool { PQtransactionStatus(connection) != PQTRANS_IDLE }
 
+    /// Leaves a transaction block that failed, if there is one, so that its locks are gone. Returns whether that succeeded.
+    func rollBack(until limit: MonotonicTime) -> Bool {
+        guard isInTransaction else { return true }
+        do {
+            var preparing = try send(BoundStatement(LibPQConnection.rollback))
+            try sync()
+            try flush(until: limit)
+            while true {
+                let event = try next(until: limit)
+                switch event {
+                case .timedOut: return false
+                case .synchronized: return !isInTransaction
+                case .result(let answer):
+                    if preparing, try answer.failure(statement: "offersd_rollback") != nil { return false }
+                    preparing = false
+                }
+            }
+        } catch {
+            return false
+        }
+    }
+
+    private static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
+
     // MARK: Waiting
 
     /// Waits for the socket until `limit`; false when the time is over first.
@@ -197,16 +213,25 @@ final class LibPQConnection {
     }
 }
 
-/// Counts the warnings of one connection; libpq calls it on the connection's thread.
-private final class NoticeLog {
-    private(set) var warnings = 0
+/// Keeps of the notices of one connection what matters; libpq calls it on the connection's thread. No notice is printed,
+/// as libpq would do.
+final class NoticeLog {
+    /// The warnings that a commit was not confirmed by a standby. They come from the one function of the server that waits for
+    /// standbys (syncrep.c): a warning that a trigger raises at COMMIT has another source.
+    private(set) var unconfirmedCommits = 0
 
-    static let receiver: PQnoticeReceiver = { context, result in
-        guard let context, let result, let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V"))) else {
-            return
-        }
-        if strcmp(severity, "WARNING") == 0 {
-            Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().warnings += 1
-        }
+    /// Has the notices of `connection` told to this object, which must live as long.
+    func receive(from connection: OpaquePointer) {
+        PQsetNoticeReceiver(connection, NoticeLog.receiver, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private static let receiver: PQnoticeReceiver = { context, result in
+        guard let context, let result,
+            let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V"))), strcmp(severity, "WARNING") == 0,
+            let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))),
+            strcmp(state, "01000") == 0 || strcmp(state, "57P01") == 0,
+            let source = PQresultErrorField(result, Int32(UInt8(ascii: "R"))), strcmp(source, "SyncRepWaitForLSN") == 0
+        else { return }
+        Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().unconfirmedCommits += 1
     }
 }

@@ -13,6 +13,13 @@ struct ReadPipeline: LaneWorker {
     /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
     private final class Group {
         let reads: [WorkItem<Read>]
+        let sent: MonotonicTime
+        /// How many answers are still to come to what the group begins with.
+        var leading: Int
+        /// The answer to the last of that.
+        var lead: QueryResult?
+        /// Why that failed.
+        var leadFailure: ServerMessage?
         /// For each read, whether a preparation went before it.
         let prepares: [Bool]
         /// What is known of the reads from the first one on; nil for one that was skipped.
@@ -23,8 +30,10 @@ struct ReadPipeline: LaneWorker {
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
-        init(reads: [WorkItem<Read>], prepares: [Bool]) {
+        init(reads: [WorkItem<Read>], sent: MonotonicTime, leading: Int, prepares: [Bool]) {
             self.reads = reads
+            self.sent = sent
+            self.leading = leading
             self.prepares = prepares
             answers.reserveCapacity(reads.count)
         }
@@ -96,15 +105,17 @@ struct ReadPipeline: LaneWorker {
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
             guard try answersBegin() else { continue }
-            if isUsable, groups.count == 1 {
+            if isUsable, groups.count == 1, !isTransaction {
                 unsent.append(contentsOf: more())
                 try sendGroup(of: unsent.count)
             }
-            let again = try finishGroup()
-            unsent.append(contentsOf: again)
-            for _ in again { try sendGroup(of: 1) }
+            unsent.append(contentsOf: try finishGroup())
+            while !unsent.isEmpty, groups.isEmpty || !isTransaction { try sendGroup(of: 1) }
         }
     }
+
+    /// Whether a group is a transaction, behind a pooler. An error leaves that open: the next group waits for its end.
+    private var isTransaction: Bool { !session.readLead.isEmpty }
 
     /// Sends the next reads with one sync behind them.
     private mutating func sendGroup(of count: Int) throws(LibPQConnection.Broken) {
@@ -119,14 +130,17 @@ struct ReadPipeline: LaneWorker {
 
     /// Hands the next reads to libpq, which sends what it can at once.
     private mutating func pushGroup(of count: Int) throws(LibPQConnection.Broken) {
-        if groups.isEmpty { lastWord = .now() }
+        let now = MonotonicTime.now()
+        if groups.isEmpty { lastWord = now }
         let reads = Array(unsent.prefix(count))
         var prepares: [Bool] = []
         prepares.reserveCapacity(count)
+        for statement in session.readLead { _ = try session.connection.send(statement) }
         for read in reads { prepares.append(try session.connection.send(read.job.bound)) }
+        for statement in session.readTail { _ = try session.connection.send(statement) }
         try session.connection.sync()
         unsent.removeFirst(count)
-        groups.append(Group(reads: reads, prepares: prepares))
+        groups.append(Group(reads: reads, sent: now, leading: session.readLead.count, prepares: prepares))
     }
 
     /// Whether the server says something before the next tick.
@@ -153,12 +167,14 @@ struct ReadPipeline: LaneWorker {
             }
         }
         let group = groups[0]
+        if let failure = group.leadFailure { throw LibPQConnection.Broken(reason: failure.description) }
         guard group.answers.count == group.reads.count, group.answers.contains(where: { $0 != nil }) else {
             throw LibPQConnection.Broken(reason: "too few results")
         }
-        if session.connection.hasSeveralHosts, session.connection.isReadOnly {
-            throw LibPQConnection.Broken(reason: "the server has become read-only")
+        if isTransaction, !session.connection.rollBack(until: .now().advanced(byMilliseconds: 1000)) {
+            throw LibPQConnection.Broken(reason: "a transaction of reads could not be ended")
         }
+        try session.confirm(sent: group.sent, lead: group.lead) { giveUpOverdue(at: .now()) }
         groups.removeFirst()
         group.end { group.answers[$0] }
         return group.reads.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
@@ -168,8 +184,18 @@ struct ReadPipeline: LaneWorker {
     /// A result of the oldest group.
     private mutating func take(_ result: QueryResult) throws(LibPQConnection.Broken) {
         let group = groups[0]
+        if group.leading > 0 {
+            group.leading -= 1
+            let failure = try result.failure(statement: "offersd_pooled_reads")
+            group.leadFailure = group.leadFailure ?? failure
+            if group.leading == 0 { group.lead = result }
+            return
+        }
         let index = group.answers.count
-        guard index < group.reads.count else { throw LibPQConnection.Broken(reason: "too many results") }
+        guard index < group.reads.count else {
+            if session.readTail.isEmpty { throw LibPQConnection.Broken(reason: "too many results") }
+            return
+        }
         let statement = group.reads[index].job.bound.statement
         let failure = try result.failure(statement: statement.name)
         if group.prepares[index], !group.isPrepared {
@@ -208,6 +234,7 @@ struct ReadPipeline: LaneWorker {
     private mutating func endureSilence() throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
         giveUpOverdue(at: now)
+        if !session.isCurrent { throw ServerWatch.retired }
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
         let limit = now.advanced(byMilliseconds: -ReadPipeline.patience)

@@ -40,8 +40,10 @@ struct TransactionPipeline {
     private var prepares: [Bool] = []
     private var result: QueryResult?
     private var failure: ServerMessage?
+    /// The failure is one of what comes before the steps.
+    private var hasFailedEarly = false
     private var commitTag: String?
-    private var warningsBeforeCommit = 0
+    private var unconfirmedBefore = 0
     private var isConfirmed = false
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
@@ -52,6 +54,19 @@ struct TransactionPipeline {
     /// However little time one of the parts has left, the others get this much. It ends before anybody's deadline, as it
     /// is less than what is kept for the end.
     private static let leastSharedTimeout: Int64 = 200
+
+    /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
+    static func limit(ofProving writes: [WorkItem<Write>]) -> MonotonicTime {
+        let now = MonotonicTime.now()
+        let margins = Margins.usual.lock + Margins.usual.silence
+        return writes.reduce(now.advanced(byMilliseconds: proofTime)) { limit, write in
+            let own = write.deadline.instant ?? write.deadline.instant(from: now)
+            return min(limit, own?.advanced(byMilliseconds: -margins) ?? limit)
+        }
+    }
+
+    /// How long that may take, in milliseconds.
+    private static let proofTime: Int64 = 500
 
     /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its end
     /// then.
@@ -78,7 +93,7 @@ struct TransactionPipeline {
         var pipeline = TransactionPipeline(
             jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             sent: now, ending: first.ending,
-            statements: [BoundStatement(begin), BoundStatement(limits, [.int8(bound), .int8(lockTimeout)])]
+            statements: session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
                 + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(first.ending.statement)])
         do {
             try pipeline.send()
@@ -101,10 +116,20 @@ struct TransactionPipeline {
         } catch {
             // The tag says all, whatever becomes of the connection after it. An error does not: it may be the farewell of
             // a server that had committed.
-            if failure == nil, commitTag == ending.tag { return succeed(isUsable: false) }
+            if failure == nil, commitTag == ending.tag, isConfirmedByServer { return succeed(isUsable: false) }
             return fail(unheard, isUsable: false)
         }
         return conclude()
+    }
+
+    /// Whether the server's word counts. One that woke up after another was chosen may say anything.
+    private var isConfirmedByServer: Bool {
+        do throws(LibPQConnection.Broken) {
+            try session.confirm(sent: sent)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private init(
@@ -132,10 +157,12 @@ struct TransactionPipeline {
         var index = 0
         var preparing = prepares[0]
         while true {
-            let event = try session.connection.next(until: limit)
+            let now = MonotonicTime.now()
+            let event = try session.connection.next(until: min(limit, now.advanced(byMilliseconds: ServerWatch.tick)))
             switch event {
             case .timedOut:
-                throw LibPQConnection.Broken(reason: "the server does not answer")
+                if now >= limit { throw LibPQConnection.Broken(reason: "the server does not answer") }
+                if !session.isCurrent { throw ServerWatch.retired }
             case .synchronized:
                 return
             case .result(let answer):
@@ -144,7 +171,10 @@ struct TransactionPipeline {
                 }
                 let statement = statements[index].statement
                 let message = try answer.failure(statement: statement.name)
-                if let message { failure = failure ?? message }
+                if let message, failure == nil {
+                    failure = message
+                    hasFailedEarly = index <= session.writeLead.count
+                }
                 if preparing {
                     if message != nil || answer.wasSkipped { session.connection.forget(statement) }
                     preparing = false
@@ -161,12 +191,12 @@ struct TransactionPipeline {
         switch index {
         case statements.count - 2:
             result = answer
-            warningsBeforeCommit = session.connection.warnings
+            unconfirmedBefore = session.connection.unconfirmedCommits
         case statements.count - 1:
             commitTag = answer.commandTag
             // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
             // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
-            isConfirmed = ending == .rollback || session.connection.warnings == warningsBeforeCommit
+            isConfirmed = ending == .rollback || session.connection.unconfirmedCommits == unconfirmedBefore
         default:
             break
         }
@@ -174,12 +204,14 @@ struct TransactionPipeline {
 
     private func conclude() -> WorkEnd {
         if let failure {
-            let isUsable = rollBack(until: deadline) && !failure.sqlState.closesConnection
-            return rolledBack(failure.sqlState.isTimeout ? .timedOut : .refused(failure), isUsable: isUsable)
+            let isUsable = session.connection.rollBack(until: deadline) && !failure.sqlState.closesConnection
+            guard failure.sqlState.isTimeout else { return rolledBack(.refused(failure), isUsable: isUsable) }
+            // A time limit of the role's, until ours is set.
+            return rolledBack(hasFailedEarly ? .connectionLost : .timedOut, isUsable: isUsable)
         }
         switch commitTag {
         case ending.tag:
-            return succeed(isUsable: true)
+            return isConfirmedByServer ? succeed(isUsable: true) : fail(unheard, isUsable: false)
         case "ROLLBACK":
             // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
             return rolledBack(.rolledBack, isUsable: false)
@@ -222,44 +254,8 @@ struct TransactionPipeline {
         return WorkEnd(isUsable: isUsable, undone: places)
     }
 
-    /// Leaves the failed transaction block, so that its locks are gone before anybody is told.
-    private func rollBack(until limit: MonotonicTime) -> Bool {
-        guard session.connection.isInTransaction else { return true }
-        do {
-            let prepares = try session.connection.send(BoundStatement(TransactionPipeline.rollback))
-            try session.connection.sync()
-            try session.connection.flush(until: limit)
-            var preparing = prepares
-            while true {
-                let event = try session.connection.next(until: limit)
-                switch event {
-                case .timedOut: return false
-                case .synchronized: return !session.connection.isInTransaction
-                case .result(let answer):
-                    if preparing, try answer.failure(statement: "offersd_rollback") != nil { return false }
-                    preparing = false
-                }
-            }
-        } catch {
-            return false
-        }
-    }
-
-    // READ COMMITTED whatever the default, so that every statement sees what was committed while it waited for locks.
-    // Never READ WRITE: a server that was demoted must refuse.
-    private static let begin = Statement("offersd_begin", sql: "BEGIN ISOLATION LEVEL READ COMMITTED")
     fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")
     fileprivate static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
-
-    // An acknowledged commit must survive a crash, even where the database's default is not to wait for the disk.
-    private static let limits = Statement(
-        "offersd_limits", parameters: [.int8, .int8],
-        sql: """
-            SELECT set_config('statement_timeout', $1::text, true), set_config('lock_timeout', $2::text, true),
-                set_config('synchronous_commit',
-                    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-                    ELSE current_setting('synchronous_commit') END, true)
-            """)
 }
 
 extension Ending {

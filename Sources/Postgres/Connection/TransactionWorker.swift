@@ -2,12 +2,19 @@
 struct TransactionWorker: LaneWorker {
     let session: Session
     private var begun: TransactionPipeline.Begun?
+    /// What is to be sent when the server is known to be still the one in use.
+    private var unproven: WorkItem<Write>?
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
     }
 
     mutating func begin(_ write: WorkItem<Write>) -> Bool {
+        guard session.isFresh else {
+            // To find out whether the server was replaced takes time, which only the connection's thread has.
+            unproven = write
+            return false
+        }
         begin([write])
         if case .underWay = begun { return (try? session.connection.flushNow()) == true }
         return false
@@ -15,7 +22,16 @@ struct TransactionWorker: LaneWorker {
 
     /// `writes` are parts of one transaction. Nothing has begun when there are any.
     mutating func run(_ writes: [WorkItem<Write>], _ more: @Sendable () -> [WorkItem<Write>]) -> WorkEnd {
-        if !writes.isEmpty { begin(writes) }
+        let waiting = unproven.map { [$0] } ?? writes
+        unproven = nil
+        guard !waiting.isEmpty else { return finish() }
+        do throws(LibPQConnection.Broken) {
+            try session.confirmBeforeSending(until: TransactionPipeline.limit(ofProving: waiting))
+        } catch {
+            for write in waiting { write.job.fail(.connectionLost) }
+            return WorkEnd(isUsable: false)
+        }
+        begin(waiting)
         return finish()
     }
 

@@ -1,10 +1,20 @@
+/// How work counts against the limit of requests.
+enum Admission: Sendable {
+    /// As a request.
+    case limited
+    /// As a request, but it bypasses the limit.
+    case exempt
+    /// Not at all, and its failures are not told either: the pool's own.
+    case unseen
+}
+
 /// An attempt to run a query that writes nothing; whoever carries it out calls `end` of its item, once.
 struct Read: Sendable {
     let bound: BoundStatement
     /// Where it runs.
     let lane: Lane<ReadPipeline>
-    /// Whether it may be one more than there may be.
-    let isExempt: Bool
+    /// How it counts.
+    let admission: Admission
     /// Whose attempt it is, and which: 1, 2…
     let pool: PostgresPool
     var number = 1

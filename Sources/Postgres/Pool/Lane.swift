@@ -9,8 +9,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
     /// What the lane is for.
     struct Role: Sendable {
         let name: String
-        /// Whether all its statements look up a few rows by their keys.
-        var looksUpByKey = false
+        /// What its connections are opened for.
+        let purpose: ServerWatch.Purpose
         /// How many of its connections work at the same time, besides those that are stuck; nil: all.
         var parallelism: Int?
     }
@@ -19,15 +19,18 @@ final class Lane<Worker: LaneWorker>: Sendable {
     private let connections: [LaneConnection<Worker>]
     private let role: Role
     private let configuration: PostgresConfiguration
+    private let watch: ServerWatch
     private let logger: Logger
     private let onChange: @Sendable () -> Void
+    /// Whether every lane that the server can serve has a connection.
+    private let allHaveOne = Mutex<@Sendable () -> Bool>({ true })
     private let opened = Atomic<Int>(0)
     private let lastFailure = Mutex<String?>(nil)
 
     /// - Parameter onChange: called on a connection's thread when a connection was opened, lost or closed.
     init(
-        _ role: Role, connections: Int, maximumGroup: Int, configuration: PostgresConfiguration, logger: Logger,
-        onChange: @escaping @Sendable () -> Void
+        _ role: Role, connections: Int, maximumGroup: Int, configuration: PostgresConfiguration, watch: ServerWatch,
+        logger: Logger, onChange: @escaping @Sendable () -> Void
     ) {
         self.connections = (0..<connections).compactMap { _ in LaneConnection() }
         if self.connections.count < connections {
@@ -40,6 +43,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
                 connections: self.connections.count, maximumGroup: maximumGroup, parallelism: role.parallelism))
         self.role = role
         self.configuration = configuration
+        self.watch = watch
         self.logger = logger
         self.onChange = onChange
     }
@@ -117,6 +121,9 @@ final class Lane<Worker: LaneWorker>: Sendable {
         onChange()
     }
 
+    /// Has connections that sleep look whether they are of use.
+    func lookAround() { wake(Array(connections.indices)) }
+
     private func wake(_ indices: [Int]) {
         for index in indices { connections[index].wake() }
     }
@@ -169,9 +176,21 @@ final class Lane<Worker: LaneWorker>: Sendable {
         return group.map(\.item)
     }
 
+    /// Connections but the first wait until `allHaveOne`, which must not wait.
+    func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne.withLock { $0 = allHaveOne } }
+
+    /// Whether there is a connection, or the server in use is none for this lane.
+    var hasOneIfPossible: Bool { state.withLock { $0.connectedCount > 0 } || !watch.canServe(role.purpose) }
+
     private func connect(_ index: Int) {
+        // The lock is not held while the others are asked, which ask this one, too.
+        let isFirst = state.withLock { $0.isFirstToConnect(index) }
+        if !isFirst, !allHaveOne.withLock({ $0 })() {
+            state.withLock { $0.gaveWay(index, at: .now()) }
+            return
+        }
         do {
-            try connections[index].open(configuration, looksUpByKey: role.looksUpByKey)
+            try connections[index].open(configuration, by: watch, for: role.purpose)
             opened.add(1, ordering: .relaxed)
             state.withLock { $0.connected(index) }
             logger.debug("connection opened", metadata: ["lane": "\(role.name)"])

@@ -80,12 +80,11 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
 
     // MARK: Its thread
 
-    func open(_ configuration: PostgresConfiguration, looksUpByKey: Bool) throws(LibPQConnection.Broken) {
+    func open(
+        _ configuration: PostgresConfiguration, by watch: ServerWatch, for purpose: ServerWatch.Purpose
+    ) throws(LibPQConnection.Broken) {
         try contents.withLock { contents throws(LibPQConnection.Broken) in
-            contents.worker = Worker(
-                try Session(
-                    configuration, statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds,
-                    looksUpByKey: looksUpByKey), configuration)
+            contents.worker = Worker(try watch.open(purpose), configuration)
         }
     }
 
@@ -109,6 +108,7 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
             }
             do throws(LibPQConnection.Broken) {
                 if hasInput { try contents.worker?.session.connection.consumeInput() }
+                if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
                 return .woken
             } catch {
                 contents.worker = nil

@@ -72,6 +72,10 @@ package struct LaneState<Job: Sendable>: Sendable {
     private let maximumGroup: Int
     private let parallelism: Int
     private let pauseMilliseconds: Int64
+    /// The pause after a failed attempt while other connections are open, in milliseconds.
+    private static var longPause: Int64 { 2000 }
+    /// The pause before it is asked again whether other lanes have their first connections, in milliseconds.
+    private static var shortPause: Int64 { 10 }
     /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
     /// somebody looks after the deadline of what was begun for it.
     private let patience: Int64 = 50
@@ -216,10 +220,23 @@ package struct LaneState<Job: Sendable>: Sendable {
         connections[index] = .woken
     }
 
+    /// Whether connection `index` is the one to open first, while none is open: so a server that refuses is asked by one.
+    package func isFirstToConnect(_ index: Int) -> Bool {
+        connectedCount == 0 && connections[..<index].allSatisfy { if case .stopped = $0 { true } else { false } }
+    }
+
+    /// Connection `index` leaves the attempt to another lane, which has none yet.
+    package mutating func gaveWay(_ index: Int, at now: MonotonicTime) {
+        if case .stopped = connections[index] { return }
+        connections[index] = .waiting(until: now.advanced(byMilliseconds: LaneState.shortPause))
+    }
+
     /// The attempt of connection `index` failed. Returns the work that nobody can do now; it must be told so.
     package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
         if case .stopped = connections[index] { return [] }
-        connections[index] = .waiting(until: now.advanced(byMilliseconds: pauseMilliseconds))
+        // While others of the lane are open there is time, and a server at its limit is asked less often.
+        let pause = connectedCount == 0 ? pauseMilliseconds : LaneState.longPause
+        connections[index] = .waiting(until: now.advanced(byMilliseconds: pause))
         isFailing = true
         failedAttempts += 1
         return connectedCount == 0 ? queue.removeInLine() : []

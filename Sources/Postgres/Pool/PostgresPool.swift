@@ -15,6 +15,7 @@ package final class PostgresPool: Sendable {
         case control
     }
 
+    private let watch: ServerWatch
     private let reads: Lane<ReadPipeline>
     private let control: Lane<ReadPipeline>
     private let writes: Lane<TransactionWorker>
@@ -49,23 +50,41 @@ package final class PostgresPool: Sendable {
             signal.yield()
             change.yield()
         }
+        let watch = ServerWatch(configuration, logger: logger)
+        self.watch = watch
         reads = Lane(
-            Lane.Role(name: "reads", looksUpByKey: true),
+            Lane.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, logger: logger, onChange: notify)
         control = Lane(
-            Lane.Role(name: "control"),
+            Lane.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false)),
             connections: 1, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, logger: logger, onChange: notify)
         writes = Lane(
-            Lane.Role(name: "writes", looksUpByKey: true, parallelism: configuration.writeParallelism),
+            Lane.Role(
+                name: "writes", purpose: .init(workload: .lookups, needsPrimary: true),
+                parallelism: configuration.writeParallelism),
             connections: configuration.writeConnections, maximumGroup: configuration.maximumParts,
-            configuration: configuration, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, logger: logger, onChange: notify)
     }
 
     /// Opens the connections and keeps them until `shutDown`, then returns when all are closed.
     /// Being cancelled is being shut down. It can run once.
     package func run() async {
+        watch.start(ask: { [self] in beat() }) { [self] in
+            reads.lookAround()
+            control.lookAround()
+            writes.lookAround()
+        }
+        let allHaveOne: @Sendable () -> Bool = { [reads, control, writes] in
+            reads.hasOneIfPossible && writes.hasOneIfPossible && control.hasOneIfPossible
+        }
+        giveWay(until: allHaveOne)
+        defer {
+            watch.stop()
+            // The lanes keep each other no longer.
+            giveWay { true }
+        }
         reads.start()
         control.start()
         writes.start()
@@ -83,6 +102,12 @@ package final class PostgresPool: Sendable {
         }
     }
 
+    private func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) {
+        reads.giveWay(until: allHaveOne)
+        control.giveWay(until: allHaveOne)
+        writes.giveWay(until: allHaveOne)
+    }
+
     /// Refuses what waits and everything new; what is running is finished. `run` then returns.
     package func shutDown() {
         reads.shutDown()
@@ -90,13 +115,22 @@ package final class PostgresPool: Sendable {
         writes.shutDown()
     }
 
+    /// Hears of the server, if it lives.
+    private func beat() {
+        let read = Read(
+            bound: BoundStatement(PostgresPool.beat), lane: control, admission: .unseen, pool: self, caller: { _ in })
+        start(WorkItem(deadline: FixedDeadline(milliseconds: 2000), job: read))
+    }
+
+    private static let beat = Statement("offersd_beat", sql: "SELECT 1")
+
     /// What the pool is doing now.
     package var status: PoolStatus {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
             requests: requests.load(ordering: .relaxed) + exemptRequests.load(ordering: .relaxed),
             readRetries: readRetries.load(ordering: .relaxed),
-            lastError: lastError.withLock { $0 })
+            lastError: lastError.withLock { $0 }, notes: watch.sentences)
     }
 
     // MARK: Reads
@@ -114,7 +148,8 @@ package final class PostgresPool: Sendable {
             case .work: reads
             case .control: control
             }
-        let read = Read(bound: bound, lane: lane, isExempt: purpose == .control, pool: self, caller: end)
+        let read = Read(
+            bound: bound, lane: lane, admission: purpose == .control ? .exempt : .limited, pool: self, caller: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -131,7 +166,7 @@ package final class PostgresPool: Sendable {
     }
 
     private func start(_ read: WorkItem<Read>) {
-        guard admit(read.trace, isExempt: read.job.isExempt) else { return read.job.caller(.failure(.overloaded)) }
+        guard admit(read.trace, read.job.admission) else { return read.job.caller(.failure(.overloaded)) }
         read.job.lane.submit(read)
         armTimer()
     }
@@ -140,9 +175,9 @@ package final class PostgresPool: Sendable {
     func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
         switch result {
         case .success:
-            ended(nil, read.trace, isExempt: read.job.isExempt)
+            ended(nil, read.trace, read.job.admission)
         case .failure(let error):
-            ended(error, read.trace, isExempt: read.job.isExempt)
+            ended(error, read.trace, read.job.admission)
             if repeats(read, after: error) { return }
         }
         read.job.caller(result)
@@ -150,7 +185,7 @@ package final class PostgresPool: Sendable {
 
     /// Has an attempt made again if that may help, and returns whether it will be.
     private func repeats(_ read: WorkItem<Read>, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, read.job.number < PostgresPool.maximumReadAttempts,
+        guard error.allowsAnotherRead, read.job.admission != .unseen, read.job.number < PostgresPool.maximumReadAttempts,
             !read.deadline.hasPassed(at: .now())
         else { return false }
         guard case .enqueued = repetition.yield(read.next) else { return false }
@@ -192,8 +227,8 @@ package final class PostgresPool: Sendable {
         attempt: Attempt = .first, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
         let trace = PoolTrace.current
-        let isExempt = !writes.isFirst(place)
-        guard admit(trace, isExempt: isExempt) else { throw .overloaded }
+        let admission: Admission = writes.isFirst(place) ? .limited : .exempt
+        guard admit(trace, admission) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
                 part: transaction.part, steps: transaction.steps, attempt: attempt, ending: transaction.ending,
@@ -206,14 +241,14 @@ package final class PostgresPool: Sendable {
         }
         switch result {
         case .success(let answer):
-            ended(nil, trace, isExempt: isExempt)
+            ended(nil, trace, admission)
             do {
                 return try transaction.decode(answer.rows, answer.row)
             } catch {
                 throw PostgresError(error, in: transaction.name)
             }
         case .failure(let error):
-            ended(error, trace, isExempt: isExempt)
+            ended(error, trace, admission)
             throw error
         }
     }
@@ -221,22 +256,25 @@ package final class PostgresPool: Sendable {
     // MARK: All requests
 
     /// Whether there may be one more.
-    private func admit(_ trace: PoolTrace?, isExempt: Bool) -> Bool {
-        if isExempt {
-            exemptRequests.add(1, ordering: .relaxed)
-        } else if requests.add(1, ordering: .relaxed).newValue > maximumRequests {
-            requests.subtract(1, ordering: .relaxed)
-            return false
+    private func admit(_ trace: PoolTrace?, _ admission: Admission) -> Bool {
+        switch admission {
+        case .unseen: break
+        case .exempt: exemptRequests.add(1, ordering: .relaxed)
+        case .limited:
+            if requests.add(1, ordering: .relaxed).newValue > maximumRequests {
+                requests.subtract(1, ordering: .relaxed)
+                return false
+            }
         }
         trace?.handedOver()
         return true
     }
 
-    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, isExempt: Bool) {
-        if isExempt {
-            exemptRequests.subtract(1, ordering: .relaxed)
-        } else {
-            requests.subtract(1, ordering: .relaxed)
+    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, _ admission: Admission) {
+        switch admission {
+        case .unseen: return
+        case .exempt: exemptRequests.subtract(1, ordering: .relaxed)
+        case .limited: requests.subtract(1, ordering: .relaxed)
         }
         trace?.ended()
         if let kind = error?.kind {

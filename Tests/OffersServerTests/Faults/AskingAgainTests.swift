@@ -89,7 +89,8 @@ struct AskingAgainTests {
     @Test("a server that is stopped says farewell by a warning behind the answer: the commit is confirmed all the same")
     func farewell() async throws {
         try await expectAccepted(attempts: 1) { proxy in
-            proxy.inject(.warn("57P02", .behind), on: .readyForQuery(after: "COMMIT"))
+            proxy.inject(
+                .warn("57P02", from: "quickdie", .behind), on: .readyForQuery(after: "COMMIT"))
         }
     }
 
@@ -97,7 +98,14 @@ struct AskingAgainTests {
     func warned() async throws {
         try await expectAccepted(attempts: 2) { proxy in
             // As SyncRepWaitForLSN gives up: the same code as a shutdown's.
-            proxy.inject(.warn("57P01", .before), on: .commandComplete("COMMIT"))
+            proxy.inject(.warn("57P01", from: "SyncRepWaitForLSN", .before), on: .commandComplete("COMMIT"))
+        }
+    }
+
+    @Test("a warning that a trigger raises at COMMIT says nothing of the commit: nothing is asked again")
+    func warnedByTrigger() async throws {
+        try await expectAccepted(attempts: 1) { proxy in
+            proxy.inject(.warn("01000", from: "exec_stmt_raise", .before), on: .commandComplete("COMMIT"))
         }
     }
 

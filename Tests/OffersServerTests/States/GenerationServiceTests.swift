@@ -185,14 +185,13 @@ struct GenerationServiceTests {
 
     @Test("A read-only database serves lists and cards, refuses writes, and heals when it is writable again")
     func readOnly() async throws {
-        try await TestDatabase.withDatabase { database in
+        try await TestDatabase.withServer { database in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
             let before = try await scene.rows()
-            // Through psql's own default, for the database's applies to the test, too.
             func alter(_ value: String) async throws {
-                try await database.server.sql(
-                    "ALTER DATABASE \(database.name) SET default_transaction_read_only = \(value)")
+                try await database.sql("ALTER SYSTEM SET default_transaction_read_only = \(value)")
+                try await database.sql("SELECT pg_reload_conf()")
             }
             try await alter("on")
             try await RunningService.run(on: database.connectionString) { service in
@@ -214,7 +213,6 @@ struct GenerationServiceTests {
                     }
                     #expect(try await scene.rows() == before)
                     try await alter("off")
-                    // New connections see it; those that refused a write were closed.
                     let answer = try await eventually(
                         { try await client.accept(order, by: scene.master) }, until: { $0.error == nil })
                     #expect(answer["alreadyAccepted"]?.boolValue == false)

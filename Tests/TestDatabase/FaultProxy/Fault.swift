@@ -42,8 +42,9 @@ extension FaultProxy {
         case freeze(Direction)
         /// Lets the message wait, and what follows it.
         case delay(Duration)
-        /// Sends a warning with this SQLSTATE along with the message, in the same write, as if it came from the server.
-        case warn(String, Place)
+        /// Sends a warning with this SQLSTATE along with the message, in the same write, as if this function of the server
+        /// had raised it.
+        case warn(String, from: String, Place)
         /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which gets
         /// all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
         case orphan

@@ -186,8 +186,10 @@ package final class FaultProxy: Sendable {
             case .passThenDisconnect: last = fault
             case .freeze(let frozen): freeze(frozen)
             case .delay(let duration): try await Task.sleep(for: duration)
-            case .warn(let code, .before): before.writeImmutableBuffer(WireMessage.warning(code).encoded())
-            case .warn(let code, .behind): behind.writeImmutableBuffer(WireMessage.warning(code).encoded())
+            case .warn(let code, let function, .before):
+                before.writeImmutableBuffer(WireMessage.warning(code, from: function).encoded())
+            case .warn(let code, let function, .behind):
+                behind.writeImmutableBuffer(WireMessage.warning(code, from: function).encoded())
             case .orphan:
                 session.orphaned = fault
                 return

@@ -26,10 +26,10 @@ struct WireMessage: Sendable {
         return bytes
     }
 
-    /// A NoticeResponse of severity WARNING.
-    static func warning(_ sqlState: String) -> WireMessage {
+    /// A NoticeResponse of severity WARNING, raised by `function` of the server.
+    static func warning(_ sqlState: String, from function: String) -> WireMessage {
         var body = ByteBuffer()
-        for field in ["SWARNING", "VWARNING", "C\(sqlState)", "Mput in by the proxy", ""] {
+        for field in ["SWARNING", "VWARNING", "C\(sqlState)", "Mput in by the proxy", "R\(function)", ""] {
             body.writeNullTerminatedString(field)
         }
         return WireMessage(type: "N", body: body)

@@ -1,0 +1,284 @@
+import Glibc
+import Logging
+import Synchronization
+
+/// Knows which server the process talks to: opens connections to that one alone, says whether its answers count, and looks
+/// for another one when it may have been replaced. I/O around `PrimaryState`.
+///
+/// A thread of its own searches, and keeps the state true while there are no requests. Threads of connections wait for that
+/// one, each no longer than it can afford.
+final class ServerWatch: Sendable {
+    private struct Searches {
+        var last: ServerSearch.Outcome?
+        /// A search is wanted that begins at this moment or later; nil: none.
+        var wanted: MonotonicTime?
+    }
+
+    /// What a connection is opened for.
+    struct Purpose: Sendable {
+        let workload: SessionSettings.Workload
+        /// Whether the server must take writes.
+        let needsPrimary: Bool
+    }
+
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private let state = Mutex(PrimaryState())
+    private let searches = Mutex(Searches())
+    private let notes = Mutex<Set<Session.Note>>([])
+    private let situation = Mutex<String?>(nil)
+    private let onNewTerm = Mutex<(@Sendable () -> Void)?>(nil)
+    private let isStopped = Atomic<Bool>(false)
+    private let pipe = WakePipe()
+
+    /// How old the findings may be that a new connection relies on, in milliseconds.
+    private static let findingsAge: Int64 = 100
+    /// How often waiting threads look whether their server was replaced, in milliseconds.
+    static let tick: Int64 = 50
+    /// How long a new connection waits for a search, in milliseconds. It is tried again.
+    private static let longestWait: Int64 = 5000
+    /// How often they look whether a search has ended, in milliseconds.
+    private static let searchTick: Int32 = 2
+    /// How long an answer waits for a search that could find another server, in milliseconds.
+    private static let proofTime: Int64 = 1000
+
+    init(_ configuration: PostgresConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Sentences for an operator: what works and should be known, and why no server can be used.
+    var sentences: [String] {
+        let notes = notes.withLock { Session.Note.allCases.filter($0.contains).map(\.text) }
+        return notes + [situation.withLock { $0 }].compactMap(\.self)
+    }
+
+    // MARK: Connections
+
+    /// Opens a connection to the server in use; if there is none, or it is silent, that is looked for first.
+    ///
+    /// - Throws: Why there is none, in libpq's words where there are some.
+    func open(_ purpose: Purpose) throws(LibPQConnection.Broken) -> Session {
+        let began = MonotonicTime.now()
+        if !state.withLock({ $0.isFresh(at: began) }) {
+            let since = began.advanced(byMilliseconds: -ServerWatch.findingsAge)
+            _ = awaitSearch(since: since, until: began.advanced(byMilliseconds: ServerWatch.longestWait))
+        }
+        let (chosen, term) = state.withLock { ($0.chosen, $0.term) }
+        guard let chosen, !(purpose.needsPrimary && chosen.report.role != .primary) else { throw unusable() }
+        do throws(LibPQConnection.Broken) {
+            let target = try ConnectionTarget(configuration.connectionInfo)
+            let settings = SessionSettings(
+                schema: configuration.schema, workload: purpose.workload,
+                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+            let attempt = ConnectAttempt(
+                configuration, chosen.address, options: settings.options(after: target.options))
+            try finish(attempt, until: began.advanced(byMilliseconds: target.attemptMilliseconds), term: term)
+            let opened = try attempt.take()
+            guard state.withLock({ $0.opened(opened.answer.report, term: term) }) else {
+                throw LibPQConnection.Broken(reason: "\(chosen.address.description) has become another server")
+            }
+            let session = try Session(opened, settings, watch: self, term: term)
+            notes.withLock { $0 = session.notes }
+            return session
+        } catch {
+            // What was believed of the server may be wrong.
+            demandSearch(since: began)
+            throw error
+        }
+    }
+
+    private func finish(
+        _ attempt: ConnectAttempt, until limit: MonotonicTime, term: UInt64
+    ) throws(LibPQConnection.Broken) {
+        while attempt.waiting != nil {
+            let now = MonotonicTime.now()
+            guard now < limit else { throw .init(reason: "timeout expired: the server does not answer") }
+            guard isCurrent(term) else { throw ServerWatch.retired }
+            if attempt.isReady(within: min(ServerWatch.tick, now.milliseconds(until: limit) + 1)) { attempt.advance() }
+        }
+    }
+
+    /// Whether a connection for `purpose` can be opened to the server in use, as far as is known. True while there is none.
+    func canServe(_ purpose: Purpose) -> Bool {
+        !purpose.needsPrimary || state.withLock { !$0.isReadOnly }
+    }
+
+    /// Whether connections that were opened in `term` are those to the server in use.
+    func isCurrent(_ term: UInt64) -> Bool { state.withLock { $0.term } == term }
+
+    /// The reason of what ends because its connection is one to a server that is not in use.
+    static let retired = LibPQConnection.Broken(reason: "another server takes the writes")
+
+    // MARK: Answers
+
+    /// Returns if an answer counts that was asked for at `sent` and has just arrived: it was given by the server in use, and
+    /// no other is known to have taken its place meanwhile. It may take a search to know that.
+    ///
+    /// - Parameter meanwhile: Called every few milliseconds while the search is waited for.
+    /// - Throws: When it does not count; the connection is of no further use.
+    func confirm(
+        term: UInt64, isInRecovery: Bool, isReadOnly: Bool, timeline: UInt32?, sent: MonotonicTime,
+        meanwhile: () -> Void
+    ) throws(LibPQConnection.Broken) {
+        if isInRecovery { throw .init(reason: "the server is in recovery") }
+        let now = MonotonicTime.now()
+        let (worth, known) = state.withLock { state in
+            let worth = state.heard(term: term, isReadOnly: isReadOnly, sent: sent, at: now)
+            return (worth, state.chosen?.report.history.timeline)
+        }
+        // Behind a pooler the server may be another one each time.
+        let isOther = timeline != nil && known != nil && timeline != known
+        switch worth {
+        case .retired: throw ServerWatch.retired
+        case .counts where !isOther: return
+        case .counts, .unproven:
+            let limit = now.advanced(byMilliseconds: ServerWatch.proofTime)
+            _ = awaitSearch(since: now, until: limit, meanwhile: meanwhile)
+            guard state.withLock({ $0.proven(term: term, sent: sent) }), !isOther else { throw ServerWatch.retired }
+        }
+    }
+
+    /// Returns if a transaction may be sent on a connection of `term`: its server was heard of a moment ago, or no other is
+    /// found until `limit`.
+    func confirmBeforeSending(term: UInt64, until limit: MonotonicTime) throws(LibPQConnection.Broken) {
+        let now = MonotonicTime.now()
+        if !state.withLock({ $0.isFresh(at: now) }) { _ = awaitSearch(since: now, until: limit) }
+        guard isCurrent(term) else { throw ServerWatch.retired }
+    }
+
+    /// Whether `confirmBeforeSending` returns at once.
+    func isFresh(term: UInt64) -> Bool {
+        let now = MonotonicTime.now()
+        return state.withLock { $0.term == term && $0.isFresh(at: now) }
+    }
+
+    // MARK: Searches
+
+    /// Has all addresses looked at soon, unless that is done by a search that began at `moment` or later.
+    private func demandSearch(since moment: MonotonicTime) {
+        searches.withLock { searches in
+            if let last = searches.last, last.began >= moment { return }
+            searches.wanted = max(searches.wanted ?? moment, moment)
+        }
+        pipe?.wake()
+    }
+
+    /// Waits for the end of a search that began at `moment` or later. Returns false if there is none by `limit`.
+    private func awaitSearch(
+        since moment: MonotonicTime, until limit: MonotonicTime, meanwhile: () -> Void = {}
+    ) -> Bool {
+        demandSearch(since: moment)
+        while true {
+            if searches.withLock({ ($0.last?.began).map { $0 >= moment } ?? false }) { return true }
+            if MonotonicTime.now() >= limit || isStopped.load(ordering: .relaxed) { return false }
+            _ = poll(nil, 0, ServerWatch.searchTick)
+            meanwhile()
+        }
+    }
+
+    /// Looks at all addresses. Called on the thread of the watch only.
+    private func search(_ lookups: inout [String: NameLookup]) {
+        let outcome = outcome(&lookups)
+        let (isNewTerm, chosen) = state.withLock {
+            ($0.found(outcome.found, began: outcome.began, ended: outcome.ended), $0.chosen)
+        }
+        situation.withLock { $0 = outcome.situation(chosen) }
+        searches.withLock { searches in
+            searches.last = outcome
+            if let wanted = searches.wanted, wanted <= outcome.began { searches.wanted = nil }
+        }
+        guard isNewTerm, let chosen else { return }
+        logger.notice(
+            "connections go to the server that was found",
+            metadata: [
+                "server": "\(chosen.address.description)",
+                "timeline": "\(chosen.report.history.timeline.map(String.init) ?? "unknown")",
+                "takesWrites": "\(chosen.report.role == .primary)",
+            ])
+        onNewTerm.withLock { $0 }?()
+    }
+
+    private func outcome(_ lookups: inout [String: NameLookup]) -> ServerSearch.Outcome {
+        let began = MonotonicTime.now()
+        do throws(LibPQConnection.Broken) {
+            let target = try ConnectionTarget(configuration.connectionInfo)
+            let settings = SessionSettings(
+                schema: configuration.schema, workload: .mixed,
+                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+            return ServerSearch.run(
+                configuration, target, options: settings.options(after: target.options), lookups: &lookups)
+        } catch {
+            let nowhere = ServerAddress(host: nil)
+            return ServerSearch.Outcome(began: began, ended: .now(), found: [], failures: [(nowhere, error.reason)])
+        }
+    }
+
+    private func unusable() -> LibPQConnection.Broken {
+        let last = searches.withLock { $0.last }
+        return .init(reason: last?.reason ?? "no server was found")
+    }
+
+    // MARK: The thread
+
+    /// Starts the thread that keeps the state true.
+    ///
+    /// - Parameters:
+    ///   - ask: Has the server asked something; its answer is told by `confirm`. It must not wait.
+    ///   - onNewTerm: Called when another server has been chosen; connections to others are to be closed. It must not wait.
+    func start(ask: @escaping @Sendable () -> Void, onNewTerm newTerm: @escaping @Sendable () -> Void) {
+        onNewTerm.withLock { $0 = newTerm }
+        let started = BlockingThread.start { [self] in
+            var lookups: [String: NameLookup] = [:]
+            while !isStopped.load(ordering: .relaxed) {
+                let now = MonotonicTime.now()
+                let isWanted = searches.withLock { $0.wanted != nil }
+                switch state.withLock({ $0.duty(at: now) }) {
+                case _ where isWanted: search(&lookups)
+                case .search: search(&lookups)
+                case .ask: ask()
+                case .nothing: break
+                }
+                // A demand that came meanwhile has left a wake-up.
+                pipe?.sleep(until: now.advanced(byMilliseconds: PrimaryState.quiet))
+            }
+        }
+        if !started || pipe == nil { logger.error("no thread to watch the database server") }
+    }
+
+    /// Ends the thread soon.
+    func stop() {
+        isStopped.store(true, ordering: .relaxed)
+        onNewTerm.withLock { $0 = nil }
+        pipe?.wake()
+    }
+}
+
+extension ServerSearch.Outcome {
+    /// Why no server can be used, for the log.
+    fileprivate var reason: String {
+        let reports = found.map { server in
+            switch server.report.role {
+            case .primary: (server.address, "it is on an earlier timeline")
+            case .readOnly: (server.address, "it is read-only")
+            case .standby: (server.address, "it is in recovery")
+            }
+        }
+        let all = reports + failures.map { ($0.address, $0.reason) }
+        if all.count == 1, let only = all.first { return only.1 }
+        return all.map { "\($0.0.description): \($0.1)" }.joined(separator: "; ")
+    }
+
+    /// Why the server in use is not as it should be, in a sentence that clients may see; nil if it is.
+    fileprivate func situation(_ chosen: PrimaryState.Found?) -> String? {
+        if let chosen, found.contains(where: { $0.report == chosen.report }) {
+            guard chosen.report.role == .readOnly else { return nil }
+            return "The server is read-only: lists are served, accept and decline are not."
+        }
+        if found.contains(where: { $0.report.role == .standby }) {
+            return "No server takes writes: one that is in recovery serves nothing, for its lists may be stale."
+        }
+        if !found.isEmpty { return "The server that takes writes is on an earlier timeline than the one used last." }
+        return nil
+    }
+}
