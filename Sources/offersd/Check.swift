@@ -13,11 +13,13 @@ struct Check: AsyncParsableCommand {
     func validate() throws {
         _ = try database.connectionInfo()
         _ = try database.preparesStatements()
+        _ = try database.schemaName()
     }
 
     func run() async throws {
         let report = await DatabaseCheck.run(
-            connectionInfo: try database.connectionInfo(), preparesStatements: try database.preparesStatements())
+            connectionInfo: try database.connectionInfo(), schema: try database.schemaName(),
+            preparesStatements: try database.preparesStatements())
         for line in report.lines { print(line) }
         switch report.verdict {
         case .complete: break

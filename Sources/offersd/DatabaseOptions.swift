@@ -8,6 +8,8 @@ struct DatabaseOptions: ParsableArguments {
             "libpq connection string or URI; without it the PG* variables, service and password file apply. [OFFERSD_DATABASE]",
             valueName: "conninfo"))
     var database: String?
+    @Option(help: "The schema of the tables, whatever the search path says; default public. [OFFERSD_SCHEMA]")
+    var schema: String?
     @Flag(
         help:
             "Prepare no statements and set nothing per session, for a transaction pooler. [OFFERSD_NO_PREPARED_STATEMENTS]"
@@ -21,6 +23,15 @@ struct DatabaseOptions: ParsableArguments {
             throw ValidationError("the connection string cannot be used: \(problem)")
         }
         return text
+    }
+
+    /// - Throws: `ValidationError` when it cannot be the name of a schema.
+    func schemaName() throws -> String {
+        let name = Environment.text(schema, "OFFERSD_SCHEMA") ?? "public"
+        guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
+            throw ValidationError("--schema is \"\(name)\": a schema's name has 1 to 63 bytes (OFFERSD_SCHEMA)")
+        }
+        return name
     }
 
     /// - Throws: `ValidationError` when the variable is neither on nor off.

@@ -20,10 +20,12 @@ package enum DatabaseCheck {
     }
 
     /// Connects, looks, and disconnects. Through a transaction pooler nothing may be prepared.
-    package static func run(connectionInfo: String, preparesStatements: Bool = true) async -> Report {
+    package static func run(
+        connectionInfo: String, schema: String = "public", preparesStatements: Bool = true
+    ) async -> Report {
         let pool = PostgresPool(
             PostgresConfiguration(
-                connectionInfo: connectionInfo, readConnections: 1, writeConnections: 1,
+                connectionInfo: connectionInfo, schema: schema, readConnections: 1, writeConnections: 1,
                 preparesStatements: preparesStatements),
             logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         return await withTaskGroup(of: Void.self) { group in

@@ -24,6 +24,8 @@ package struct Settings: Sendable {
 
     /// A libpq connection string or URI; empty: the `PG*` variables, service file and password file alone decide.
     package var connectionInfo: String
+    /// The schema of the tables and types, whatever the role's search path says.
+    package var schema = "public"
     /// Database connections for reads.
     package var readConnections = 2
     /// Database connections for accept and decline.
@@ -82,7 +84,8 @@ package struct Settings: Sendable {
     /// For the pool.
     var postgres: PostgresConfiguration {
         PostgresConfiguration(
-            connectionInfo: connectionInfo, readConnections: readConnections, writeConnections: writeConnections,
+            connectionInfo: connectionInfo, schema: schema, readConnections: readConnections,
+            writeConnections: writeConnections,
             maximumPipeline: maximumPipeline, writeParallelism: writeParallelism, maximumParts: maximumAcceptGroup,
             maximumRequests: maximumWaiting, preparesStatements: preparesStatements,
             readTimeoutMilliseconds: readDeadlineMilliseconds)
