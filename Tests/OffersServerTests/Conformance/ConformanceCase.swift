@@ -30,9 +30,9 @@ struct ConformanceCase: Sendable {
         try String(contentsOf: folder.appending(path: file), encoding: .utf8)
     }
 
-    /// The cases of a file, in order.
-    static func all(in file: String) throws -> [ConformanceCase] {
-        try text(of: file + ".jsonl").split(separator: "\n").map { try ConformanceCase(line: String($0)) }
+    /// The cases of a file, in order, with texts in them replaced.
+    static func all(in file: String, replacing texts: [String: String] = [:]) throws -> [ConformanceCase] {
+        try texts.reduce(text(of: file + ".jsonl")) { $0.replacing($1.key, with: $1.value) }.split(separator: "\n").map { try ConformanceCase(line: String($0)) }
     }
 
     init(line: String) throws {

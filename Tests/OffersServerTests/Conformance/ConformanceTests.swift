@@ -1,3 +1,4 @@
+import OffersServer
 import TestDatabase
 import Testing
 
@@ -6,19 +7,33 @@ import Testing
 struct ConformanceTests {
     @Test("The service answers every case as the file says", arguments: ConformanceCase.files)
     func cases(of file: String) async throws {
-        let cases = try ConformanceCase.all(in: file)
-        #expect(!cases.isEmpty)
         let isDamaged = file == "damaged"
         try await TestDatabase.withDatabase(isDamaged ? .damaged : .g3) { database in
             try await database.sql(ConformanceCase.text(of: "fixture.sql"))
             if isDamaged { try await database.sql(ConformanceCase.text(of: "fixture-damaged.sql")) }
-            try await RunningService.run(on: database.connectionString) { service in
-                // A health of "ok" is part of the cases, and the service has yet to look at its database.
-                try await service.waitUntilInspected()
+            try await Self.run([file], database.connectionString)
+        }
+    }
+
+    /// Has a service answer the cases of these files, on a database with their fixture.
+    ///
+    /// - Parameter texts: What has been replaced in the fixture, by what.
+    static func run(
+        _ files: [String], _ connectionString: String, replacing texts: [String: String] = [:], _ configure: (inout Settings) -> Void = { _ in },
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await RunningService.run(on: connectionString, configure) { service in
+            // A health of "ok" is part of the cases, and the service has yet to look at its database.
+            try await service.waitUntilInspected()
+            for file in files {
+                let cases = try ConformanceCase.all(in: file, replacing: texts)
+                #expect(!cases.isEmpty)
                 for example in cases {
                     let output = try await service.exchange(example.chunks, ops: example.usesOpsSocket)
                     if let complaint = example.complaint(about: output) {
-                        Issue.record(Comment(rawValue: Self.report(example, of: file, output, complaint)))
+                        Issue.record(
+                            Comment(rawValue: Self.report(example, of: file, output, complaint)),
+                            sourceLocation: sourceLocation)
                     }
                 }
             }
