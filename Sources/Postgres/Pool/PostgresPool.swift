@@ -185,7 +185,8 @@ package final class PostgresPool: Sendable {
 
     /// Has an attempt made again if that may help, and returns whether it will be.
     private func repeats(_ read: WorkItem<Read>, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, read.job.admission != .unseen, read.job.number < PostgresPool.maximumReadAttempts,
+        guard error.allowsAnotherRead, read.job.admission != .unseen,
+            read.job.number < PostgresPool.maximumReadAttempts,
             !read.deadline.hasPassed(at: .now())
         else { return false }
         guard case .enqueued = repetition.yield(read.next) else { return false }

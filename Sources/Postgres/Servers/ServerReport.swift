@@ -102,7 +102,9 @@ struct ServerQuestion {
     ///
     /// - Returns: Nil if it is not one.
     static func decode(_ rows: QueryResult) -> Answer? {
-        guard rows.rowCount == 1, let processID = rows.text(row: 0, column: 0).flatMap({ Int32($0) }) else { return nil }
+        guard rows.rowCount == 1, let processID = rows.text(row: 0, column: 0).flatMap({ Int32($0) }) else {
+            return nil
+        }
         let source = rows.text(row: 0, column: 3) ?? ""
         return Answer(
             processID: processID,

@@ -32,7 +32,8 @@ struct ConformanceCase: Sendable {
 
     /// The cases of a file, in order, with texts in them replaced.
     static func all(in file: String, replacing texts: [String: String] = [:]) throws -> [ConformanceCase] {
-        try texts.reduce(text(of: file + ".jsonl")) { $0.replacing($1.key, with: $1.value) }.split(separator: "\n").map { try ConformanceCase(line: String($0)) }
+        try texts.reduce(text(of: file + ".jsonl")) { $0.replacing($1.key, with: $1.value) }.split(separator: "\n").map
+        { try ConformanceCase(line: String($0)) }
     }
 
     init(line: String) throws {

@@ -19,7 +19,8 @@ struct ConformanceTests {
     ///
     /// - Parameter texts: What has been replaced in the fixture, by what.
     static func run(
-        _ files: [String], _ connectionString: String, replacing texts: [String: String] = [:], _ configure: (inout Settings) -> Void = { _ in },
+        _ files: [String], _ connectionString: String, replacing texts: [String: String] = [:],
+        _ configure: (inout Settings) -> Void = { _ in },
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await RunningService.run(on: connectionString, configure) { service in
