@@ -21,6 +21,9 @@ package struct PostgresConfiguration: Sendable {
     package var preparesStatements: Bool
     /// The `statement_timeout` of read connections, in milliseconds: the longest that a read may run in the server.
     package var readTimeoutMilliseconds: Int64
+    /// How long before its deadline a transaction whose COMMIT was sent and not answered is taken for lost, in
+    /// milliseconds: the time for asking on another connection what became of it.
+    package var silenceMarginMilliseconds: Int64
 
     package init(
         connectionInfo: String = "",
@@ -32,7 +35,8 @@ package struct PostgresConfiguration: Sendable {
         maximumParts: Int = 16,
         maximumRequests: Int = 4096,
         preparesStatements: Bool = true,
-        readTimeoutMilliseconds: Int64 = 2000
+        readTimeoutMilliseconds: Int64 = 2000,
+        silenceMarginMilliseconds: Int64 = 250
     ) {
         self.connectionInfo = connectionInfo
         self.schema = schema
@@ -44,5 +48,6 @@ package struct PostgresConfiguration: Sendable {
         self.maximumRequests = maximumRequests
         self.preparesStatements = preparesStatements
         self.readTimeoutMilliseconds = readTimeoutMilliseconds
+        self.silenceMarginMilliseconds = silenceMarginMilliseconds
     }
 }

@@ -38,6 +38,8 @@ package struct Settings: Sendable {
     package var maximumPipeline = 64
     /// Whether statements are prepared by name. Off for a transaction pooler.
     package var preparesStatements = true
+    /// How long before its deadline a claim whose COMMIT is not answered is asked about, in milliseconds. No flag sets it.
+    package var silenceMarginMilliseconds: Int64 = 250
 
     // MARK: Log
 
@@ -88,7 +90,8 @@ package struct Settings: Sendable {
             writeConnections: writeConnections,
             maximumPipeline: maximumPipeline, writeParallelism: writeParallelism, maximumParts: maximumAcceptGroup,
             maximumRequests: maximumWaiting, preparesStatements: preparesStatements,
-            readTimeoutMilliseconds: readDeadlineMilliseconds)
+            readTimeoutMilliseconds: readDeadlineMilliseconds,
+            silenceMarginMilliseconds: silenceMarginMilliseconds)
     }
 
     /// For the wire. The connections to the database close after the sockets, within the same time. A claim that was

@@ -23,7 +23,7 @@ struct TransactionPipeline {
         let silence: Int64
 
         /// There is time to inquire.
-        static let usual = Margins(lock: 500, silence: 250)
+        static func usual(silence: Int64) -> Margins { Margins(lock: 500, silence: silence) }
         /// Those of an inquiry, which nothing comes after.
         static let inquiry = Margins(lock: 100, silence: 50)
     }
@@ -58,15 +58,20 @@ struct TransactionPipeline {
     /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
     static func limit(ofProving writes: [WorkItem<Write>]) -> MonotonicTime {
         let now = MonotonicTime.now()
-        let margins = Margins.usual.lock + Margins.usual.silence
         return writes.reduce(now.advanced(byMilliseconds: proofTime)) { limit, write in
             let own = write.deadline.instant ?? write.deadline.instant(from: now)
-            return min(limit, own?.advanced(byMilliseconds: -margins) ?? limit)
+            return min(limit, own?.advanced(byMilliseconds: -leastAfterProof) ?? limit)
         }
     }
 
-    /// How long that may take, in milliseconds.
+    /// How long that may take, and what is left for the transaction at least, in milliseconds.
     private static let proofTime: Int64 = 500
+    private static let leastAfterProof: Int64 = 750
+
+    /// How long the statements of a transaction may take, of what is left of the nearest deadline; in milliseconds.
+    static func bound(of remaining: Int64, isShared: Bool) -> Int64 {
+        isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
+    }
 
     /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its end
     /// then.
@@ -87,8 +92,7 @@ struct TransactionPipeline {
         }
         guard let first = timely.first else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = timely.count > 1
-        let remaining = now.milliseconds(until: deadline) - margins.lock
-        let bound = isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
+        let bound = bound(of: now.milliseconds(until: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
             jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,

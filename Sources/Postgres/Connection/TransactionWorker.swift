@@ -1,12 +1,14 @@
 /// Runs transactions on one connection, one at a time.
 struct TransactionWorker: LaneWorker {
     let session: Session
+    private let usual: TransactionPipeline.Margins
     private var begun: TransactionPipeline.Begun?
     /// What is to be sent when the server is known to be still the one in use.
     private var unproven: WorkItem<Write>?
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
+        usual = .usual(silence: configuration.silenceMarginMilliseconds)
     }
 
     mutating func begin(_ write: WorkItem<Write>) -> Bool {
@@ -40,7 +42,7 @@ struct TransactionWorker: LaneWorker {
     private mutating func begin(_ writes: [WorkItem<Write>]) {
         // Nobody shares a transaction with an inquiry.
         let isInquiry = writes.first?.job.attempt == .inquiry
-        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : .usual)
+        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : usual)
     }
 
     private mutating func finish() -> WorkEnd {
