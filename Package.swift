@@ -58,7 +58,7 @@ let package = Package(
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
         .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: settings),
         .testTarget(
-            name: "PostgresTests", dependencies: ["Postgres", "SeededRandom", "TestDatabase", logging],
+            name: "PostgresTests", dependencies: ["Postgres", "SeededRandom", "TestDatabase", "Turns", logging],
             swiftSettings: settings),
 
         // JSON-RPC 2.0 over lines. Knows no method by name.
@@ -66,7 +66,7 @@ let package = Package(
             name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
-            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", logging, nioCore],
+            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore],
             swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.
@@ -81,9 +81,8 @@ let package = Package(
         .testTarget(
             name: "OffersServerTests",
             dependencies: [
-                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", lifecycle, logging,
-                nioCore, nioPosix,
-                subprocess, system,
+                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "Turns", lifecycle,
+                logging, nioCore, nioPosix, subprocess, system,
             ],
             swiftSettings: settings),
 
@@ -97,8 +96,11 @@ let package = Package(
 
         // Pool, connections and order together, without input and output, driven by seeds.
         .testTarget(
-            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", "SeededRandom", nioCore],
+            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", "SeededRandom", "Turns", nioCore],
             swiftSettings: settings),
+
+        // How many tests run at once, and which run alone.
+        .target(name: "Turns", path: "Tests/Turns", swiftSettings: settings),
 
         // Random numbers that can be repeated, for all tests that draw some.
         .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: settings),
@@ -106,14 +108,15 @@ let package = Package(
         // A private cluster in a temporary folder, for the demo, tests and benchmarks only.
         .target(name: "EmbeddedPostgres", dependencies: [subprocess, system], swiftSettings: settings),
         .testTarget(
-            name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres", subprocess, system],
+            name: "EmbeddedPostgresTests", dependencies: ["EmbeddedPostgres", "Turns", subprocess, system],
             swiftSettings: settings),
 
         // One cluster per test run, one database per suite, the generations of the schema.
         .target(
             name: "TestDatabase", dependencies: ["EmbeddedPostgres", "OffersServer", nioCore, nioPosix],
             path: "Tests/TestDatabase", swiftSettings: settings),
-        .testTarget(name: "TestDatabaseTests", dependencies: ["TestDatabase", "CLibPQ"], swiftSettings: settings),
+        .testTarget(
+            name: "TestDatabaseTests", dependencies: ["TestDatabase", "CLibPQ", "Turns"], swiftSettings: settings),
 
         // Races, faults, overload and shutdown against real processes, with a checker: a command for long runs, and
         // short runs of the same as tests.
@@ -127,8 +130,8 @@ let package = Package(
         .testTarget(
             name: "TortureTests",
             dependencies: [
-                "torture", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", nioCore, nioPosix,
-                subprocess,
+                "torture", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "Turns", nioCore,
+                nioPosix, subprocess,
             ],
             swiftSettings: settings),
 
@@ -147,8 +150,8 @@ let package = Package(
         .testTarget(
             name: "OffersBotTests",
             dependencies: [
-                "offers-bot", "Offers", "JSONRPC", "TestDatabase", "EmbeddedPostgres", hummingbird, logging, nioCore,
-                subprocess, system,
+                "offers-bot", "Offers", "JSONRPC", "TestDatabase", "EmbeddedPostgres", "Turns", hummingbird, logging,
+                nioCore, subprocess, system,
             ],
             swiftSettings: settings),
         .executableTarget(

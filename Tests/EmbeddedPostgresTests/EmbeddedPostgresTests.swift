@@ -1,8 +1,9 @@
 import EmbeddedPostgres
 import FoundationEssentials
 import Testing
+import Turns
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct EmbeddedPostgresTests {
     private struct BodyFailed: Error {}
 

@@ -4,11 +4,12 @@ import Glibc
 import Subprocess
 import SystemPackage
 import Testing
+import Turns
 
 @testable import EmbeddedPostgres
 
 /// The supervisor without our process around it: a shell holds the pipe in our place and is killed.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct SupervisorTests {
     enum End: CaseIterable {
         case holderKilled, holderKilledWhilePaused, supervisorTerminated

@@ -2,9 +2,10 @@ import FoundationEssentials
 import Subprocess
 import SystemPackage
 import Testing
+import Turns
 
 /// The demo as a process, as people and scripts start it.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct DemoTests {
     @Test("--once shows the walk, says ok to every check, and leaves nothing behind")
     func once() async throws {

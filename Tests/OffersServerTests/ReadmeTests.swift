@@ -2,9 +2,10 @@ import Subprocess
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// What README.md tells people to run does run.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct ReadmeTests {
     @Test("There are two set-up commands, each a line in a block of its own, and .ci/run runs the second")
     func setUp() throws {

@@ -2,9 +2,10 @@ import Foundation
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// What `Protocol/README.md` tells people to type is what runs here: real socat, real jq, the text as it stands.
-@Suite("Recipes of the protocol", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Recipes of the protocol", .inTurn)
 struct RecipesTests {
     /// The blocks by the first word of their comment.
     private static func recipes() throws -> [String: String] {

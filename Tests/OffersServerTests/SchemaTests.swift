@@ -1,9 +1,10 @@
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// The SQL of a new database against what is known of the existing one, both as pg_catalog shows them.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct SchemaTests {
     @Test("Columns are those of the existing database, in order, with types and defaults")
     func columns() async throws {

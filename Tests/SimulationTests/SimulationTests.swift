@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import Turns
 
 /// Pool, connections and the order of each client, driven by seeds.
 ///
@@ -8,7 +9,7 @@ import Testing
 ///
 /// It computes for many seconds, so it goes aside after each seed and takes one thread at a time: other tests have servers
 /// to run on the same two.
-@Suite(.serialized) struct SimulationTests {
+@Suite(.serialized, .inOneTurn) struct SimulationTests {
     private static let steps = 100
 
     private static func variable(_ name: String) -> UInt64? {

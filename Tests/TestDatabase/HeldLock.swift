@@ -38,9 +38,19 @@ package struct HeldLock: Sendable {
 
     /// Returns when a backend of this database waits for a lock.
     package func isWaitedFor() async throws {
-        try await until(
-            "SELECT count(*) > 0 FROM pg_stat_activity "
-                + "WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        // The loop is in the server: a psql for each look would be work for the machine.
+        try await database.sql(
+            """
+            SET statement_timeout = 0;
+            DO $$ BEGIN
+                WHILE NOT EXISTS (
+                    SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())
+                LOOP
+                    PERFORM pg_sleep(0.005);
+                    PERFORM pg_stat_clear_snapshot();
+                END LOOP;
+            END $$
+            """)
     }
 
     /// Returns when a query with one boolean gives true.

@@ -1,7 +1,8 @@
 import TestDatabase
 import Testing
+import Turns
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct FaultProxyTests {
     /// A database with a table `notes`, a proxy to it, and a connection through the proxy.
     private func withConnection(

@@ -1,8 +1,9 @@
 import TestDatabase
 import Testing
+import Turns
 
 /// That the generations are what their names promise, seen from inside a database.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct GenerationTests {
     @Test("Every generation takes a row of every kind", arguments: Generation.allCases)
     func fixtures(generation: Generation) async throws {

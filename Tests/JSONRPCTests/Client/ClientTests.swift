@@ -1,9 +1,10 @@
 import JSONRPC
 import NIOCore
 import Testing
+import Turns
 
 /// The client against a real server.
-@Suite(.timeLimit(.minutes(10))) struct ClientTests {
+@Suite(.inTurn) struct ClientTests {
     @Test func `many calls at a time get their own results`() async throws {
         try await withToy { toy in
             try await Client.withConnection(to: toy.path) { client in

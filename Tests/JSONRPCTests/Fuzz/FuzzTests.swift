@@ -2,11 +2,12 @@ import Fuzzing
 import JSONRPC
 import NIOCore
 import Testing
+import Turns
 
 /// What `swift run -c release fuzz` does at length, and what takes a server.
 ///
 /// It goes aside again and again: other tests have servers to run on the same threads.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct FuzzTests {
+@Suite(.serialized, .inOneTurn) struct FuzzTests {
     @Test func `no input of the corpus is judged wrongly, wherever chance cuts it`() async throws {
         for input in try Corpus.inputs() {
             await Task.yield()

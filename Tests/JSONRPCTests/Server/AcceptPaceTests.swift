@@ -1,9 +1,10 @@
 import NIOCore
 import Testing
+import Turns
 
 @testable import JSONRPC
 
-@Suite("AcceptPace", .timeLimit(.minutes(10)))
+@Suite("AcceptPace", .inTurn)
 struct AcceptPaceTests {
     private let start = NIODeadline.uptimeNanoseconds(5_000_000_000)
 

@@ -3,9 +3,10 @@ import JSONRPC
 import NIOCore
 import Synchronization
 import Testing
+import Turns
 
 /// Clients that ask too much, take too little, or go away.
-@Suite(.timeLimit(.minutes(10))) struct BackPressureTests {
+@Suite(.inTurn) struct BackPressureTests {
     @Test func `no more requests than the read-ahead run for one connection`() async throws {
         try await withToy { toy in
             let client = try toy.client()

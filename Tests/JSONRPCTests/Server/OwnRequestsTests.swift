@@ -3,11 +3,12 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
+import Turns
 
 @testable import JSONRPC
 
 /// What feeds a watchdog: requests of the server to itself.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct OwnRequestsTests {
     @Test("A request is answered on every event loop, again and again")
     func answered() async throws {

@@ -3,9 +3,10 @@ import JSONRPC
 import Logging
 import Synchronization
 import Testing
+import Turns
 
 /// The end of a server.
-@Suite(.timeLimit(.minutes(10))) struct ShutdownTests {
+@Suite(.inTurn) struct ShutdownTests {
     @Test func `what has arrived is answered, a part of a line is dropped, and the server ends`() async throws {
         try await withToy { toy in
             let client = try toy.client()

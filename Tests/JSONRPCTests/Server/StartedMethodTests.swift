@@ -1,10 +1,11 @@
 import Synchronization
 import Testing
+import Turns
 
 @testable import JSONRPC
 
 /// Methods that start and are ended from elsewhere, here by the test, which is on no event loop.
-@Suite("StartedMethod", .timeLimit(.minutes(10)))
+@Suite("StartedMethod", .inTurn)
 struct StartedMethodTests {
     @Test("ended in any order, they are answered in theirs; a notification is not")
     func order() async throws {

@@ -3,9 +3,10 @@ import JSONRPC
 import NIOCore
 import Synchronization
 import Testing
+import Turns
 
 /// What a client sees on the wire: order, ids, ends of lines, batches, limits.
-@Suite(.timeLimit(.minutes(10))) struct WireTests {
+@Suite(.inTurn) struct WireTests {
     @Test func `a request is answered on one compact line, and the half-closed connection ends`() async throws {
         try await withToy { toy in
             let lines = try await toy.ask(request(1, "echo", #"[{"a":[1,2.0,"é"]}]"#))

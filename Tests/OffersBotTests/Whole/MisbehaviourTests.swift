@@ -4,11 +4,12 @@ import Subprocess
 import Synchronization
 import TestDatabase
 import Testing
+import Turns
 
 @testable import offers_bot
 
 /// Telegram misbehaves; the masters hardly notice.
-@Suite(.timeLimit(.minutes(10)), .serialized)
+@Suite(.amongFew)
 struct MisbehaviourTests {
     private static let user = Stage.user
 

@@ -3,11 +3,12 @@ import JSONRPC
 import Offers
 import Subprocess
 import Testing
+import Turns
 
 @testable import offers_bot
 
 /// What the adapter makes of a service that fails in the middle of a write.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct OffersdTests {
     @Test("After a lost connection \"nothing was done\" is about the repetition only, so the outcome is unknown")
     func lostConnection() async throws {
@@ -30,7 +31,7 @@ struct OffersdTests {
             }
             defer { group.cancelAll() }
             var offersd = Offersd(socket: socket)
-            offersd.knocking = .seconds(20)
+            offersd.knocking = .seconds(100)
             offersd.patience = .seconds(3)
             await #expect(throws: CallFailure.outcomeUnknown) { try await offersd.accept(7, for: 8) }
             // Without a connection that was lost it is just what the service says, which a busy machine may take long for.

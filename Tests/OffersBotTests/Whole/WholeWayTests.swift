@@ -4,11 +4,12 @@ import JSONRPC
 import Subprocess
 import TestDatabase
 import Testing
+import Turns
 
 @testable import offers_bot
 
 /// tap → HTTP → offers-bot → offersd → Postgres → screen, all of them real but Telegram.
-@Suite(.timeLimit(.minutes(10)), .serialized)
+@Suite(.amongFew)
 struct WholeWayTests {
     private static let user = Stage.user
 
@@ -181,10 +182,11 @@ struct WholeWayTests {
                         await telegram.presses("m:new", user: Stage.rivalUser)
                         let strangers = await telegram.screen(chat: Stage.rivalUser)
                         #expect(strangers.text == "Нет новых предложений")
-                        #expect(await telegram.duration(from: query, to: strangers) < .seconds(1))
+                        // The accept itself is stuck for four and a half seconds.
+                        #expect(await telegram.duration(from: query, to: strangers) < .seconds(3))
                         let answer = await telegram.answer(to: query)
                         #expect(answer.text == "⏳ Ещё работаем, результат появится на экране")
-                        #expect(await telegram.duration(from: query, to: answer) < .seconds(2))
+                        #expect(await telegram.duration(from: query, to: answer) < .seconds(3))
                         offersd.send(SIGKILL)
                     }
                     release()

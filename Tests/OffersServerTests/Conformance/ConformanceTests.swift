@@ -1,9 +1,10 @@
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// The service against `Protocol/conformance/`, over its real sockets.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct ConformanceTests {
     @Test("The service answers every case as the file says", arguments: ConformanceCase.files)
     func cases(of file: String) async throws {

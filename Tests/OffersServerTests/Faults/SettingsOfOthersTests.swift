@@ -3,9 +3,10 @@ import JSONRPC
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// Databases that are set up otherwise than usual, and what administrators do.
-@Suite("Databases with settings of their own", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Databases with settings of their own", .inTurn)
 struct SettingsOfOthersTests {
     private func expectOrdinaryLife(
         _ database: TestDatabase, _ configure: (inout Settings) -> Void = { _ in }
@@ -82,7 +83,7 @@ struct SettingsOfOthersTests {
             try await database.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             try await database.sql("SELECT pg_reload_conf()")
             try await RunningService.run(on: database.connectionString) {
-                $0.writeDeadlineMilliseconds = confirmed ? 20_000 : 1500
+                $0.writeDeadlineMilliseconds = confirmed ? 60_000 : 5000
             } _: { (service) async throws in
                 try await service.withClient { (client) async throws in
                     async let cancelled = cancelWait(for: database, thenConfirm: confirmed)

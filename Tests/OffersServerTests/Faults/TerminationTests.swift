@@ -2,10 +2,11 @@ import JSONRPC
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// The backend of a claim is ended before each of its statements, when all statements before it have been carried out,
 /// and after COMMIT: the claim happens once, and nobody outside notices.
-@Suite("Backends ended at every statement of a claim", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Backends ended at every statement of a claim", .inTurn)
 struct TerminationTests {
     private static func statements(deciding: String) -> [String] {
         ["BEGIN", "current_setting('synchronous_commit')", "FOR NO KEY UPDATE", deciding, "COMMIT"]
@@ -17,10 +18,7 @@ struct TerminationTests {
         _ call: @escaping @Sendable (TestClient) async throws -> TestClient.Answer
     ) async throws -> TestClient.Answer {
         try await FaultProxy.withProxy(to: scene.database) { (proxy) async throws in
-            try await RunningService.run(on: proxy.connectionString) {
-                // The backends take their time to end when the machine has other work.
-                $0.writeDeadlineMilliseconds = 60_000
-            } _: { service in
+            try await RunningService.run(on: proxy.connectionString) { service in
                 try await service.withClient { client in
                     let held = proxy.inject(.freeze(direction), on: trigger)
                     // A message that never came would make the test one of nothing.
@@ -102,9 +100,7 @@ struct TerminationTests {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder(toRival: true)
-            try await RunningService.run(on: database.connectionString) {
-                $0.writeDeadlineMilliseconds = 60_000
-            } _: { (service) async throws in
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
                 try await service.withClient { (client) async throws in
                     let lock = "SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE"
                     try await HeldLock.hold(lock, in: database) { held in

@@ -48,9 +48,13 @@ struct OffersdProcess: Sendable {
         in folder: String, _ arguments: [String], environment: [Environment.Key: String] = [:], sockets: Int,
         _ body: @Sendable (OffersdProcess) async throws -> Void
     ) async throws -> Ending {
+        // What takes its time on a busy machine is not given up. A test that is about a deadline sets it.
+        let patient: [Environment.Key: String] = [
+            "OFFERSD_READ_DEADLINE_MS": "60000", "OFFERSD_WRITE_DEADLINE_MS": "60000",
+        ]
         let result = try await Subprocess.run(
             .path(try BuiltProgram.path("offersd")), arguments: Arguments(arguments),
-            environment: .inherit.updating(environment.mapValues { Optional($0) }),
+            environment: .inherit.updating(patient.merging(environment) { $1 }.mapValues { Optional($0) }),
             workingDirectory: nil, platformOptions: PlatformOptions(),
             input: .none, output: .discarded, error: .sequence
         ) { execution in

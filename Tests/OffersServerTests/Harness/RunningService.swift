@@ -32,6 +32,9 @@ struct RunningService: Sendable {
         settings.socketPath = folder + "/offers.sock"
         settings.opsSocketPath = folder + "/ops.sock"
         settings.writeConnections = 4
+        // What takes its time on a busy machine is not given up. A test that is about a deadline sets it.
+        settings.readDeadlineMilliseconds = 60_000
+        settings.writeDeadlineMilliseconds = 60_000
         configure(&settings)
         let log = RecordedLog()
         let (listening, didListen) = AsyncStream.makeStream(of: Void.self)
@@ -124,7 +127,7 @@ struct TestClient: Sendable {
         }
     }
 
-    func call(_ method: String, _ params: (String, Int)..., deadline: Duration = .seconds(20)) async throws -> Answer {
+    func call(_ method: String, _ params: (String, Int)..., deadline: Duration = .seconds(100)) async throws -> Answer {
         let members = params.map { JSONMember(name: $0.0, value: .number(JSONNumber(Int64($0.1)))) }
         do {
             return .result(try await client.call(method, named: members, deadline: deadline))

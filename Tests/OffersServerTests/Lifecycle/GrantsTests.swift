@@ -4,11 +4,12 @@ import Postgres
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
 /// `offersd grants`: a role with these rights can do what the service does, and each of them is needed for it.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct GrantsTests {
     @Test(
         "The whole service works under the role, in a database that gives nothing to PUBLIC, and check finds it complete",

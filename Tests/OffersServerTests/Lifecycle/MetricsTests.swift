@@ -3,9 +3,10 @@ import Offers
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// The Prometheus exposition: its form, and that the numbers count what they say.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct MetricsTests {
     /// A sample's line without its value, and the value.
     private static func samples(_ text: String) -> [String: Double] {

@@ -1,9 +1,10 @@
 import Foundation
 import SystemPackage
 import Testing
+import Turns
 
 /// The real program, and what it tells a service manager: a datagram socket that a script listens on (sd_notify(3)).
-@Suite("Notifications to the service manager", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Notifications to the service manager", .inTurn)
 struct WatchdogTests {
     /// Runs a Python script that has `start(**environment)`, `heard()` for the next message, and `freeze` and `thaw` for
     /// a thread of the process; returns what it printed.
@@ -23,7 +24,7 @@ struct WatchdogTests {
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
         def start(name, **environment):
-            manager.bind(name.replace("@", "\\0")); manager.settimeout(30)
+            manager.bind(name.replace("@", "\\0")); manager.settimeout(100)
             process = subprocess.Popen(
                 [offersd, "serve", "--socket", folder + "/o.sock", "--database", "host=/nonexistent"],
                 env=dict(os.environ, NOTIFY_SOCKET=name, **environment), stderr=subprocess.DEVNULL)
@@ -109,10 +110,13 @@ struct WatchdogTests {
             loop = freeze(process.pid, "NIO-ELT")
             list(rest())  # what was sent before
             manager.settimeout(2)  # ten times what the manager allows
-            try: print("heard", heard())
+            late = 0  # one may have been on its way
+            try:
+                while late < 3: heard(); late += 1
+                print("beats")
             except TimeoutError: print("silence")
             thaw(loop)
-            manager.settimeout(30)
+            manager.settimeout(100)
             while heard() != ["WATCHDOG=1"]: pass
             print("beats again")
             process.terminate()

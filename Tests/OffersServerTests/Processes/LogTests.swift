@@ -5,9 +5,10 @@ import OffersServer
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// What the program writes to the log, as an operator reads it in the journal.
-@Suite("The log of offersd", .inTurn, .timeLimit(.minutes(10)))
+@Suite("The log of offersd", .inTurn)
 struct LogTests {
     private static let nowhere = "host=/nonexistent user=nobody dbname=none"
 
@@ -105,7 +106,9 @@ struct LogTests {
     func states() async throws {
         try await TestDatabase.withServer { (database) async throws in
             let ending = try await OffersdProcess.withFolder { folder in
-                try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
+                let patient = ["--slow-request-ms", "60000"]
+                return try await OffersdProcess.run(in: folder, on: database.connectionString, patient) {
+                    (process) async throws in
                     let line =
                         #"echo '{"jsonrpc":"2.0","id":1,"method":"METHOD","params":[PARAMS]}' | socat -t10 - UNIX-CONNECT:$S; "#
                     func ask(_ method: String, _ params: String = "") async throws -> String {
@@ -141,7 +144,8 @@ struct LogTests {
             #expect(few.output.hasSuffix("status 1\n"), "\(few.output)")
             let raised = try await BuiltProgram.shell(
                 """
-                ulimit -Sn 64; timeout 3 "$1" serve --write-connections 40 --socket $2/t --database host=/nonexistent 2>&1
+                ulimit -Sn 64; "$1" serve --write-connections 40 --socket $2/t --database host=/nonexistent 2>$2/raised & P=$!
+                until grep -q '^listening' $2/raised; do kill -0 $P || exit; done; kill $P; wait $P; cat $2/raised
                 """, offersd, folder)
             #expect(raised.output.contains("listening on"), "\(raised.output)")
             #expect(!raised.output.contains("open files"), "\(raised.output)")

@@ -5,14 +5,15 @@ import Offers
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// offersctl in a script: what it prints, and exit statuses that cannot lie.
-@Suite("offersctl", .inTurn, .timeLimit(.minutes(10)))
+@Suite("offersctl", .inTurn)
 struct OffersctlTests {
     /// Runs it against `$S`; what it printed ends with its exit status.
     private func offersctl(_ process: OffersdProcess, _ arguments: String) async throws -> String {
         let program = try BuiltProgram.path("offersctl").string
-        return try await process.shell("'\(program)' --socket $S \(arguments); echo $?")
+        return try await process.shell("'\(program)' --socket $S --deadline 100 \(arguments); echo $?")
     }
 
     @Test("0 with the result on stdout, 1 with the reason on stderr, 2 for what is called wrongly")
@@ -52,14 +53,16 @@ struct OffersctlTests {
                 let wrong = try await offersctl(process, "listOffers masterId=1 limit=0 2>&1")
                 #expect(wrong.hasPrefix("INVALID_PARAMS: limit: "))
                 let program = try BuiltProgram.path("offersctl").string
-                let other = "'\(program)' --deadline 0.3 --socket \(folder)/x health 2>/dev/null; echo $?"
-                #expect(try await process.shell(other) == "3\n")
-                for (answer, status) in [("cat >/dev/null", "4\n"), ("echo hello; cat >/dev/null", "5\n")] {
+                let other = "'\(program)' --socket \(folder)/x health 2>/dev/null --deadline"
+                #expect(try await process.shell("\(other) 0.3; echo $?") == "3\n")
+                for (answer, deadline, status) in [
+                    ("cat >/dev/null", 0.3, "4\n"), ("echo hello; cat >/dev/null", 100, "5\n"),
+                ] {
                     let output = try await process.shell(
                         """
                         rm -f \(folder)/x; socat UNIX-LISTEN:\(folder)/x SYSTEM:'\(answer)' & peer=$!
                         \(BuiltProgram.untilListening(folder + "/x"))
-                        \(other); kill $peer 2>/dev/null; wait
+                        \(other) \(deadline); echo $?; kill $peer 2>/dev/null; wait
                         """)
                     #expect(output == status)
                 }

@@ -5,9 +5,10 @@ import Subprocess
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// The real program and the real socat, as an operator types it.
-@Suite("offersd and socat", .inTurn, .timeLimit(.minutes(10)))
+@Suite("offersd and socat", .inTurn)
 struct SocatTests {
     @Test("list, accept, list, accept again, and a rival's accept, each a line typed into a shell")
     func theWholeFlow() async throws {
@@ -48,12 +49,11 @@ struct SocatTests {
             let scene = try await Scene(database)
             try await OffersdProcess.withFolder { (folder) async throws in
                 try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
-                    let clock = ContinuousClock()
-                    let began = clock.now
+                    let began = ContinuousClock.now
                     let line = #"{"jsonrpc":"2.0","id":"a","method":"listOffers","params":[\#(scene.master)]}"#
-                    let reply = try await process.shell("printf %s '\(line)' | socat -t10 - UNIX-CONNECT:$S")
+                    let reply = try await process.shell("printf %s '\(line)' | socat -t600 - UNIX-CONNECT:$S")
                     #expect(reply.hasPrefix(#"{"jsonrpc":"2.0","id":"a","result":{"masterId""#), "\(reply)")
-                    #expect(began.duration(to: clock.now) < .seconds(5), "it did not wait for its ten seconds")
+                    #expect(began.duration(to: .now) < .seconds(300), "it did not wait for its ten minutes")
                 }
             }
         }

@@ -3,8 +3,9 @@ import NIOCore
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
-@Suite("Never stale", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Never stale", .inTurn)
 struct FreshnessTests {
     @Test("accept and list in one write: the list does not have the order")
     func acceptThenList() async throws {

@@ -2,10 +2,11 @@ import JSONRPC
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// Accepts that wait at the same time share a transaction: what one is told, and what becomes of its order, is the same
 /// as if it had been alone.
-@Suite("Accepts that share a transaction", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Accepts that share a transaction", .inTurn)
 struct SharedAcceptTests {
     /// A service with one connection for accepts, which is busy as long as the lock of `held` is.
     private func withService(

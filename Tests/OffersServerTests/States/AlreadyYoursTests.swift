@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// Accepting what one has already: a success that writes nothing, however one came to have it.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct AlreadyYoursTests {
     @Test("The order of an ACCEPTED row gives that row, in every status")
     func accepted() async throws {

@@ -3,11 +3,12 @@ import Logging
 import Postgres
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
 /// The optional row about an accept, in each shape that its table has.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct DistributionMetricsTests {
     static let databases: [(Generation, MetricsShape)] =
         MetricsShape.allCases.map { (.g3, $0) } + [

@@ -2,11 +2,12 @@ import JSONRPC
 import NIOCore
 import TestDatabase
 import Testing
+import Turns
 
 /// Every combination of master, order and offers, asked for by every method, against the precedences of the contract.
 ///
 /// The database has neither unique index on open pairs, so that all histories of a pair can be made.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct EveryStateTests {
     /// The states of one master, each with an order of its own.
     private struct Ward: Sendable {

@@ -3,9 +3,10 @@ import JSONRPC
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// The service on every state of the existing database, on one that is none, and on one that it may not fully use.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct GenerationServiceTests {
     /// The name that health and `offersd check` give a generation, and what check remarks about open offers.
     static let names: [(Generation, name: String, remark: String?)] = [

@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// How many active orders a master may have.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct LimitTests {
     /// A value of the setting `max_active_orders` (nil: no such row) and the limit that it means (nil: none).
     static let settings: [(value: String?, limit: Int?)] = [

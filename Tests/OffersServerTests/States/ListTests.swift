@@ -2,9 +2,10 @@ import JSONRPC
 import NIOCore
 import TestDatabase
 import Testing
+import Turns
 
 /// What is listed, in which order, and with which values.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct ListTests {
     @Test("Only open, unexpired offers of free orders that are searched for are listed")
     func filters() async throws {

@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// Masters named by their Telegram user, and ids beyond the ranges of the columns.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct NamingTests {
     @Test(
         "A Telegram user id stands for the master in every method",

@@ -3,6 +3,7 @@ import Offers
 import Postgres
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
@@ -12,7 +13,7 @@ import Testing
 /// Not with `g4`, which no server has: there an index on the offers' state alone may be taken for a way to the master's
 /// offers. And it is not seen here which entries of an index are passed over: while it is small, a list may use one on
 /// live offers that begins with the order.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct PlanTests {
     /// What the database was like when the plan was made.
     enum Past: CaseIterable {

@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// What is known of the client is given to whoever has the order, in the reply to his accept, and nowhere else.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct PrivacyTests {
     /// Whatever must not appear: each stands in one column only.
     static let secrets = ["Quibbleton", "+79990001122", "flat-77c", "knock thrice", "house-15z", "Elderberry Walk"]

@@ -2,9 +2,10 @@ import JSONRPC
 import Offers
 import TestDatabase
 import Testing
+import Turns
 
 /// The rows of the contract's table of errors that a state of the database causes, with all that they carry.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct RefusalTests {
     /// A state by SQL (`$M` the master, `$R` the rival, `$O` the order), and what each method answers: the reason,
     /// and the further members of `data` as JSON.

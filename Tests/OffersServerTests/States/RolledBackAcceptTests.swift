@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// The report that offersd was made for: a master is told "accepted", and the order stays in his list.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct RolledBackAcceptTests {
     /// What makes every insert of the optional row fail, each at another point.
     static let failures = [

@@ -2,11 +2,12 @@ import Logging
 import Postgres
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
 /// Whether the index that spares the list's statement its DISTINCT is recognized, and nothing else for it.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct UniqueOpenPairsTests {
     @Test(
         "It is there in the later generations only",

@@ -1,9 +1,10 @@
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// What an accept and a decline leave in the database, column by column.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct WritesTests {
     @Test(
         "An accept assigns the order, and changes nothing else of it",
