@@ -1,3 +1,4 @@
+import EmbeddedPostgres
 import FoundationEssentials
 import Subprocess
 import SystemPackage
@@ -60,11 +61,11 @@ struct DemoTests {
             // A server whose making waits until the signal was sent, however late that is.
             _ = try await BuiltProgram.shell(
                 """
-                for program in $(ls -d /usr/lib/postgresql/*/bin | tail -n 1)/*; do ln -s $program $1/; done
+                for program in "$2"/*; do ln -s $program $1/; done
                 real=$(readlink $1/initdb); rm $1/initdb
                 printf '#!/bin/sh\\nuntil [ -e %s/go ]; do sleep 0.05; done\\nexec %s \"$@\"\\n' $1 $real >$1/initdb
                 chmod 755 $1 $1/initdb
-                """, folder)
+                """, folder, EmbeddedPostgres.Installation.find().programs)
             let program = try Configuration(
                 executable: .path(BuiltProgram.path("offers-demo")), arguments: Arguments(demo.arguments),
                 environment: .inherit.updating(["OFFERSD_POSTGRES_BIN": folder]))

@@ -59,6 +59,8 @@ actor SharedCluster {
         Task {
             do {
                 try await EmbeddedPostgres.withServer(options) { server in
+                    let version = try await server.sql("SHOW server_version").joined()
+                    print("These tests run on Postgres \(version), \(server.installation.programs).")
                     running.yield(server)
                     for await _ in AsyncStream<Never>.makeStream().stream {}
                 }
