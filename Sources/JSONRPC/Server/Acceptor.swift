@@ -65,13 +65,13 @@ struct Acceptor: Sendable {
         ServerBootstrap(group: loops)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // NIO has just listened on the descriptor with room for 128 clients, whatever the options say.
+                    try listener.listenAgain()
                     // Stands before NIO's own, whose pause of a second is too long for a local service.
                     try channel.pipeline.syncOperations.addHandler(acceptBackoff())
                     try channel.pipeline.syncOperations.addHandler(AcceptPacer(limits))
                 }
             }
-            // NIO listens again on the descriptor, by default with room for 128 clients that wait to be accepted.
-            .serverChannelOption(.backlog, value: Int32(SOMAXCONN))
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(

@@ -19,8 +19,16 @@ package struct Listener: Sendable {
     package let path: String?
 
     let descriptor: Int32
-    /// The file that we made. Nil for an adopted socket, whose file belongs to somebody else.
+    /// Whether we made the file, and remove it.
+    private let ownsFile: Bool
+    /// The file as it was at the start. Nil when there was none at the path.
     private let file: FileIdentity?
+    /// Whether the file can be watched: not where this process does not even see its folder, as with a root of its own.
+    private let isWatched: Bool
+
+    /// As many clients may wait to be accepted as the system allows: listen(2) reduces the number to
+    /// `net.core.somaxconn`.
+    static let backlog = Int32.max
 
     /// Binds a socket at `path` and listens.
     ///
@@ -49,8 +57,8 @@ package struct Listener: Sendable {
             guard chmod(path, mode_t(mode)) == 0, let file = FileIdentity(path: path) else {
                 throw Failure("cannot set the rights of the socket", path)
             }
-            guard listen(descriptor, SOMAXCONN) == 0 else { throw Failure("cannot listen on the socket", path) }
-            return Listener(name: name, path: path, descriptor: descriptor, file: file)
+            guard listen(descriptor, backlog) == 0 else { throw Failure("cannot listen on the socket", path) }
+            return Listener(name: name, path: path, descriptor: descriptor, file: file, ownsFile: true)
         } catch {
             _ = Glibc.close(descriptor)
             throw error
@@ -74,15 +82,49 @@ package struct Listener: Sendable {
             _ = Glibc.close(duplicate)
             throw Failure("cannot make non-blocking", what)
         }
-        self.init(name: name, path: Self.boundPath(of: duplicate), descriptor: duplicate, file: nil)
+        let path = Self.boundPath(of: duplicate)
+        self.init(
+            name: name, path: path, descriptor: duplicate, file: path.flatMap { FileIdentity(path: $0) },
+            ownsFile: false)
     }
 
-    private init(name: String, path: String?, descriptor: Int32, file: FileIdentity?) {
+    private init(name: String, path: String?, descriptor: Int32, file: FileIdentity?, ownsFile: Bool) {
         self.name = name
         self.path = path
         self.descriptor = descriptor
         self.file = file
+        self.ownsFile = ownsFile
+        isWatched = path.map { FileIdentity(path: folder(of: $0)) != nil } ?? false
     }
+
+    /// Listens again, after something else has reduced the number of clients that may wait.
+    ///
+    /// - Throws: When the descriptor does not listen any more.
+    func listenAgain() throws(Failure) {
+        guard listen(descriptor, Self.backlog) == 0 else {
+            throw Failure("cannot listen on the socket", path ?? name)
+        }
+    }
+
+    /// What became of the file that leads to the socket.
+    package enum FileCondition: Sendable {
+        /// It is there, or cannot be watched.
+        case present
+        /// Nothing is at the path: clients cannot connect.
+        case gone
+        /// Another file is at the path: clients do not reach this process.
+        case replaced
+    }
+
+    /// Looks at the file. It asks the file system, which may take its time.
+    package func fileCondition() -> FileCondition {
+        guard isWatched, let path else { return .present }
+        guard let now = FileIdentity(path: path) else { return .gone }
+        return now == file ? .present : .replaced
+    }
+
+    /// Whether the file belongs to another program, as that of a socket of systemd's does.
+    package var isAdopted: Bool { !ownsFile }
 
     /// Closes a listener that no server runs, and removes its file.
     package func close() {
@@ -93,9 +135,9 @@ package struct Listener: Sendable {
     /// Removes the file, if it is still the one that `bind` made. It is done before the descriptor is closed, so that
     /// nobody finds a socket that looks dead.
     func removeFile() {
-        guard let file, let path else { return }
-        // Without the lock (the folder went away, or somebody sits on it) the check alone must do.
-        let folder = try? FolderLock(of: path, wait: false)
+        guard ownsFile, let file, let path else { return }
+        // Without the lock (the folder went away, or another process holds it) the check alone must do.
+        let folder = try? FolderLock(of: path, patience: .zero)
         defer { folder?.unlock() }
         if FileIdentity(path: path) == file { _ = unlink(path) }
     }
@@ -179,24 +221,44 @@ private struct FileIdentity: Equatable {
     }
 }
 
+/// The folder that a path is in.
+private func folder(of path: String) -> String {
+    switch path.lastIndex(of: "/") {
+    case nil: "."
+    case path.startIndex?: "/"
+    case let slash?: String(path[..<slash])
+    }
+}
+
 /// An advisory lock on the folder of a path, so that starting processes examine and replace a file one at a time.
 private struct FolderLock {
     private let descriptor: Int32
 
-    init(of path: String, wait: Bool = true) throws(Listener.Failure) {
-        let folder =
-            switch path.lastIndex(of: "/") {
-            case nil: "."
-            case path.startIndex?: "/"
-            case let slash?: String(path[..<slash])
-            }
+    /// How long a start waits for the lock, which another one holds for some milliseconds.
+    static let patience = Duration.seconds(3)
+    /// How soon it is tried again, in milliseconds.
+    private static let pause: Int32 = 10
+
+    /// Takes the lock; waits for at most `patience`.
+    init(of path: String, patience: Duration = patience) throws(Listener.Failure) {
+        let folder = folder(of: path)
         descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Listener.Failure("cannot open the folder of the socket,", folder) }
-        while flock(descriptor, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0 {
-            if errno == EINTR { continue }
-            let failure = Listener.Failure("cannot lock the folder of the socket,", folder)
-            _ = close(descriptor)
-            throw failure
+        let end = ContinuousClock.now + patience
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let isLocked = errno == EWOULDBLOCK
+            guard isLocked || errno == EINTR else {
+                let failure = Listener.Failure("cannot lock the folder of the socket,", folder)
+                _ = close(descriptor)
+                throw failure
+            }
+            guard ContinuousClock.now < end else {
+                _ = close(descriptor)
+                throw Listener.Failure(
+                    description: "another process holds a lock on the folder of the socket, \(folder), for more than "
+                        + "\(patience.components.seconds) s: find it with lslocks, end it, and start again")
+            }
+            _ = poll(nil, 0, Self.pause)
         }
     }
 
