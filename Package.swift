@@ -76,7 +76,9 @@ let package = Package(
         // The methods: SQL, handlers, access, lifecycle.
         .target(
             name: "OffersServer",
-            dependencies: ["Offers", "JSONRPC", "Postgres", histogram, lifecycle, logging, nioCore, nioPosix],
+            dependencies: [
+                "Offers", "JSONRPC", "Postgres", collections, histogram, lifecycle, logging, nioCore, nioPosix,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "OffersServerTests",

@@ -4,6 +4,7 @@ import Glibc
 @main
 enum Main {
     static func main() async {
+        Signals.ignoreHarmless()
         openStandardDescriptors()
         await Offersd.main()
     }

@@ -27,20 +27,18 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let settings = try options.settings(database)
         let level = try options.level()
-        let isJournal = JournalLogHandler.isStandardError(Environment.all)
-        LoggingSystem.bootstrap { label in
-            var handler: any LogHandler =
-                isJournal ? JournalLogHandler() : StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
-        let logger = Logger(label: "offersd")
+        let log: LogOutput
         let service: OffersService
+        let logger: Logger
         do {
-            service = try OffersService(settings: settings, environment: Environment.all, logger: logger) { paths in
-                for path in paths {
-                    _ = "listening on \(path)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
-                }
+            log = try LogOutput(descriptor: STDERR_FILENO, form: LogForm(ofStandardError: Environment.all))
+            LoggingSystem.bootstrap { log.handler(label: $0, level: level) }
+            logger = Logger(label: "offersd")
+            Signals.rememberStops()
+            service = try OffersService(
+                settings: settings, environment: Environment.all, logger: logger, droppedLogLines: { log.dropped }
+            ) { paths in
+                for path in paths { log.write("listening on \(path)\n") }
             }
         } catch {
             throw Failure(message: "\(error)")
@@ -52,7 +50,7 @@ struct Serve: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds),
+                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds, log: log),
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
@@ -60,27 +58,44 @@ struct Serve: AsyncParsableCommand {
         do {
             try await group.run()
         } catch {
-            throw Failure(message: "\(error)")
+            log.write("Error: \(error)\n")
+            await log.flush(milliseconds: 500)
+            throw ExitCode.failure
         }
+        // The shutdown ends the process when its time is over.
+        await log.flush(milliseconds: Int(settings.drainSeconds) * 1000)
     }
 }
 
 /// Holds the service to the time that a shutdown may take. What a frozen database still holds by then is abandoned: its
-/// clients are told nothing, and their connections close.
+/// clients are told nothing, and their connections close. SIGHUP writes a line with the service's status.
 private struct BoundedShutdown: Service {
     private let service: OffersService
     private let seconds: Int64
+    private let log: LogOutput
 
-    init(of service: OffersService, seconds: Int64) {
+    init(of service: OffersService, seconds: Int64, log: LogOutput) {
         self.service = service
         self.seconds = seconds
+        self.log = log
     }
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await service.run()
+            try await withThrowingDiscardingTaskGroup { group in
+                group.addTask {
+                    for await _ in await UnixSignalsSequence(trapping: .sighup) { service.reportStatus() }
+                }
+                defer { group.cancelAll() }
+                // The group around this has its handlers.
+                Signals.repeatEarlyStop()
+                try await service.run()
+            }
         } onGracefulShutdown: {
-            DispatchQueue.global().asyncAfter(deadline: .now() + Double(seconds) - 0.05) { _exit(0) }
+            DispatchQueue.global().asyncAfter(deadline: .now() + Double(seconds) - 0.05) {
+                log.flush(milliseconds: 40)
+                _exit(0)
+            }
         }
     }
 }

@@ -19,19 +19,27 @@ package struct OffersService: Service {
     private let monitor: DatabaseMonitor
     private let distributionMetrics: DistributionMetrics
     private let report: StatusReport
+    private let sockets: [String]
+    private let droppedLogLines: @Sendable () -> Int
+    private let logger: Logger
 
     /// Makes the sockets, or takes those that systemd hands over; nothing runs yet.
     ///
     /// - Parameters:
     ///   - environment: Where systemd's sockets, its wishes, and the default path are looked for.
+    ///   - droppedLogLines: Lines of the log that were dropped since the start, for `metrics`.
     ///   - onListening: Called once by `run`, with the paths of the sockets, when clients are answered.
     /// - Throws: An error whose description says which socket cannot be served and why.
     package init(
         settings: Settings, environment: [String: String], logger: Logger,
+        droppedLogLines: @escaping @Sendable () -> Int = { 0 },
         onListening: @escaping @Sendable ([String]) async -> Void
     ) throws {
         let descriptors = try DescriptorLimit.raise(needed: settings.neededDescriptors)
         let listeners = try Sockets.listeners(settings, environment: environment)
+        sockets = listeners.map(\.name)
+        self.droppedLogLines = droppedLogLines
+        self.logger = logger
         let limits = settings.limits(descriptors: descriptors, sockets: listeners.count)
         if limits.connectionsPerSocket < settings.connectionsPerSocket {
             logger.warning(
@@ -51,7 +59,8 @@ package struct OffersService: Service {
                 longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
         }
         let metrics = ServiceMetrics(
-            pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name))
+            pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
+            droppedLogLines: droppedLogLines)
         let methods = OffersMethods(
             database: OffersDatabase(
                 pool: pool, monitor: monitor, metrics: distributionMetrics, logger: logger,
@@ -68,6 +77,20 @@ package struct OffersService: Service {
             onRefusal: { metrics.count(refusal: $0.reason) },
             companion: { await watchdog?.run($0) })
         metrics.watch(server)
+    }
+
+    /// Writes a line to the log that says how the service is, and has the database looked at again now.
+    package func reportStatus() {
+        let status = pool.status
+        logger.notice(
+            "status: \(monitor.state.text)",
+            metadata: [
+                "clients": "\(sockets.map { "\($0):\(server.openConnections(on: $0))" }.joined(separator: ","))",
+                "databaseConnections":
+                    "\(status.reads.connected + status.writes.connected + status.control.connected)",
+                "requests": "\(status.requests)", "logLinesDropped": "\(droppedLogLines())",
+            ])
+        monitor.lookAgain()
     }
 
     /// Serves until it is told to stop, and returns when nothing is left running.

@@ -35,6 +35,9 @@ struct PrometheusText: JSONEncodable {
             "offersd_distribution_metrics_failures_total", .counter, "Optional rows that could not be written.",
             snapshot.distributionMetricsFailures)
         lines.single(
+            "offersd_log_dropped_total", .counter,
+            "Lines of the log that were dropped because its reader did not take them.", snapshot.droppedLogLines)
+        lines.single(
             "offersd_start_time_seconds", .gauge, "When the service started, in seconds since 1970.",
             snapshot.startedAt)
         lines.family(

@@ -29,6 +29,7 @@ final class ServiceMetrics: Sendable {
     private let distributionMetrics: DistributionMetrics
     private let methods: [(name: String, calls: Counter)]
     private let sockets: [String]
+    private let droppedLogLines: @Sendable () -> Int
     private let refusals = Mutex<[String: Int]>([:])
     private let retries = Atomic<Int>(0)
     private let server = Mutex<Server?>(nil)
@@ -39,10 +40,16 @@ final class ServiceMetrics: Sendable {
         let calls = Mutex(MethodCalls())
     }
 
-    /// - Parameter sockets: the names of the sockets.
-    init(pool: PostgresPool, distributionMetrics: DistributionMetrics, sockets: [String]) {
+    /// - Parameters:
+    ///   - sockets: The names of the sockets.
+    ///   - droppedLogLines: Lines of the log that were dropped since the start.
+    init(
+        pool: PostgresPool, distributionMetrics: DistributionMetrics, sockets: [String],
+        droppedLogLines: @escaping @Sendable () -> Int
+    ) {
         self.pool = pool
         self.sockets = sockets
+        self.droppedLogLines = droppedLogLines
         self.distributionMetrics = distributionMetrics
         self.methods = Contract.methods.map { ($0.name, Counter()) }
     }
@@ -90,7 +97,7 @@ final class ServiceMetrics: Sendable {
             connections: sockets.map { ($0, server?.openConnections(on: $0) ?? 0) },
             claimRetries: retries.load(ordering: .relaxed),
             pool: pool.status, distributionMetricsWritten: distributionMetrics.written,
-            distributionMetricsFailures: distributionMetrics.failures)
+            distributionMetricsFailures: distributionMetrics.failures, droppedLogLines: droppedLogLines())
         return switch format {
         case .json: snapshot
         case .prometheus: PrometheusText(snapshot: snapshot)
@@ -122,6 +129,7 @@ final class ServiceMetrics: Sendable {
         let pool: PoolStatus
         let distributionMetricsWritten: Int
         let distributionMetricsFailures: Int
+        let droppedLogLines: Int
 
         /// The lanes with their names.
         var lanes: [(name: String, lane: PoolStatus.Lane)] {
@@ -169,6 +177,7 @@ final class ServiceMetrics: Sendable {
             writer.member("claimSeparations", Int64(pool.writes.separations))
             writer.member("distributionMetricsWritten", Int64(distributionMetricsWritten))
             writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
+            writer.member("logLinesDropped", Int64(droppedLogLines))
             writer.endObject()
         }
     }

@@ -3,14 +3,14 @@ import Glibc
 /// Runs a function that blocks on an operating-system thread of its own, away from the cooperative pool.
 ///
 /// The thread ends when the function returns; nobody joins it. Source: pthread_create(3).
-enum BlockingThread {
+package enum BlockingThread {
     private final class Entry {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     /// Starts the thread. False when the system gives no more threads.
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
+    package static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
