@@ -58,6 +58,7 @@ package struct OffersService: Service {
                 request: $0, notifier: notifier, pool: pool,
                 longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
         }
+        let socketWatch = SocketWatch(listeners, logger: logger)
         let metrics = ServiceMetrics(
             pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
             droppedLogLines: droppedLogLines)
@@ -75,7 +76,12 @@ package struct OffersService: Service {
                 report.ready()
             },
             onRefusal: { metrics.count(refusal: $0.reason) },
-            companion: { await watchdog?.run($0) })
+            companion: { requests in
+                await withDiscardingTaskGroup { group in
+                    group.addTask { await socketWatch.run() }
+                    await watchdog?.run(requests)
+                }
+            })
         metrics.watch(server)
     }
 
