@@ -137,15 +137,19 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // What the programs print, and how they end.
+        .target(name: "StandardOutput", dependencies: [argumentParser], swiftSettings: settings),
+
         // The programs.
         .executableTarget(
             name: "offersd",
-            dependencies: ["OffersServer", argumentParser, lifecycle, logging, signals],
+            dependencies: ["OffersServer", "StandardOutput", argumentParser, lifecycle, logging, signals],
             swiftSettings: settings),
         .executableTarget(
             name: "offers-bot",
             dependencies: [
-                "Offers", "JSONRPC", argumentParser, asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+                "Offers", "JSONRPC", "StandardOutput", argumentParser, asyncHTTPClient, lifecycle, logging, nioCore,
+                nioHTTP1, nioPosix,
                 signals,
             ],
             swiftSettings: settings),
@@ -157,12 +161,13 @@ let package = Package(
             ],
             swiftSettings: settings),
         .executableTarget(
-            name: "offersctl", dependencies: ["Offers", "JSONRPC", argumentParser, nioCore], swiftSettings: settings),
+            name: "offersctl", dependencies: ["Offers", "JSONRPC", "StandardOutput", argumentParser, nioCore],
+            swiftSettings: settings),
         .executableTarget(
             name: "offers-demo",
             dependencies: [
-                "OffersServer", "Offers", "JSONRPC", "EmbeddedPostgres", argumentParser, lifecycle, logging,
-                nioCore, signals, system,
+                "OffersServer", "Offers", "JSONRPC", "EmbeddedPostgres", "StandardOutput", argumentParser, lifecycle,
+                logging, nioCore, signals,
             ],
             swiftSettings: settings),
 

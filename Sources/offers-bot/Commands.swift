@@ -53,7 +53,7 @@ struct TelegramCommand: AsyncParsableCommand {
         try await BotAPI.withHTTPClient { client in
             let api = BotAPI(client: client, base: try base(), token: token)
             if check {
-                guard await Check(api: api, offersd: service.offersd).run() else { throw ExitCode.failure }
+                guard try await Check(api: api, offersd: service.offersd).run() else { throw ExitCode.failure }
                 return
             }
             try await TelegramBot(api: api, adapter: service.adapter, logger: logger).runUntilSignal(logger)

@@ -1,8 +1,15 @@
 import ArgumentParser
 import Offers
+import StandardOutput
+
+@main
+enum Main {
+    static func main() async {
+        await OffersBot.runProgram()
+    }
+}
 
 /// The adapter that masters touch.
-@main
 struct OffersBot: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offers-bot",

@@ -2,10 +2,17 @@ import ArgumentParser
 import Logging
 import Offers
 import ServiceLifecycle
+import StandardOutput
 import UnixSignals
 
-/// The service on a database of its own: for a first look, and for scripts that ask whether it works at all.
 @main
+enum Main {
+    static func main() async {
+        await OffersDemo.runProgram()
+    }
+}
+
+/// The service on a database of its own: for a first look, and for scripts that ask whether it works at all.
 struct OffersDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offers-demo",
@@ -38,5 +45,6 @@ struct OffersDemo: AsyncParsableCommand {
         // Making a cluster cannot be hurried, but a machine on which it hangs must not keep us.
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: configuration).run()
+        try Screen.complete()
     }
 }

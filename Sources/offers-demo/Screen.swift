@@ -1,12 +1,23 @@
-import SystemPackage
+import StandardOutput
+import Synchronization
 
 /// Standard output, in 80 columns and unbuffered, so that a program that reads us is never behind.
 enum Screen {
     private static let width = 80
+    private static let firstFailure = Mutex<StandardOutput.Failure?>(nil)
 
-    /// Writes `text` and a line feed. A reader who has gone away is no reason to stop.
+    /// Writes `text` and a line feed. A reader that has gone away is no reason to stop, but one for ``complete()``.
     static func show(_ text: String) {
-        _ = try? FileDescriptor.standardOutput.writeAll("\(text)\n".utf8)
+        do {
+            try StandardOutput.write(text + "\n")
+        } catch {
+            firstFailure.withLock { $0 = $0 ?? error }
+        }
+    }
+
+    /// Throws if anything that was to be shown could not be written.
+    static func complete() throws {
+        if let failure = firstFailure.withLock({ $0 }) { throw failure }
     }
 
     /// Writes a line of JSON after `mark`, broken after commas only: without the line breaks and the blanks that begin

@@ -4,6 +4,7 @@ import Glibc
 import JSONRPC
 import NIOCore
 import Offers
+import StandardOutput
 
 /// Calls one method of a running offersd from a script.
 struct Offersctl: AsyncParsableCommand {
@@ -119,15 +120,11 @@ struct Offersctl: AsyncParsableCommand {
 
     /// Writes to standard output. A script must not take what could not be written for an empty success.
     private func output(_ text: String) throws {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                StandardError.print("offersctl: the result cannot be written: \(String(cString: strerror(errno)))")
-                throw ExitCode(5)
-            }
+        do {
+            try StandardOutput.write(text)
+        } catch {
+            StandardError.print("offersctl: \(error)")
+            throw Outcome.unwritten
         }
     }
 

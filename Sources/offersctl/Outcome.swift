@@ -12,6 +12,8 @@ struct Outcome {
     private static let unavailable = ExitCode(3)
     private static let unknown = ExitCode(4)
     private static let violation = ExitCode(5)
+    /// There is a result, and standard output does not take it.
+    static let unwritten = violation
 
     /// - Parameter mayBeDone: An earlier attempt may have been carried out. Then only a refusal for the sake of the order or
     ///   the master says what became of the call: a service that is not there says nothing of that attempt.

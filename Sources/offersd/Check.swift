@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import OffersServer
+import StandardOutput
 
 /// `offersd check`: does this database have what the service needs?
 struct Check: AsyncParsableCommand {
@@ -20,7 +21,7 @@ struct Check: AsyncParsableCommand {
         let report = await DatabaseCheck.run(
             connectionInfo: try database.connectionInfo(), schema: try database.schemaName(),
             preparesStatements: try database.preparesStatements())
-        for line in report.lines { print(line) }
+        try StandardOutput.write(report.lines.map { $0 + "\n" }.joined())
         switch report.verdict {
         case .complete: break
         case .lacking: throw ExitCode(1)
@@ -34,8 +35,8 @@ struct PrintSchema: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema", abstract: "Print the SQL of a new, complete database of the newest generation.")
 
-    func run() {
-        print(Schema.sql)
+    func run() throws {
+        try StandardOutput.write(Schema.sql + "\n")
     }
 }
 

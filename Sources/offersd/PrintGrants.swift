@@ -1,5 +1,6 @@
 import ArgumentParser
 import OffersServer
+import StandardOutput
 
 /// `offersd grants`: the SQL of a role with the rights that the service needs.
 struct PrintGrants: ParsableCommand {
@@ -16,10 +17,12 @@ struct PrintGrants: ParsableCommand {
     var role = "offersd"
 
     func run() throws {
+        let sql: String
         do {
-            print(try Grants.sql(role: role), terminator: "")
+            sql = try Grants.sql(role: role)
         } catch {
             throw ValidationError("--role: \(error)")
         }
+        try StandardOutput.write(sql)
     }
 }

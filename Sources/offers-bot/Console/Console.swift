@@ -11,7 +11,7 @@ struct Console: Service {
     /// Runs until the end of the input, `q`, or the graceful shutdown of its group.
     func run() async throws {
         let terminal = Terminal()
-        terminal.print(Columns.wrap(Dialogue.introduction))
+        try terminal.print(Columns.wrap(Dialogue.introduction))
         // A signal ends it even in the middle of a call: the same tap may be given again.
         try await cancelWhenGracefulShutdown {
             do {
@@ -21,25 +21,25 @@ struct Console: Service {
     }
 
     private func talk(through terminal: Terminal) async throws {
-        if let trouble = await trouble() { terminal.print(Columns.wrap(trouble)) }
+        if let trouble = await trouble() { try terminal.print(Columns.wrap(trouble)) }
         var dialogue = Dialogue()
-        terminal.print(dialogue.show(.greeting))
-        terminal.prompt()
+        try terminal.print(dialogue.show(.greeting))
+        try terminal.prompt()
         for await line in terminal.lines {
-            terminal.echo(line)
+            try terminal.echo(line)
             switch dialogue.read(line) {
             case .quit: return
             case .nothing: break
-            case .wrong(let sentence): terminal.print([sentence])
-            case .start: terminal.print(dialogue.show(.greeting))
+            case .wrong(let sentence): try terminal.print([sentence])
+            case .start: try terminal.print(dialogue.show(.greeting))
             case .tap(let tap):
                 let response = try await respond(to: tap, terminal)
-                if let toast = response.toast { terminal.print(Dialogue.toast(toast)) }
-                if let screen = response.screen { terminal.print(dialogue.show(screen)) }
+                if let toast = response.toast { try terminal.print(Dialogue.toast(toast)) }
+                if let screen = response.screen { try terminal.print(dialogue.show(screen)) }
             }
-            terminal.prompt()
+            try terminal.prompt()
         }
-        terminal.echo(nil)
+        try terminal.echo(nil)
     }
 
     /// Says that it takes long, as the bot does.
@@ -48,7 +48,7 @@ struct Console: Service {
             group.addTask { try await adapter.respond(to: tap, from: user) }
             group.addTask {
                 try await Task.sleep(for: .milliseconds(1500))
-                terminal.print(Dialogue.toast("⏳ Ещё работаем, результат появится на экране"))
+                try terminal.print(Dialogue.toast("⏳ Ещё работаем, результат появится на экране"))
                 return nil
             }
             defer { group.cancelAll() }

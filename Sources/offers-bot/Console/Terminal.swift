@@ -1,5 +1,6 @@
 import Glibc
 import NIOPosix
+import StandardOutput
 
 /// Standard input and output as lines.
 struct Terminal: Sendable {
@@ -21,18 +22,18 @@ struct Terminal: Sendable {
     }
 
     /// Writes lines, at once.
-    func print(_ lines: [String]) {
-        Self.write(lines.map { Self.harmless($0) + "\n" }.joined())
+    func print(_ lines: [String]) throws(StandardOutput.Failure) {
+        try StandardOutput.write(lines.map { Self.harmless($0) + "\n" }.joined())
     }
 
     /// Asks for input.
-    func prompt() {
-        Self.write("> ")
+    func prompt() throws(StandardOutput.Failure) {
+        try StandardOutput.write("> ")
     }
 
     /// Repeats what a script said, behind the prompt.
-    func echo(_ line: String?) {
-        if !isEchoing || line == nil { Self.write((line ?? "") + "\n") }
+    func echo(_ line: String?) throws(StandardOutput.Failure) {
+        if !isEchoing || line == nil { try StandardOutput.write((line ?? "") + "\n") }
     }
 
     /// Without what steers a terminal or turns the direction of its text: values come from strangers.
@@ -45,17 +46,5 @@ struct Terminal: Sendable {
                     default: true
                     }
                 }))
-    }
-
-    private static func write(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)[...]
-            while !rest.isEmpty {
-                let count = Glibc.write(STDOUT_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0, errno != EINTR { return }
-                rest = rest.dropFirst(max(count, 0))
-            }
-        }
     }
 }

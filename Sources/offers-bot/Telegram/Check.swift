@@ -1,54 +1,53 @@
 import JSONRPC
 import Offers
+import StandardOutput
 
 /// `--check`: is everything there that the bot needs?
 struct Check {
     let api: BotAPI
     let offersd: Offersd
 
+    /// What was found of one thing: whether it is right, and a sentence.
+    private typealias Finding = (isRight: Bool, text: String)
+
     /// Prints a line for each thing. Returns whether all of them are right.
-    func run() async -> Bool {
-        let telegram = await checkTelegram()
-        let service = await checkService()
-        return telegram && service
+    func run() async throws -> Bool {
+        let telegram = await telegram()
+        try StandardOutput.write("telegram: \(telegram.text)\n")
+        let service = await service()
+        try StandardOutput.write("offersd: \(service.text)\n")
+        return telegram.isRight && service.isRight
     }
 
-    private func checkTelegram() async -> Bool {
+    private func telegram() async -> Finding {
         do {
             let me = try await api.call(.getMe)
-            print("telegram: ok, the bot is @\(me["username"]?.stringValue ?? "?")")
-            return true
+            return (true, "ok, the bot is @\(me["username"]?.stringValue ?? "?")")
         } catch {
-            print("telegram: \(error)")
-            return false
+            return (false, "\(error)")
         }
     }
 
-    private func checkService() async -> Bool {
+    private func service() async -> Finding {
         do {
             let health = try await offersd.health()
-            switch health.status {
-            case .ok:
-                print("offersd: ok, version \(health.version)")
-                return true
+            let missing = health.database.missing.joined(separator: ", ")
+            return switch health.status {
+            case .ok: (true, "ok, version \(health.version)")
             case .degraded where health.database.readOnly == true:
-                print("offersd: its database is read-only, so nobody can accept")
-            case .degraded:
-                print("offersd: its database lacks \(health.database.missing.joined(separator: ", "))")
-            case .down where health.database.reachable:
-                print("offersd: nothing works, its database lacks \(health.database.missing.joined(separator: ", "))")
-            case .down:
-                print("offersd: its database does not answer")
+                (false, "its database is read-only, so nobody can accept")
+            case .degraded: (false, "its database lacks \(missing)")
+            case .down where health.database.reachable: (false, "nothing works, its database lacks \(missing)")
+            case .down: (false, "its database does not answer")
             }
         } catch CallFailure.unreachable {
-            print("offersd: nobody listens on \(offersd.socket), or this user may not use it")
+            return (false, "nobody listens on \(offersd.socket), or this user may not use it")
         } catch CallFailure.refused(let error) {
-            print("offersd: \(error.message)")
+            return (false, error.message)
         } catch let failure as CallFailure {
-            print("offersd: \(failure.name)")
+            return (false, failure.name)
         } catch {
-            print("offersd: \(error)")
+            return (false, "\(error)")
         }
-        return false
     }
 }
