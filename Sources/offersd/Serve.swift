@@ -82,9 +82,10 @@ private struct BoundedShutdown: Service {
 
     func run() async throws {
         try await withGracefulShutdownHandler {
+            let hangups = await UnixSignalsSequence(trapping: .sighup)
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask {
-                    for await _ in await UnixSignalsSequence(trapping: .sighup) { service.reportStatus() }
+                    for await _ in hangups { service.reportStatus() }
                 }
                 defer { group.cancelAll() }
                 // The group around this has its handlers.

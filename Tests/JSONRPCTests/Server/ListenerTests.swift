@@ -59,6 +59,40 @@ import Testing
         }
     }
 
+    @Test func `a folder that is locked for long is named, with what to do`() async throws {
+        try await withFolder { folder in
+            let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            #expect(flock(descriptor, LOCK_EX) == 0)
+            expectFailure("\(folder), for more than 3 s: find it with lslocks") {
+                try Listener.bind(path: "\(folder)/s", name: "toys")
+            }
+            close(descriptor)
+            try Listener.bind(path: "\(folder)/s", name: "toys").close()
+        }
+    }
+
+    @Test func `it is noticed that the file is gone, replaced, or there again`() async throws {
+        try await withFolder { folder in
+            let path = "\(folder)/s"
+            let listener = try Listener.bind(path: path, name: "toys")
+            #expect(listener.fileCondition() == .present && !listener.isAdopted)
+            let adopted = try Listener(adopting: listener.descriptor, name: "adopted")
+            #expect(adopted.isAdopted)
+            for listener in [listener, adopted] {
+                #expect(rename(path, "\(folder)/t") == 0)
+                #expect(listener.fileCondition() == .gone)
+                close(open(path, O_CREAT | O_WRONLY, 0o600))
+                #expect(listener.fileCondition() == .replaced)
+                #expect(rename("\(folder)/t", path) == 0)
+                #expect(listener.fileCondition() == .present)
+            }
+            unlink(path)
+            #expect(try Listener(adopting: listener.descriptor, name: "late").fileCondition() == .gone)
+            adopted.close()
+            listener.close()
+        }
+    }
+
     @Test func `a missing folder is named`() async throws {
         try await withFolder { folder in
             expectFailure("\(folder)/none: No such file") {

@@ -113,6 +113,34 @@ struct UnreadLogTests {
         #expect(ending.status == .exited(0))
     }
 
+    @Test("SIGHUP writes the status; neither it nor SIGUSR1 nor SIGUSR2 ends anything")
+    func harmlessSignals() async throws {
+        let ending = try await Self.run { (service, log, process) async throws in
+            // By then SIGHUP has its handler; until then it is ignored.
+            _ = await log.lines { $0.hasPrefix("listening on ") }
+            for signal in [SIGUSR1, SIGUSR2, SIGHUP] { kill(process, signal) }
+            let status = await log.lines { $0.contains(" status: ") }.last ?? ""
+            #expect(status.contains("clients=offers:") && status.contains("logLinesDropped=0"), "\(status)")
+            #expect(try await Self.accept(0..<1, service) == 1)
+        }
+        #expect(ending.status == .exited(0))
+    }
+
+    @Test("A stop that comes as soon as there is a socket is a stop like any other")
+    func earlyStop() async throws {
+        try await OffersdProcess.withFolder { folder in
+            for _ in 1...5 {
+                let run = try await BuiltProgram.shell(
+                    """
+                    "$1" serve --socket $2/s --database host=/nonexistent 2>/dev/null & P=$!
+                    until [ -e $2/s ]; do :; done
+                    kill $P; wait $P; echo "status $?"; ls $2
+                    """, try BuiltProgram.path("offersd").string, folder)
+                #expect(run.output == "status 0\n")
+            }
+        }
+    }
+
     @Test("A stop writes what waits, if the reader reads")
     func flushes() async throws {
         let ending = try await Self.run { (service, log, process) async throws in
