@@ -7,7 +7,9 @@ struct Torture: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "torture",
         abstract: "Races, faults, overload and shutdown against real processes of offersd, with a checker.",
-        subcommands: [RunOrdeals.self, MeasureOverload.self, RunTakeover.self], defaultSubcommand: RunOrdeals.self)
+        subcommands: [
+            RunOrdeals.self, MeasureOverload.self, RunTakeover.self, RunCrowd.self, RunStorm.self,
+        ], defaultSubcommand: RunOrdeals.self)
 }
 
 /// `torture ordeal`: one ordeal after the other, each with the next seed, on a new database.
@@ -71,8 +73,22 @@ struct MeasureOverload: AsyncParsableCommand {
         commandName: "overload", abstract: "Latencies of a well-behaved client and the service's memory beside others.")
 
     @Option(help: "How long each misbehaviour is measured, in seconds.") var seconds = 5.0
+    @Option(help: "Arguments of offersd serve, separated by blanks.") var serve = ""
+    @Flag(help: "Only what 200 clients in a process of their own notice of a storm of connections.") var storm = false
 
     func run() async throws {
+        let measures = try await OverloadByStorm(
+            milliseconds: Int64(seconds * 1000), arguments: serve.split(separator: " ").map(String.init)
+        ).run()
+        for measure in measures {
+            let times =
+                "median \(measure.crowd.median) µs, p99 \(measure.crowd.p99) µs, longest \(measure.crowd.longest) µs"
+            print("\(measure.name): \(measure.crowd.calls) lists, \(times), \(measure.perSecond) connections a second")
+        }
+        if !storm { try await misbehaviours() }
+    }
+
+    private func misbehaviours() async throws {
         let measures = try await Overload(milliseconds: Int64(seconds * 1000)).run()
         for measure in measures {
             let times = "\(measure.calls) calls, median \(measure.median) µs, p99 \(measure.p99) µs"

@@ -27,6 +27,16 @@ struct OverloadTests {
         }
     }
 
+    @Test("clients in a process of their own are answered beside a storm of connections")
+    func storm() async throws {
+        let measures = try await OverloadByStorm(milliseconds: 1500, reconnects: false).run()
+        #expect(measures.count == 4)
+        for measure in measures {
+            #expect(measure.crowd.calls >= 200, "\(measure)")
+            #expect((measure.perSecond > 0) == measure.name.contains("storm"), "\(measure)")
+        }
+    }
+
     @Test("a client that takes no replies is closed, and was not read any further")
     func neverReads() async throws {
         let options = Stage.Options(services: 1, arguments: ["--stalled-seconds", "1"])

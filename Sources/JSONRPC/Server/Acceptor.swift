@@ -72,6 +72,8 @@ struct Acceptor: Sendable {
                     try channel.pipeline.syncOperations.addHandler(AcceptPacer(limits))
                 }
             }
+            // One in each turn of the loop: between two of them every open connection that is ready has its turn.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(

@@ -1,0 +1,115 @@
+import JSONRPC
+import Postgres
+import Synchronization
+
+/// Many well-behaved clients, each with one list a second.
+struct Crowd: Sendable {
+    /// What they noticed; times in microseconds.
+    struct Measure: Sendable {
+        let calls: Int
+        let median: UInt64
+        let p99: UInt64
+        let longest: UInt64
+
+        /// - Parameter times: of all calls; there is at least one.
+        init(_ times: [UInt64]) {
+            let times = times.sorted()
+            calls = times.count
+            median = times[times.count / 2]
+            p99 = times[times.count * 99 / 100]
+            longest = times[times.count - 1]
+        }
+
+        /// Reads ``line``; nil when it is none.
+        init?(_ line: String) {
+            let numbers = line.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+            guard numbers.count == 4 else { return nil }
+            (calls, median, p99, longest) = (Int(numbers[0]), numbers[1], numbers[2], numbers[3])
+        }
+
+        /// The form in which a process tells another one.
+        var line: String { "\(calls) \(median) \(p99) \(longest)" }
+    }
+
+    /// What a process says when all clients have their connections.
+    static let ready = "ready"
+
+    let socket: String
+    let master: Int64
+    var clients = 200
+    let milliseconds: Int64
+    /// A connection for each list, as socat has it, instead of one for all.
+    var reconnects = false
+
+    /// Lists until the time is over.
+    ///
+    /// - Parameter began: Called when every client has its connection and its first list, which is not measured.
+    func run(began: @escaping @Sendable () -> Void) async throws -> Measure {
+        let countdown = Countdown(from: clients, end: began)
+        return Measure(
+            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+                for number in 0..<clients {
+                    group.addTask {
+                        try await withPatientClient { client in
+                            try await list(client)
+                            countdown.count()
+                            // Spread over the second.
+                            try await Task.sleep(for: .milliseconds(1000 * number / clients))
+                            return try await times { try await reconnects ? withPatientClient(list) : list(client) }
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            })
+    }
+
+    /// Connects as soon as the kernel's queue has room, which beside a storm is not at once.
+    private func withPatientClient<Value: Sendable>(_ body: (Client) async throws -> Value) async throws -> Value {
+        while true {
+            do {
+                return try await Client.withConnection(to: socket, body)
+            } catch ClientError.cannotConnect {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+
+    /// A minute, because a connection beside a storm may wait long until it is accepted.
+    private func list(_ client: Client) async throws {
+        let params = [JSONMember(name: "masterId", value: .number(JSONNumber(master)))]
+        _ = try await client.call("listOffers", named: params, deadline: .seconds(60))
+    }
+
+    /// Calls once a second until the time is over. Returns how long each call took.
+    private func times(_ call: () async throws -> Void) async throws -> [UInt64] {
+        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        var times: [UInt64] = []
+        repeat {
+            let began = MonotonicTime.now()
+            try await call()
+            let took = MonotonicTime.now().nanoseconds - began.nanoseconds
+            times.append(took / 1000)
+            try await Task.sleep(for: .nanoseconds(Int64(1_000_000_000) - Int64(min(took, 1_000_000_000))))
+        } while MonotonicTime.now() < end
+        return times
+    }
+}
+
+/// Calls a closure when it was counted down.
+private final class Countdown: Sendable {
+    private let remaining: Mutex<Int>
+    private let end: @Sendable () -> Void
+
+    init(from count: Int, end: @escaping @Sendable () -> Void) {
+        remaining = Mutex(count)
+        self.end = end
+    }
+
+    func count() {
+        let isLast = remaining.withLock { remaining in
+            remaining -= 1
+            return remaining == 0
+        }
+        if isLast { end() }
+    }
+}
