@@ -1,19 +1,73 @@
-/// What the server said when it refused something. For the log only: its text is never given to a client.
+/// What the server said when it refused something. For logs and operators: nothing of it is given to a client but
+/// ``summary``.
+///
+/// DETAIL and CONTEXT are not here, because they quote rows. So does the text of a function or trigger: of an error that
+/// comes from one only the code is kept.
 package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The error's code.
     package let sqlState: SQLState
-    /// The primary message, in the server's language.
-    package let text: String
+    /// The primary message, in the server's language; nil if it may quote a value of a row.
+    package let text: String?
+    /// The names of what the error is about: `table orders`, `constraint …`. Names of the schema, never values.
+    package let objects: [String]
     /// The name of the statement that was refused.
-    package let statement: String
+    package var statement: String
+    /// The function of the server's sources that reported it, such as `ExecConstraints`.
+    package let routine: String
+    /// Whether a function or a trigger of the database raised it.
+    package let isFromFunction: Bool
 
-    package init(sqlState: SQLState, text: String, statement: String) {
+    package init(
+        sqlState: SQLState, text: String?, statement: String, objects: [String] = [], routine: String = "",
+        isFromFunction: Bool = false
+    ) {
         self.sqlState = sqlState
-        self.text = text
+        self.text = isFromFunction ? nil : text
+        self.objects = isFromFunction ? [] : objects
         self.statement = statement
+        self.routine = routine
+        self.isFromFunction = isFromFunction
     }
 
-    package var description: String { "\(sqlState) in \(statement): \(text)" }
+    /// The code, the statement and the objects, without a word of the server: `23514 in offersd_accept (table orders)`.
+    package var summary: String {
+        let about = isFromFunction ? ["raised by a function or trigger of the database"] : objects
+        return "\(sqlState) in \(statement)" + (about.isEmpty ? "" : " (\(about.joined(separator: ", ")))")
+    }
+
+    package var description: String { text.map { "\(summary): \($0)" } ?? summary }
+
+    /// What was prepared on this connection does not hold; a new connection will prepare it anew. Of the many errors with
+    /// the code 0A000 only that of `RevalidateCachedQuery` means this: "cached plan must not change result type".
+    package var isStalePreparation: Bool {
+        sqlState == .invalidSQLStatementName
+            || sqlState == .featureNotSupported && routine == "RevalidateCachedQuery"
+    }
+
+    /// The connection is of no further use after this error.
+    package var closesConnection: Bool { sqlState.closesConnection || isStalePreparation }
+}
+
+extension ServerMessage {
+    /// Reads the fields of an error; libpq manual, section 34.3.2, and the codes of section 55.8.
+    ///
+    /// - Parameter field: The field with this code: C is the SQLSTATE, M the primary message, W the CONTEXT, P the position
+    ///   in the statement, R the routine, and s, t, c, d, n name schema, table, column, data type and constraint.
+    init(statement: String, field: (Character) -> String?) {
+        let sqlState = SQLState(rawValue: field("C") ?? "")
+        let routine = field("R") ?? ""
+        // The names of procedural languages are the same in all languages of the server.
+        let isFromFunction = field("W")?.contains("PL/") == true || routine == "exec_stmt_raise"
+        // With a position it is about the text of the statement, which is a constant of this program.
+        let mayQuote = sqlState.quotesValues && field("P") == nil
+        let names: [(code: Character, kind: String)] = [
+            ("t", "table"), ("c", "column"), ("n", "constraint"), ("d", "type"),
+        ]
+        self.init(
+            sqlState: sqlState, text: mayQuote ? nil : field("M"), statement: statement,
+            objects: names.compactMap { name in field(name.code).map { "\(name.kind) \($0)" } }, routine: routine,
+            isFromFunction: isFromFunction)
+    }
 }
 
 /// Why a query or a transaction gave no result, in terms of what is known about its effect.

@@ -19,7 +19,9 @@ package struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConve
     package static let serializationFailure = SQLState(rawValue: "40001")
     package static let deadlockDetected = SQLState(rawValue: "40P01")
     package static let insufficientPrivilege = SQLState(rawValue: "42501")
+    package static let invalidSchemaName = SQLState(rawValue: "3F000")
     package static let undefinedColumn = SQLState(rawValue: "42703")
+    package static let undefinedFunction = SQLState(rawValue: "42883")
     package static let undefinedObject = SQLState(rawValue: "42704")
     package static let undefinedTable = SQLState(rawValue: "42P01")
     package static let featureNotSupported = SQLState(rawValue: "0A000")
@@ -39,19 +41,39 @@ package struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConve
     /// The database does not have, or does not let this role use, something that the statement names.
     package var isMissingObject: Bool {
         switch self {
-        case .insufficientPrivilege, .undefinedColumn, .undefinedObject, .undefinedTable: true
+        case .insufficientPrivilege, .invalidSchemaName, .undefinedColumn, .undefinedFunction, .undefinedObject,
+            .undefinedTable:
+            true
         default: false
         }
     }
 
-    /// What was prepared on this connection no longer holds; a new connection will prepare it anew.
-    package var isStalePreparation: Bool { self == .featureNotSupported || self == .invalidSQLStatementName }
+    /// The server cannot do it at present, whatever is asked of it, and has done nothing: it lacks resources (class 53),
+    /// has reached a limit such as that of transaction numbers (54), is being stopped or started (57), or cannot read
+    /// or write its files (58, and damage in them, XX001 and XX002).
+    package var isInability: Bool {
+        switch errorClass {
+        case "53", "54", "58": true
+        case "57": self != .queryCanceled
+        default: rawValue == "XX001" || rawValue == "XX002"
+        }
+    }
+
+    /// Whether the primary message of such an error can have a value in it, such as `invalid input syntax for type
+    /// integer: "…"`.
+    var quotesValues: Bool {
+        switch rawValue {
+        // Out of range, datetime format and field, text and binary representation, characters.
+        case "22003", "22007", "22008", "22018", "22P02", "22P03", "22P05", "22021": true
+        default: false
+        }
+    }
 
     /// The connection is of no further use after this error (DESIGN.md section 5).
     package var closesConnection: Bool {
         switch self {
         case .readOnlySQLTransaction, .adminShutdown, .crashShutdown, .cannotConnectNow, .tooManyConnections: true
-        default: errorClass == "08" || isStalePreparation
+        default: errorClass == "08"
         }
     }
 }

@@ -81,7 +81,7 @@ struct ClaimRunner: Sendable {
             progress.unheardSince = progress.unheardSince ?? sent
         case .connectionLost:
             if !isOverdue { return }
-        case .refused(let message) where message.sqlState.isWorthAnotherClaim:
+        case .refused(let message) where message.isWorthAnotherClaim:
             if !isOverdue, progress.attempts < ClaimRunner.maximumConflicts { return }
         case .unavailable, .overloaded, .shuttingDown, .timedOut, .refused, .rolledBack, .unexpectedResult:
             break
@@ -134,10 +134,10 @@ struct ClaimRunner: Sendable {
             """)
 }
 
-extension SQLState {
+extension ServerMessage {
     /// The claim was rolled back because of what others did meanwhile: a conflict, our own guard against it
     /// (`1 / 0` in the deciding statement), or a plan that must be prepared anew.
     fileprivate var isWorthAnotherClaim: Bool {
-        isConflict || isStalePreparation || self == .divisionByZero
+        sqlState.isConflict || isStalePreparation || sqlState == .divisionByZero && !isFromFunction
     }
 }

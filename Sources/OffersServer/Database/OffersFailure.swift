@@ -43,8 +43,8 @@ enum OffersFailure: Error {
     private static func refusal(_ message: ServerMessage) -> OffersFailure {
         let state = message.sqlState
         if state.isConflict || state.isTimeout { return .offers(.timedOut) }
-        // 53: insufficient resources. 57P: shutting down, starting up, dropped.
-        if state.isMissingObject || state.closesConnection || state.errorClass == "53" {
+        // It is not there for this role, or cannot be done at present.
+        if state.isMissingObject || message.closesConnection || state.isInability {
             return .offers(.databaseUnavailable(retryAfterMs: state.isMissingObject ? 5000 : 250))
         }
         return .unforeseen(message.description)

@@ -32,11 +32,12 @@ package final class QueryResult: @unchecked Sendable {
         func field(_ code: Character) -> String? {
             PQresultErrorField(pointer, Int32(code.asciiValue ?? 0)).map { String(cString: $0) }
         }
-        let message = ServerMessage(
-            sqlState: SQLState(rawValue: field("C") ?? ""),
-            text: field("M") ?? String(cString: PQresultErrorMessage(pointer)),
-            statement: statement)
-        return (message, field("V") == "ERROR")
+        // An error of libpq's own has no fields.
+        guard field("C") != nil else {
+            let text = String(cString: PQresultErrorMessage(pointer))
+            return (ServerMessage(sqlState: SQLState(rawValue: ""), text: text, statement: statement), false)
+        }
+        return (ServerMessage(statement: statement, field: field), field("V") == "ERROR")
     }
 
     /// The bytes of a value, valid as long as this object; nil for NULL.

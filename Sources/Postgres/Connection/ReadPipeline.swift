@@ -205,7 +205,7 @@ struct ReadPipeline: LaneWorker {
             return
         }
         if let failure = group.preparationFailure ?? failure {
-            if failure.sqlState.closesConnection { isUsable = false }
+            if failure.closesConnection { isUsable = false }
             group.answers.append(.failure(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)))
         } else {
             group.answers.append(result.wasSkipped ? nil : .success(result))

@@ -377,7 +377,7 @@ extension PostgresError {
     var allowsAnotherRead: Bool {
         switch self {
         case .connectionLost: true
-        case .refused(let message): message.sqlState.isConflict || message.sqlState.isStalePreparation
+        case .refused(let message): message.sqlState.isConflict || message.isStalePreparation
         default: false
         }
     }
