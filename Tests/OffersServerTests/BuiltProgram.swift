@@ -43,7 +43,15 @@ enum BuiltProgram {
 enum PackageRoot {
     /// The text of a file of the sources, with its path from the root.
     static func text(of file: String) throws -> String {
-        let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
-        return try String(contentsOfFile: root.appending(file).string, encoding: .utf8)
+        try String(contentsOfFile: root.appending(file).string, encoding: .utf8)
     }
+
+    /// The texts of all Swift files below a folder.
+    static func texts(in folder: String) throws -> [String] {
+        let files = try FileManager.default.subpathsOfDirectory(atPath: root.appending(folder).string)
+        return try files.filter { $0.hasSuffix(".swift") }.map { try text(of: "\(folder)/\($0)") }
+    }
+
+    private static let root = FilePath(#filePath).removingLastComponent().removingLastComponent()
+        .removingLastComponent()
 }

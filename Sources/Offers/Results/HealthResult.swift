@@ -3,13 +3,18 @@ package import JSONRPC
 /// The result of `health`.
 package struct HealthResult: ContractResult {
     /// How much of its work the service can do.
-    package enum Status: String, CaseIterable, Sendable {
+    package enum Status: String, CaseIterable, Comparable, Sendable {
         /// Everything.
         case ok
-        /// Lists, but not every write: the database is read-only or lacks something.
+        /// Lists, but not every write: the database is read-only, lacks something, or does not carry it out.
         case degraded
         /// Nothing: the database cannot be reached, or lacks what even lists need.
         case down
+
+        /// The worse, the greater.
+        package static func < (one: Self, other: Self) -> Bool {
+            (allCases.firstIndex(of: one) ?? 0) < (allCases.firstIndex(of: other) ?? 0)
+        }
     }
 
     /// What the service knows of its database. After `reachable: false` everything that only the database can tell is
@@ -34,11 +39,14 @@ package struct HealthResult: ContractResult {
         package let lastError: String?
         /// When that was, by the clock of the service.
         package let lastErrorAt: Timestamp?
+        /// What does not work, and what works and should be known: sentences for an operator.
+        package let notes: [String]
 
         /// What was found out.
         package init(
             reachable: Bool, readOnly: Bool?, serverVersion: String?, generation: String?, missing: [String],
-            serverTime: Timestamp?, connections: Int64 = 0, lastError: String? = nil, lastErrorAt: Timestamp? = nil
+            serverTime: Timestamp?, connections: Int64 = 0, lastError: String? = nil, lastErrorAt: Timestamp? = nil,
+            notes: [String] = []
         ) {
             self.reachable = reachable
             self.readOnly = readOnly
@@ -49,6 +57,7 @@ package struct HealthResult: ContractResult {
             self.connections = connections
             self.lastError = lastError
             self.lastErrorAt = lastErrorAt
+            self.notes = notes
         }
 
         static let schema = JSONSchema.object([
@@ -63,6 +72,7 @@ package struct HealthResult: ContractResult {
                 "lastError", .nullable(.string),
                 "The kind of its last error: a SQLSTATE or a word; null if there was none since the start."),
             .init("lastErrorAt", .nullable(.timestamp), "When that was, by the clock of the service; null likewise."),
+            .init("notes", .array(.string), "What does not work, and what works and should be known, in sentences."),
         ])
     }
 
@@ -105,7 +115,8 @@ package struct HealthResult: ContractResult {
             generation: try database.optionalString("generation"), missing: try database.strings("missing"),
             serverTime: try database.optionalTimestamp("serverTime"),
             connections: try database.integer("connections"), lastError: try database.optionalString("lastError"),
-            lastErrorAt: try database.optionalTimestamp("lastErrorAt"))
+            lastErrorAt: try database.optionalTimestamp("lastErrorAt"),
+            notes: try database.strings("notes", orNone: true))
         uptimeSeconds = try object.integer("uptimeSeconds")
         version = try object.string("version")
     }
@@ -128,6 +139,10 @@ package struct HealthResult: ContractResult {
         writer.member("connections", database.connections)
         writer.member("lastError", database.lastError)
         writer.member("lastErrorAt", database.lastErrorAt)
+        writer.key("notes")
+        writer.beginArray()
+        for note in database.notes { writer.string(note) }
+        writer.endArray()
         writer.endObject()
         writer.member("uptimeSeconds", uptimeSeconds)
         writer.member("version", version)

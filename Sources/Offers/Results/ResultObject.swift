@@ -88,7 +88,9 @@ struct ResultObject {
         return json.isNull ? nil : try ResultObject(json, path: path(of: name))
     }
 
-    func strings(_ name: String) throws(UnexpectedResult) -> [String] {
+    /// - Parameter orNone: Whether the member may be missing, as a version of the service before it had none.
+    func strings(_ name: String, orNone: Bool = false) throws(UnexpectedResult) -> [String] {
+        if orNone, !members.contains(where: { $0.name == name }) { return [] }
         let elements = try value(name, "an array", \.elements)
         var strings: [String] = []
         for (index, element) in elements.enumerated() {

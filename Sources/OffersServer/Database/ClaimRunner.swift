@@ -17,6 +17,9 @@ struct ClaimRunner: Sendable {
     /// How often a claim is run when the database keeps refusing it for the sake of other transactions, and nothing
     /// else is to be found out.
     private static let maximumConflicts = 10
+    /// How often a claim whose rows were not locked is run: one that shared its transaction may be by itself the next time,
+    /// and a row may have come into being between the two statements. After that it is the database's doing.
+    private static let maximumUnlocked = 3
 
     /// What is known of one claim across its attempts.
     private struct Progress {
@@ -45,15 +48,21 @@ struct ClaimRunner: Sendable {
             if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
             if progress.attempts > 0 { onRetry() }
             progress.attempts += 1
+            let verdict: ClaimVerdict<Success>
             do throws(PostgresError) {
-                let verdict = try await pool.transaction(
+                verdict = try await pool.transaction(
                     transaction, keys: keys, place: place, attempt: progress.attempt, deadline: deadline)
-                if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             } catch {
                 try note(error, in: &progress, of: transaction.name, deadline: deadline)
                 await Backoff.pause(attempt: progress.attempts)
                 continue
             }
+            if case .notLocked = verdict {
+                try noteUnlocked(progress, of: transaction.name, deadline: deadline)
+                await Backoff.pause(attempt: progress.attempts)
+                continue
+            }
+            if verdict.isSuccess || progress.isSettled { return (verdict, progress.unheardSince) }
             // A refusal, which an earlier attempt may still belie.
             if progress.hasUnnamed || Task.isCancelled || deadline.hasPassed(at: .now()) {
                 throw .offers(.outcomeUnknown)
@@ -96,48 +105,28 @@ struct ClaimRunner: Sendable {
         throw .offers(.outcomeUnknown)
     }
 
+    /// The same, after an attempt that saw rows which were not locked.
+    private func noteUnlocked(_ progress: Progress, of name: String, deadline: any Deadline) throws(OffersFailure) {
+        if progress.attempts < ClaimRunner.maximumUnlocked, !deadline.hasPassed(at: .now()), !Task.isCancelled {
+            return
+        }
+        throw progress.mayHaveCommitted ? .offers(.outcomeUnknown) : .database(.rowsNotLocked)
+    }
+
     /// Ends the backends that may still commit, and forgets those that are gone.
     private func settle(_ progress: inout Progress, deadline: any Deadline) async {
         var remaining: [Backend] = []
-        for backend in progress.unsettled where await !isGone(backend, deadline: deadline) { remaining.append(backend) }
+        for backend in progress.unsettled where await !pool.end(backend, deadline: deadline) {
+            remaining.append(backend)
+        }
         progress.unsettled = remaining
     }
-
-    private func isGone(_ backend: Backend, deadline: any Deadline) async -> Bool {
-        for attempt in 1...20 where !deadline.hasPassed(at: .now()) {
-            let parameters: [Parameter] = [
-                .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
-            ]
-            let bound = BoundStatement(ClaimRunner.terminate, parameters)
-            // The claim's own time need not run yet, and nobody else is to wait for this.
-            let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
-            let end = FixedDeadline(min(deadline.instant ?? limit, limit))
-            let gone = try? await pool.read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in
-                try rows.bool(row: 0, column: 0) == true
-            }
-            // Nil: the database could not be asked, and the claim will not be run either.
-            guard let gone else { return false }
-            if gone { return true }
-            await Backoff.pause(attempt: min(attempt, 3))
-        }
-        return false
-    }
-
-    /// True when the backend is gone: its server has been started anew, or has no such process any more. A role may
-    /// end its own backends. Named by start time too, because process ids are used again.
-    private static let terminate = Statement(
-        "offersd_terminate", parameters: [.int8, .timestamptz, .timestamptz],
-        sql: """
-            SELECT pg_postmaster_start_time() <> $3 OR NOT coalesce(bool_or(a.found), false)
-            FROM (SELECT pg_terminate_backend(pid) IS NOT NULL AS found FROM pg_stat_activity
-                WHERE pid = $1 AND backend_start = $2 AND pg_postmaster_start_time() = $3) AS a
-            """)
 }
 
 extension ServerMessage {
     /// The claim was rolled back because of what others did meanwhile: a conflict, our own guard against it
     /// (`1 / 0` in the deciding statement), or a plan that must be prepared anew.
-    fileprivate var isWorthAnotherClaim: Bool {
+    var isWorthAnotherClaim: Bool {
         sqlState.isConflict || isStalePreparation || sqlState == .divisionByZero && !isFromFunction
     }
 }

@@ -16,11 +16,16 @@ final class DatabaseMonitor: Sendable {
     private let latest = Mutex<Inspection?>(nil)
     private let uniqueOpenPairs = Atomic<Bool>(false)
     private let told = Mutex<DatabaseState>(.unknown)
+    private let evidence = Mutex(Evidence())
+    private let loggedObstacles = Mutex<[String]>([])
+    private let trials: Trials
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
 
     /// How soon the database is looked at again, if nothing happens.
     private static let period = Duration.seconds(5)
+    /// How often it is looked whether something should be tried.
+    private static let trialTick = Duration.seconds(1)
     /// How long some connections must be missing, while others are there, before it is said.
     private static let settling = Duration.milliseconds(500)
 
@@ -30,6 +35,7 @@ final class DatabaseMonitor: Sendable {
         onChange: @escaping @Sendable (DatabaseState) -> Void = { _ in }
     ) {
         self.pool = pool
+        trials = Trials(pool: pool)
         self.metrics = metrics
         self.logger = logger
         self.onChange = onChange
@@ -49,6 +55,20 @@ final class DatabaseMonitor: Sendable {
     /// The database has refused that form: the index is gone.
     func uniqueOpenPairsAreGone() {
         uniqueOpenPairs.store(false, ordering: .relaxed)
+        lookAgain()
+    }
+
+    /// What fails now, in sentences for `health`, by what became of requests and of trials.
+    var obstacles: Evidence { evidence.withLock { $0 } }
+
+    /// A request succeeded.
+    func succeeded(_ work: Work, at moment: MonotonicTime) {
+        evidence.withLock { $0.succeeded(work, at: moment) }
+    }
+
+    /// A request met an obstacle of the database.
+    func failed(_ work: Work, _ obstacle: Obstacle, at moment: MonotonicTime) {
+        evidence.withLock { $0.failed(work, obstacle, at: moment) }
         lookAgain()
     }
 
@@ -74,16 +94,22 @@ final class DatabaseMonitor: Sendable {
                     self.lookAgain()
                 }
             }
+            group.addTask {
+                while (try? await Task.sleep(for: Self.trialTick)) != nil {
+                    await self.tryWhatIsDue()
+                }
+            }
         }
     }
 
     /// Says how the database is, if that is new.
     private func tell() async {
-        var state = DatabaseState(pool.status, inspection)
+        logObstacles()
+        var state = DatabaseState(pool.status, inspection, obstacles)
         if case .partly = state {
             // Connections are opened and lost one by one.
             try? await Task.sleep(for: Self.settling)
-            state = DatabaseState(pool.status, inspection)
+            state = DatabaseState(pool.status, inspection, obstacles)
         }
         guard let state, !Task.isCancelled else { return }
         let isNews = told.withLock { told in
@@ -95,6 +121,63 @@ final class DatabaseMonitor: Sendable {
             level: state.isWell ? .notice : .warning, "\(state.text)",
             metadata: state.reason.map { ["reason": "\($0)"] })
         onChange(state)
+    }
+
+    /// Says what fails, with the server's own words, when that is new.
+    private func logObstacles() {
+        let details = obstacles.details
+        let news = loggedObstacles.withLock { logged in
+            defer { logged = details }
+            return details.filter { !logged.contains($0) }
+        }
+        for line in news { logger.warning("\(line)") }
+    }
+
+    /// Tries the kinds of work of which nothing was heard for a while, if the database can be expected to do them.
+    private func tryWhatIsDue() async {
+        let due = evidence.withLock { $0.due(at: .now()) }
+        guard !due.isEmpty, let inspection, pool.status.control.connected > 0 else { return }
+        // An accept that failed is tried all the way, if there is one that can be.
+        let pair =
+            due.contains { [.acceptOffer, .declineOffer].contains($0) && obstacles.obstacle(to: $0) != nil }
+            ? await trials.pair() : nil
+        for work in due where !Task.isCancelled {
+            let outcome = await outcome(of: work, inspection, pair)
+            evidence.withLock { $0.tried(work, outcome, at: .now()) }
+        }
+        await tell()
+    }
+
+    private func outcome(of work: Work, _ inspection: Inspection, _ pair: OrderParams?) async -> Trials.Outcome {
+        switch work {
+        case .listOffers:
+            guard inspection.missing(for: .list).isEmpty else { return nil }
+            let list = ServiceStatements.list(hasUniqueOpenPairs ? .unique : .distinct)
+            return await trials.explain(list[0])
+        case .getOffer:
+            guard inspection.missing(for: .list).isEmpty else { return nil }
+            return await trials.explain(ServiceStatements.card[0])
+        case .acceptOffer:
+            guard mayWrite(inspection), inspection.missing(for: .accept).isEmpty else { return nil }
+            let outcome = await trials.accept(nil)
+            guard let pair, case .success = outcome else { return outcome }
+            return await trials.accept(pair)
+        case .declineOffer:
+            guard mayWrite(inspection), inspection.missing(for: .decline).isEmpty else { return nil }
+            return await trials.decline(pair)
+        case .commit:
+            guard mayWrite(inspection) else { return nil }
+            return await trials.commit()
+        case .distributionMetrics, .supervision:
+            return nil
+        }
+    }
+
+    /// Whether a trial may use a connection for writes: the server takes writes, and requests do not need it.
+    private func mayWrite(_ inspection: Inspection) -> Bool {
+        let writes = pool.status.writes
+        return !inspection.isReadOnly && writes.waiting == 0
+            && writes.connected - writes.busy >= min(2, writes.connections)
     }
 
     /// Looks now. Returns what was found; nil when the database cannot be asked.
@@ -110,6 +193,7 @@ final class DatabaseMonitor: Sendable {
             return latest?.report != found.report || latest?.metricsTable != found.metricsTable
         }
         guard isNews else { return found }
+        evidence.withLock { $0.forgetFailedTrials() }
         metrics.use(found.metricsTable)
         for line in found.report { logger.log(level: found.status == .ok ? .info : .warning, "\(line)") }
         return found
@@ -124,6 +208,6 @@ extension Inspection {
                 let purposes = shortcoming.purposes.map(\.rawValue).joined(separator: ", ")
                 return "missing: \(shortcoming.name) (needed for \(purposes))"
             }
-            + remarks + consequences
+            + rowSecurity.faults + remarks + rowSecurity.notes + consequences
     }
 }

@@ -11,11 +11,12 @@ enum DatabaseState: Sendable, Equatable {
     /// Some kinds of connections cannot be had, such as those for writes.
     case partly(lanes: [String], reason: String)
     /// It was reached and looked at.
-    case reached(status: HealthResult.Status, generation: String?, readOnly: Bool, missing: [String])
+    case reached(
+        status: HealthResult.Status, generation: String?, readOnly: Bool, missing: [String], failing: String? = nil)
 
     /// The state that follows from what the pool is doing and what was found last; nil while connections are being
     /// made or replaced, and it is not yet clear what becomes of them.
-    init?(_ pool: PoolStatus, _ inspection: Inspection?) {
+    init?(_ pool: PoolStatus, _ inspection: Inspection?, _ evidence: Evidence = Evidence()) {
         let lanes = [("reads", pool.reads), ("writes", pool.writes), ("health", pool.control)]
         let failing = lanes.filter { $0.1.connected == 0 && $0.1.isFailing }
         let reason = failing.compactMap(\.1.lastFailure).first ?? "no reason was given"
@@ -27,8 +28,10 @@ enum DatabaseState: Sendable, Equatable {
             self = .partly(lanes: failing.map(\.0), reason: reason)
         } else if let inspection {
             self = .reached(
-                status: inspection.status, generation: inspection.generation, readOnly: inspection.isReadOnly,
-                missing: inspection.shortcomings.filter { $0.purposes != [.metrics] }.map(\.name))
+                status: max(inspection.status, evidence.status), generation: inspection.generation,
+                readOnly: inspection.isReadOnly,
+                missing: inspection.shortcomings.filter { $0.purposes != [.metrics] }.map(\.name),
+                failing: inspection.rowSecurity.faults.first ?? evidence.sentences.first)
         } else {
             return nil
         }
@@ -40,19 +43,22 @@ enum DatabaseState: Sendable, Equatable {
         case .unknown: "the database has not been reached yet"
         case .unreachable: "the database cannot be reached"
         case .partly(let lanes, _): "the database gives no connection for \(lanes.joined(separator: " and "))"
-        case .reached(let status, let generation, let readOnly, let missing):
+        case .reached(let status, let generation, let readOnly, let missing, let failing):
             "the database (generation \(generation ?? "unknown")) "
-                + Self.text(status, readOnly: readOnly, missing: missing)
+                + Self.text(status, readOnly: readOnly, missing: missing, failing: failing)
         }
     }
 
-    private static func text(_ status: HealthResult.Status, readOnly: Bool, missing: [String]) -> String {
+    private static func text(
+        _ status: HealthResult.Status, readOnly: Bool, missing: [String], failing: String?
+    ) -> String {
         // A whole list would not fit into a line; health and `offersd check` have it.
         let names = missing.first.map { $0 + (missing.count > 1 ? " and \(missing.count - 1) more" : "") }
         return switch (status, names) {
         case (.ok, _): "is complete"
         case (_, let names?): "lacks \(names): see offersd check"
-        case (_, nil): readOnly ? "is read-only: lists are served, writes are not" : "is not complete"
+        case (_, nil) where readOnly: "is read-only: lists are served, writes are not"
+        case (_, nil): failing.map { "does not do everything: \($0)" } ?? "is not complete"
         }
     }
 
@@ -66,9 +72,17 @@ enum DatabaseState: Sendable, Equatable {
 
     /// Whether everything works.
     var isWell: Bool {
-        if case .reached(.ok, _, _, _) = self { true } else { false }
+        if case .reached(.ok, _, _, _, _) = self { true } else { false }
     }
 
     /// Whether the two are the same to an operator: the reason may be put in other words at every attempt.
     func isSame(as other: DatabaseState) -> Bool { text == other.text }
+}
+
+extension Evidence {
+    /// Down without lists, degraded without anything else.
+    var status: HealthResult.Status {
+        if obstacle(to: .listOffers) != nil { return .down }
+        return obstacles.isEmpty ? .ok : .degraded
+    }
 }

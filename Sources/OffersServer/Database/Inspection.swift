@@ -14,6 +14,8 @@ struct Inspection: Sendable {
     let hasUniqueOpenPairs: Bool
     /// What an operator should know although everything works.
     let remarks: [String]
+    /// What row security hides or refuses.
+    var rowSecurity = RowSecurity()
     /// Whether the database refuses writes: it is a standby, or read-only by its settings.
     let isReadOnly: Bool
 
@@ -25,8 +27,12 @@ struct Inspection: Sendable {
     /// Whether lists, and whether everything else, can be served.
     var status: HealthResult.Status {
         if !missing(for: .list).isEmpty { return .down }
-        return missing(for: .accept).isEmpty && missing(for: .decline).isEmpty && !isReadOnly ? .ok : .degraded
+        let writes = missing(for: .accept).isEmpty && missing(for: .decline).isEmpty && !isReadOnly
+        return writes && rowSecurity.faults.isEmpty ? .ok : .degraded
     }
+
+    /// Whether nothing stands in the way of the service, as far as the catalog tells.
+    var isComplete: Bool { shortcomings.isEmpty && rowSecurity.faults.isEmpty }
 
     /// What follows, in sentences for an operator.
     var consequences: [String] {
@@ -44,17 +50,24 @@ struct Inspection: Sendable {
         return sentences
     }
 
-    /// Looks at the database. Two statements, which read only the catalog and wait for no lock that a table had before.
+    /// Looks at the database. Three statements, which read only the catalog and wait for no lock that a table had before.
     static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
             decodeShortcomings(rows)
         }
+        let rowSecurity = try await pool.read(BoundStatement(RowSecurity.query), for: .control, deadline: deadline) {
+            rows throws(ResultMismatch) in
+            try RowSecurity(rows)
+        }
         return try await pool.read(BoundStatement(features), for: .control, deadline: deadline) {
             rows throws(ResultMismatch) in
-            try decode(rows, shortcomings: shortcomings)
+            try decode(rows, shortcomings: shortcomings, rowSecurity)
         }
     }
+
+    /// What ``inspect(_:deadline:)`` asks.
+    static let statements = [requirements, RowSecurity.query, features]
 
     // MARK: What is missing
 
@@ -72,9 +85,32 @@ struct Inspection: Sendable {
                 WHEN t.oid IS NULL THEN false
                 WHEN r.attribute IS NOT NULL THEN has_column_privilege(t.oid, a.attnum, r.privilege)
                 WHEN r.privilege = 'UPDATE' THEN has_any_column_privilege(t.oid, 'UPDATE')
-                ELSE has_sequence_privilege(pg_get_serial_sequence(r.relation, 'id'), 'USAGE') END, false)
+                ELSE \(canNumber("t.oid")) END, false)
             ORDER BY r.number
             """)
+
+    /// Whether this role may take numbers from the sequences that the default of `id` calls, whoever owns them: nextval
+    /// asks for USAGE or UPDATE. An identity column asks for nothing, and a default that is a function of the company's is
+    /// its own matter.
+    private static func canNumber(_ table: String) -> String {
+        """
+        NOT EXISTS (SELECT FROM (\(sequences(of: table))) AS s
+            WHERE CASE s.kind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') END)
+        """
+    }
+
+    /// What the default of a table's `id` depends on, sequences (kind S) and others. The kind has to be looked at first:
+    /// of anything else the rights of a sequence cannot be asked.
+    static func sequences(of table: String) -> String {
+        """
+        SELECT c.oid, c.relkind AS kind
+        FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        JOIN pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid
+            AND p.refclassid = 'pg_catalog.pg_class'::regclass
+        JOIN pg_class c ON c.oid = p.refobjid
+        WHERE a.attrelid = \(table) AND a.attname = 'id' AND NOT a.attisdropped
+        """
+    }
 
     private static func row(_ number: Int, _ requirement: Requirement) -> String {
         switch requirement.subject {
@@ -143,9 +179,7 @@ struct Inspection: Sendable {
                     (SELECT bool_and(has_column_privilege(a.attrelid, a.attnum, 'INSERT')) FROM pg_attribute a
                         WHERE a.attrelid = to_regclass('distribution_metrics') AND a.attname IN \(metricsColumns)
                             AND NOT a.attisdropped)
-                    AND coalesce(
-                        has_sequence_privilege(pg_get_serial_sequence('distribution_metrics', 'id'), 'USAGE'), true)
-                    END,
+                    AND \(canNumber("to_regclass('distribution_metrics')")) END,
                 pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
                 (SELECT CASE WHEN NOT EXISTS (
                         SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
@@ -169,7 +203,7 @@ struct Inspection: Sendable {
             """)
 
     private static func decode(
-        _ rows: QueryResult, shortcomings: [Shortcoming]
+        _ rows: QueryResult, shortcomings: [Shortcoming], _ rowSecurity: RowSecurity
     ) throws(ResultMismatch) -> Inspection {
         let isOurs = try rows.bool(row: 0, column: 0) == true
         let hasActors = try rows.bool(row: 0, column: 1) == true
@@ -217,7 +251,8 @@ struct Inspection: Sendable {
         if isReadOnly { remarks.append("The database is read-only: lists are served, accept and decline are not.") }
         return Inspection(
             generation: generation, shortcomings: shortcomings, metricsTable: table,
-            hasUniqueOpenPairs: try rows.bool(row: 0, column: 12) == true, remarks: remarks, isReadOnly: isReadOnly)
+            hasUniqueOpenPairs: try rows.bool(row: 0, column: 12) == true, remarks: remarks,
+            rowSecurity: rowSecurity, isReadOnly: isReadOnly)
     }
 }
 

@@ -71,6 +71,8 @@ final class OffersDatabase: Sendable {
         switch verdict {
         case .refused(let error):
             throw .offers(error)
+        case .notLocked:
+            throw .database(.rowsNotLocked)
         case .done(let acceptance):
             var result = acceptance.result
             if !result.alreadyAccepted {
@@ -101,6 +103,7 @@ final class OffersDatabase: Sendable {
         let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error): throw .offers(error)
+        case .notLocked: throw .database(.rowsNotLocked)
         case .done(let result): return result
         }
     }

@@ -10,8 +10,8 @@ enum OffersFailure: Error {
     case offers(OffersError)
     /// The service is ending.
     case shuttingDown
-    /// The database refused something for a reason that this program does not know. For the log.
-    case unforeseen(String)
+    /// The database was reached and could not, or would not, carry out a statement.
+    case database(Obstacle)
 
     /// What a failed read means to the caller: it wrote nothing, whatever happened.
     init(read error: PostgresError) {
@@ -34,19 +34,51 @@ enum OffersFailure: Error {
         case .shuttingDown: .shuttingDown
         case .timedOut: .offers(.timedOut)
         case .refused(let message): refusal(message)
-        case .rolledBack: .unforeseen("COMMIT was answered by ROLLBACK")
-        case .unknownOutcome, .unconfirmed: .unforeseen("a read of unknown outcome")
-        case .unexpectedResult(let statement, let problem): .unforeseen("\(statement): \(problem)")
+        case .rolledBack: .database(Obstacle(unforeseen: "COMMIT was answered by ROLLBACK"))
+        case .unknownOutcome, .unconfirmed: .database(Obstacle(unforeseen: "a read of unknown outcome"))
+        case .unexpectedResult(let statement, let problem): .database(Obstacle(unforeseen: "\(statement): \(problem)"))
         }
     }
 
     private static func refusal(_ message: ServerMessage) -> OffersFailure {
         let state = message.sqlState
         if state.isConflict || state.isTimeout { return .offers(.timedOut) }
-        // It is not there for this role, or cannot be done at present.
-        if state.isMissingObject || message.closesConnection || state.isInability {
-            return .offers(.databaseUnavailable(retryAfterMs: state.isMissingObject ? 5000 : 250))
-        }
-        return .unforeseen(message.description)
+        // It says something of this connection or this server, and the next one may do it.
+        if message.closesConnection { return .offers(.databaseUnavailable(retryAfterMs: 250)) }
+        let retryAfterMs: Int64? = state.isMissingObject ? 5000 : state.isInability ? 250 : nil
+        return .database(
+            Obstacle(
+                answer: retryAfterMs.map { .databaseUnavailable(retryAfterMs: $0) }, summary: message.summary,
+                detail: message.description, sqlState: state))
     }
+}
+
+/// Why a database that was reached did not carry out a statement, and what its caller is told.
+struct Obstacle: Error, Sendable, Equatable {
+    /// The caller's error; nil: the reason is not one that this program knows, INTERNAL_ERROR.
+    let answer: OffersError?
+    /// For `health`: the code and names, without a word of the server.
+    let summary: String
+    /// For logs and operators.
+    let detail: String
+    /// The server's code; nil if it refused nothing.
+    let sqlState: SQLState?
+
+    init(answer: OffersError?, summary: String, detail: String, sqlState: SQLState? = nil) {
+        self.answer = answer
+        self.summary = summary
+        self.detail = detail
+        self.sqlState = sqlState
+    }
+
+    /// Something that this program does not know, in its own words.
+    init(unforeseen text: String) {
+        self.init(answer: nil, summary: text, detail: text)
+    }
+
+    /// The locks of a claim's rows were not taken.
+    static let rowsNotLocked = {
+        let text = "the server lets this role read rows of masters or orders and not lock them (row security)"
+        return Obstacle(answer: .databaseUnavailable(retryAfterMs: 5000), summary: text, detail: text)
+    }()
 }

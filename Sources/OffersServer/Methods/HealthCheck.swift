@@ -2,7 +2,7 @@ import Glibc
 import Offers
 import Postgres
 
-/// Answers `health`: one round trip to the database, and what is known of its shape.
+/// Answers `health`: one round trip to the database, and what is known of its shape and of the work that it did.
 struct HealthCheck: Sendable {
     let pool: PostgresPool
     let monitor: DatabaseMonitor
@@ -10,24 +10,23 @@ struct HealthCheck: Sendable {
 
     /// Never fails: a database that cannot be asked is a result.
     func check(deadline: any Deadline) async -> HealthResult {
+        // Without a connection of its own it goes with the lists.
+        let control = pool.status.control
+        let purpose = control.connected == 0 && control.isFailing ? PostgresPool.Purpose.work : .control
         let answer = try? await pool.read(
-            HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
+            HealthQuery.bound, for: purpose, deadline: deadline, decode: HealthQuery.decode)
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }
-        let status: HealthResult.Status =
-            switch (answer, inspection?.status) {
-            case (nil, _): .down
-            case (.some(let answer), .some(let status)): status == .ok && answer.isReadOnly ? .degraded : status
-            // Lost again in the same moment.
-            case (.some, nil): .down
-            }
-        let poolStatus = pool.status
+        let (poolStatus, evidence) = (pool.status, monitor.obstacles)
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)
         }
+        let notes =
+            poolStatus.notes + poolStatus.sentences
+            + (inspection.map { $0.rowSecurity.faults + $0.rowSecurity.notes } ?? []) + evidence.sentences
         return HealthResult(
-            status: status,
+            status: HealthCheck.status(answer, inspection, evidence, poolStatus),
             database: HealthResult.Database(
                 reachable: answer != nil, readOnly: answer?.isReadOnly, serverVersion: answer?.serverVersion,
                 generation: answer == nil ? nil : inspection?.generation,
@@ -35,10 +34,36 @@ struct HealthCheck: Sendable {
                 connections: Int64(
                     poolStatus.reads.connected + poolStatus.writes.connected + poolStatus.control.connected),
                 lastError: poolStatus.lastError?.kind,
-                lastErrorAt: poolStatus.lastError.map { Timestamp(ofThisMachine: $0.at) }),
+                lastErrorAt: poolStatus.lastError.map { Timestamp(ofThisMachine: $0.at) }, notes: notes),
             uptimeSeconds: started.milliseconds(until: .now()) / 1000,
             version: Release.version)
     }
+
+    /// The worst that is known of any of these.
+    private static func status(
+        _ answer: HealthQuery.Answer?, _ inspection: Inspection?, _ evidence: Evidence, _ pool: PoolStatus
+    ) -> HealthResult.Status {
+        // Nil: lost again in the same moment.
+        guard let answer, let inspection else { return .down }
+        return [
+            inspection.status, answer.isReadOnly ? .degraded : .ok, evidence.status,
+            pool.reads.isMissing ? .down : pool.writes.isMissing ? .degraded : .ok,
+        ].max() ?? .down
+    }
+}
+
+extension PoolStatus {
+    /// Which kinds of connections cannot be had, in sentences for `health`.
+    fileprivate var sentences: [String] {
+        [("lists", reads), ("accepts and declines", writes)].compactMap { name, lane in
+            lane.isMissing ? "the database gives no connection for \(name)" : nil
+        }
+    }
+}
+
+extension PoolStatus.Lane {
+    /// Whether there is none, and the last attempt to open one failed.
+    fileprivate var isMissing: Bool { connected == 0 && isFailing }
 }
 
 extension Timestamp {

@@ -33,20 +33,20 @@ final class OffersMethods: Sendable {
     /// All methods, for the server.
     var table: [Method] {
         [
-            query(Contract.listOffers) { [self] call, trace, end throws(OffersFailure) in
+            query(Contract.listOffers, .listOffers) { [self] call, trace, end throws(OffersFailure) in
                 let params = try self.params(call, ListOffersParams.init)
                 database.listOffers(params, deadline: readDeadline(call), trace: trace, end: end)
             },
-            query(Contract.getOffer) { [self] call, trace, end throws(OffersFailure) in
+            query(Contract.getOffer, .getOffer) { [self] call, trace, end throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
                 database.getOffer(params, deadline: readDeadline(call), trace: trace, end: end)
             },
-            method(Contract.acceptOffer, .orderedWrite) { [self] call throws(OffersFailure) in
+            method(Contract.acceptOffer, .orderedWrite, .acceptOffer) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
                 return try await database.acceptOffer(
                     params, caller: call.connection, deadline: writeDeadline(call))
             },
-            method(Contract.declineOffer, .orderedWrite) { [self] call throws(OffersFailure) in
+            method(Contract.declineOffer, .orderedWrite, .declineOffer) { [self] call throws(OffersFailure) in
                 let params = try self.params(call, OrderParams.init)
                 return try await database.declineOffer(
                     params, caller: call.connection, deadline: writeDeadline(call))
@@ -82,7 +82,7 @@ final class OffersMethods: Sendable {
 
     /// A method that runs in a task, wrapped in what is the same for all of them.
     private func method(
-        _ description: MethodDescription, _ effect: Method.Effect,
+        _ description: MethodDescription, _ effect: Method.Effect, _ work: Work? = nil,
         _ body: @escaping @Sendable (Call) async throws(OffersFailure) -> any JSONEncodable
     ) -> Method {
         let opsMayWrite = settings.opsWrites
@@ -90,9 +90,10 @@ final class OffersMethods: Sendable {
             name: description.name, effect: effect,
             allowed: { $0.socket != Settings.opsSocketName || effect == .read || opsMayWrite },
             run: { [self] call throws(RPCError) in
-                let record = record(of: call, description.name, effect)
+                let record = record(of: call, description.name, effect, work)
                 do throws(OffersFailure) {
                     let result = try await traced(record.trace, call, body)
+                    if let work { noteSuccess(of: work, result) }
                     note(record, outcome: "ok")
                     return result
                 } catch {
@@ -103,17 +104,18 @@ final class OffersMethods: Sendable {
 
     /// A method that asks the database one thing, wrapped in the same.
     private func query<Value: JSONEncodable>(
-        _ description: MethodDescription,
+        _ description: MethodDescription, _ work: Work?,
         _ body:
             @escaping @Sendable (Call, PoolTrace?, @escaping OffersDatabase.End<Value>) throws(OffersFailure) -> Void
     ) -> Method {
         Method(
             name: description.name, effect: .read,
             work: .starts { [self] call in
-                let record = record(of: call, description.name, .read)
+                let record = record(of: call, description.name, .read, work)
                 let end: OffersDatabase.End<Value> = { [self] result in
                     switch result {
                     case .success(let value):
+                        if let work { monitor.succeeded(work, at: .now()) }
                         note(record, outcome: "ok")
                         call.succeed(value)
                     case .failure(let error):
@@ -131,15 +133,18 @@ final class OffersMethods: Sendable {
         let effect: Method.Effect
         let began: MonotonicTime
         let trace: PoolTrace?
+        let work: Work?
     }
 
-    private func record(of call: Call, _ name: String, _ effect: Method.Effect) -> Record {
+    private func record(of call: Call, _ name: String, _ effect: Method.Effect, _ work: Work?) -> Record {
         // Where the time goes is measured only for whom it is shown to.
         let trace = logLevel <= .debug ? PoolTrace() : nil
-        return Record(call: call, name: name, effect: effect, began: .now(), trace: trace)
+        return Record(
+            call: call, name: name, effect: effect, began: .now(), trace: trace, work: work)
     }
 
     private func refusal(_ record: Record, _ failure: OffersFailure) -> RPCError {
+        if let work = record.work { noteFailure(of: work, failure) }
         let refusal = answer(to: failure, method: record.name)
         note(record, outcome: refusal.reason)
         return refusal
@@ -170,9 +175,30 @@ final class OffersMethods: Sendable {
             return error.rpcError
         case .shuttingDown:
             return .shuttingDown
-        case .unforeseen(let detail):
-            logger.error("unforeseen failure", metadata: ["method": "\(method)", "detail": "\(detail)"])
+        case .database(let obstacle):
+            if let error = obstacle.answer { return answer(to: .offers(error), method: method) }
+            logger.error("unforeseen failure", metadata: ["method": "\(method)", "detail": "\(obstacle.detail)"])
             return .internalError
+        }
+    }
+
+    /// What the success of a claim tells of the database: nothing, if it found its work done and wrote nothing.
+    private func noteSuccess(of work: Work, _ result: any JSONEncodable) {
+        switch result {
+        case let result as AcceptOfferResult where result.alreadyAccepted: return
+        case let result as DeclineOfferResult where result.alreadyDeclined: return
+        default: break
+        }
+        monitor.succeeded(work, at: .now())
+        monitor.succeeded(.commit, at: .now())
+    }
+
+    /// What a failure tells of the database.
+    private func noteFailure(of work: Work, _ failure: OffersFailure) {
+        switch failure {
+        case .database(let obstacle): monitor.failed(work, obstacle, at: .now())
+        case .offers(.outcomeUnknown): monitor.failed(.commit, .unconfirmed, at: .now())
+        case .offers, .invalid, .shuttingDown: break
         }
     }
 

@@ -31,7 +31,13 @@ enum AcceptOfferStatement {
             FROM unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
             LEFT JOIN masters m ON \(masterNumber) = c.master_number LEFT JOIN orders o ON o.id = c.order_id
             LEFT JOIN LATERAL (\(decidingOffer)) f ON true LEFT JOIN LATERAL (\(quota)) q ON true),
-        granted AS (SELECT master_id, order_id, status, offer_id FROM judged WHERE verdict = 'GRANTED'),
+        locks AS (
+            SELECT CASE WHEN count(*) <> cardinality($1) THEN false
+                WHEN \(ClaimLocks.held(masters: "count(master_id)", orders: "count(order_id)")) THEN true END AS are_held
+            FROM judged),
+        granted AS (
+            SELECT master_id, order_id, status, offer_id FROM judged
+            WHERE verdict = 'GRANTED' AND (SELECT are_held FROM locks)),
         closed AS (
             UPDATE offers f SET state = 'CANCELED', responded_at = statement_timestamp() FROM granted g
             WHERE f.order_id = g.order_id AND f.id <> g.offer_id
@@ -47,12 +53,7 @@ enum AcceptOfferStatement {
             FROM granted g WHERE o.id = g.order_id AND \(Fragment.filter("o.assigned_master_id IS NULL"))
             RETURNING o.id, o.version),
         recorded AS (
-            INSERT INTO order_status_history
-                (order_id, from_status, to_status, reason, changed_by_master_id, actor_type, context)
-            SELECT order_id, status, 'ASSIGNED'::order_status, 'accepted_by_master', master_id, 'MASTER'::actor_type,
-                jsonb_build_object('master_id', master_id, 'action', 'offer_accepted', 'method', 'atomic_accept',
-                    'offer_id', offer_id)
-            FROM granted)
+            \(record) granted)
         SELECT j.verdict, j.status, j.expires_at, j.blocked_reason, j.maximum::bigint, j.active,
             j.master_id, statement_timestamp(),
             CASE WHEN j.verdict = 'GRANTED' OR j.state = 'ACCEPTED' THEN j.offer_id END,
@@ -68,6 +69,17 @@ enum AcceptOfferStatement {
         FROM judged j LEFT JOIN orders o ON o.id = j.order_id ORDER BY j.place
         """
     }
+
+    /// Writes the history of accepts. What they are is to follow: a relation with `order_id`, `status`, `master_id` and
+    /// `offer_id`. The labels have no types here, and so take those of the columns, wherever these are.
+    static let record = """
+        INSERT INTO order_status_history
+            (order_id, from_status, to_status, reason, changed_by_master_id, actor_type, context)
+        SELECT order_id, status, 'ASSIGNED', 'accepted_by_master', master_id, 'MASTER',
+            jsonb_build_object('master_id', master_id, 'action', 'offer_accepted', 'method', 'atomic_accept',
+                'offer_id', offer_id)
+        FROM
+        """
 
     /// The row of the pair that decides: of an order that is this master's the one that he accepted, else a live one
     /// before others, then the one with the highest id.
@@ -96,13 +108,15 @@ enum AcceptOfferStatement {
             FROM settings s WHERE s.key = 'max_active_orders' OFFSET 0) v
         """#
 
+    /// NULL if the locks are not held: then nothing is granted.
+    ///
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the
     /// update, which then finds nothing. The division fails, everything is rolled back, and the claim is run again.
     /// So it is if a claim has two rows, as it would where two masters have one Telegram user: no row is another's answer.
     private static let mustHold = """
-        1 / CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)
-            AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted)
-            AND (SELECT count(*) FROM judged) = cardinality($1) THEN 1 ELSE 0 END
+        1 / CASE (SELECT are_held FROM locks) WHEN false THEN 0
+            WHEN true THEN CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)
+                AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted) THEN 1 ELSE 0 END END
         """
 
     static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<Acceptance>> {
@@ -121,6 +135,7 @@ enum AcceptOfferStatement {
     private static func decode(
         _ rows: QueryResult, row: Int
     ) throws(ResultMismatch) -> ClaimVerdict<Acceptance> {
+        guard !rows.isNull(row: row, column: 26) else { return .notLocked }
         let verdict = try rows.requiredText(row: row, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_YOURS" else {
             return .refused(
@@ -177,11 +192,13 @@ enum ClaimVerdict<Success: Sendable>: Sendable {
     /// Granted now, or had been before.
     case done(Success)
     case refused(OffersError)
+    /// Rows that it saw are not locked, so it neither decided nor wrote anything.
+    case notLocked
 
     var isSuccess: Bool {
         switch self {
         case .done: true
-        case .refused: false
+        case .refused, .notLocked: false
         }
     }
 }

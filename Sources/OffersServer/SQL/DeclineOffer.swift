@@ -19,11 +19,12 @@ enum DeclineOfferStatement {
                     WHEN f.state IN ('SENT', 'VIEWED') THEN 'GRANTED'
                     WHEN f.state = 'DECLINED' THEN 'ALREADY_DECLINED'
                     WHEN t.assigned_master_id IS NOT NULL THEN 'ORDER_TAKEN'
-                    ELSE \(Fragment.reasonOfState) END AS verdict
+                    ELSE \(Fragment.reasonOfState) END AS verdict,
+                \(areHeld) AS are_held
             FROM \(Fragment.oneRow) LEFT JOIN offer f ON true),
         declined AS (
             UPDATE offers f SET state = 'DECLINED', responded_at = statement_timestamp() FROM judged j
-            WHERE j.verdict = 'GRANTED' AND f.order_id = j.order_id
+            WHERE j.verdict = 'GRANTED' AND j.are_held AND f.order_id = j.order_id
                 AND \(Fragment.filter("f.master_id = j.master_id AND f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
         SELECT j.verdict, j.status, j.expires_at, j.master_id, j.order_id,
@@ -32,9 +33,14 @@ enum DeclineOfferStatement {
         """
     }
 
-    /// As in `AcceptOfferStatement`: another program answered the offer in the same moment; look again.
+    private static let areHeld = ClaimLocks.held(
+        masters: "(SELECT count(*) FROM master)", orders: "(SELECT count(*) FROM task)")
+
+    /// As in `AcceptOfferStatement`: NULL if the locks are not held; or another program answered the offer in the same
+    /// moment, and it is to be looked at again.
     private static let mustHold = """
-        1 / CASE WHEN j.verdict = 'GRANTED' AND NOT EXISTS (SELECT FROM declined) THEN 0 ELSE 1 END
+        CASE WHEN j.are_held THEN
+            1 / CASE WHEN j.verdict = 'GRANTED' AND NOT EXISTS (SELECT FROM declined) THEN 0 ELSE 1 END END
         """
 
     static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<DeclineOfferResult>> {
@@ -52,6 +58,7 @@ enum DeclineOfferStatement {
     private static func decode(
         _ rows: QueryResult
     ) throws(ResultMismatch) -> ClaimVerdict<DeclineOfferResult> {
+        guard !rows.isNull(row: 0, column: 6) else { return .notLocked }
         let verdict = try rows.requiredText(row: 0, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_DECLINED" else {
             return .refused(

@@ -46,6 +46,9 @@ struct ByMaster: Sendable {
         byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: sql("m.tg_user_id"))
     }
 
+    /// Both forms.
+    var forms: [Statement] { [byID, byTelegramUser] }
+
     /// The form for masters named as this one is.
     func form(for master: MasterReference) -> Statement {
         switch master {

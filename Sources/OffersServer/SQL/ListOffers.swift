@@ -85,12 +85,21 @@ enum ListOffersQuery {
         }
     }
 
+    private static func byMaster(_ form: Form) -> ByMaster {
+        switch form {
+        case .distinct: distinctForm
+        case .unique: uniqueForm
+        }
+    }
+
+    /// The statements of one form: the master by id, and by Telegram user.
+    static func statements(_ form: Form) -> [Statement] {
+        let statement = byMaster(form)
+        return [statement.id, statement.telegramUser]
+    }
+
     static func bound(_ params: ListOffersParams, _ form: Form) -> BoundStatement {
-        let statement =
-            switch form {
-            case .distinct: distinctForm
-            case .unique: uniqueForm
-            }
+        let statement = byMaster(form)
         let rows = Parameter.int8(Int64(params.offset) + Int64(params.limit))
         return switch params.master {
         case .id(let number): BoundStatement(statement.id, [.int8(number), rows])

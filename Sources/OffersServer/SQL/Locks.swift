@@ -9,16 +9,18 @@ import Postgres
 /// order or the master meanwhile.
 enum ClaimLocks {
     /// All locks, in one statement because another one would cost the server 2 % of a claim. The orders' sub-select
-    /// refers to the count of the masters', which is known when all of those are locked. Both counts are returned: what
-    /// nobody asks for the planner leaves out.
+    /// refers to the count of the masters', which is known when all of those are locked.
+    ///
+    /// Both counts are left in a setting of the transaction, where the deciding statement finds them: row security can
+    /// let a row be read and not be locked, and then the server passes over it without a word. See ``held``.
     ///
     /// What the locks leave of the transaction's time is the deciding statement's limit, because `statement_timeout`
     /// counts anew for every statement.
-    private static let locks = ByMaster("offersd_lock", parameters: [.int8Array, .int8Array, .int8]) { masterNumber in
+    static let statement = ByMaster("offersd_lock", parameters: [.int8Array, .int8Array, .int8]) { masterNumber in
         """
         SELECT set_config('statement_timeout', greatest(1,
             $3 - (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint)::text, true),
-            locked.masters, o.orders
+            set_config('\(counts)', locked.masters || ' ' || o.orders, true)
         FROM (SELECT count(*) AS masters FROM (
             SELECT m.id FROM unnest($1) AS c(number) JOIN masters m ON \(masterNumber) = c.number
             ORDER BY m.id FOR NO KEY UPDATE OF m) AS m) AS locked,
@@ -28,10 +30,19 @@ enum ClaimLocks {
         """
     }
 
+    /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
+    private static let counts = "offersd.locked"
+
+    /// Whether the masters and orders that the deciding statement sees, by these two expressions for their numbers, are as
+    /// many as are locked; NULL without the lock statement. A row that came into being after the locks were taken is not locked, either.
+    static func held(masters: String, orders: String) -> String {
+        "\(masters) || ' ' || CASE WHEN \(masters) > 0 THEN \(orders) ELSE 0 END = current_setting('\(counts)', true)"
+    }
+
     /// The locks of the claims in `parts`, whose masters are named as `master` is, for a transaction that may take
     /// `milliseconds`.
     static func step(_ master: MasterReference, _ parts: Parts, _ milliseconds: Int64) -> BoundStatement {
-        BoundStatement(locks.form(for: master), [parts.column(0), parts.column(1), .int8(milliseconds)])
+        BoundStatement(statement.form(for: master), [parts.column(0), parts.column(1), .int8(milliseconds)])
     }
 }
 

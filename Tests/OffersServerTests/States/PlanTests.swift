@@ -122,6 +122,9 @@ struct PlanTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 defer { pool.shutDown() }
+                // As if the locks of a master and an order were held.
+                let locked = Statement("test_locked", sql: "SELECT set_config('offersd.locked', '1 1', false)")
+                _ = try await rows(of: BoundStatement(locked), on: pool)
                 for call in calls { _ = try await rows(of: call.past, on: pool) }
                 try await database.sql(Self.day)
                 for call in calls {

@@ -1,0 +1,122 @@
+import Postgres
+
+/// What the service does for its callers, as far as it can succeed or fail by itself.
+enum Work: Int, CaseIterable, Sendable {
+    case listOffers, getOffer, acceptOffer, declineOffer
+    /// That what was written is confirmed: by the disk, and by a standby if the database is to wait for one.
+    case commit
+    /// The optional rows of `distribution_metrics`.
+    case distributionMetrics
+    /// Asking again after a connection was lost, and looking after the database.
+    case supervision
+
+    /// As a sentence begins with it.
+    var name: String {
+        switch self {
+        case .listOffers: "listOffers"
+        case .getOffer: "getOffer"
+        case .acceptOffer: "acceptOffer"
+        case .declineOffer: "declineOffer"
+        case .commit: "COMMIT"
+        case .distributionMetrics: "distribution_metrics"
+        case .supervision: "supervision"
+        }
+    }
+}
+
+/// Whether each kind of work succeeds, by the newest of what became of requests and of trials (DESIGN.md G12); and which
+/// kind should be tried. A value: moments go in and come out.
+///
+/// A request is no evidence if it neither succeeded nor met an obstacle of the database: refused by a rule of the
+/// business, timed out beside a lock, or without a connection.
+struct Evidence: Sendable {
+    /// What is known of one kind.
+    private struct Known {
+        var succeeded: MonotonicTime?
+        var failed: (at: MonotonicTime, obstacle: Obstacle)?
+        /// The last trial, whatever came of it.
+        var tried: MonotonicTime?
+        /// Trials that failed, one after the other.
+        var failedTrials = 0
+
+        var obstacle: Obstacle? {
+            guard let failed, failed.at >= succeeded ?? failed.at else { return nil }
+            return failed.obstacle
+        }
+    }
+
+    /// The kinds that are tried when nothing was heard of them.
+    static let kinds: [Work] = [.listOffers, .getOffer, .acceptOffer, .declineOffer, .commit]
+    /// How long what was heard is good for, in milliseconds.
+    static let period: Int64 = 5000
+    /// The longest time between two trials, in milliseconds, of what keeps failing.
+    static let longestPause: Int64 = 30_000
+
+    private var known = [Known](repeating: Known(), count: Work.allCases.count)
+
+    /// A request, or a trial, succeeded.
+    mutating func succeeded(_ work: Work, at moment: MonotonicTime) {
+        known[work.rawValue].succeeded = moment
+        known[work.rawValue].failedTrials = 0
+    }
+
+    /// A request met an obstacle.
+    mutating func failed(_ work: Work, _ obstacle: Obstacle, at moment: MonotonicTime) {
+        known[work.rawValue].failed = (moment, obstacle)
+    }
+
+    /// A trial ended; nil: it told nothing.
+    mutating func tried(_ work: Work, _ result: Result<Void, Obstacle>?, at moment: MonotonicTime) {
+        known[work.rawValue].tried = moment
+        switch result {
+        case .success: succeeded(work, at: moment)
+        case .failure(let obstacle):
+            failed(work, obstacle, at: moment)
+            known[work.rawValue].failedTrials += 1
+        case nil: break
+        }
+    }
+
+    /// The database is another one than it was: everything that failed is due.
+    mutating func forgetFailedTrials() {
+        for work in Evidence.kinds where obstacle(to: work) != nil {
+            known[work.rawValue].failedTrials = 0
+            known[work.rawValue].tried = nil
+        }
+    }
+
+    /// Why this kind of work fails; nil: it does not, as far as is known.
+    func obstacle(to work: Work) -> Obstacle? { known[work.rawValue].obstacle }
+
+    /// All that fails.
+    var obstacles: [(work: Work, obstacle: Obstacle)] {
+        Evidence.kinds.compactMap { work in obstacle(to: work).map { (work, $0) } }
+    }
+
+    /// What should be tried: of which nothing was heard for a while, longer each time that its trial failed.
+    func due(at now: MonotonicTime) -> [Work] {
+        Evidence.kinds.filter { work in
+            let known = known[work.rawValue]
+            if known.obstacle != nil, known.tried == nil { return true }
+            let failures = Int64(min(known.failedTrials, 4))
+            let pause = min(Evidence.period << max(0, failures - 1), Evidence.longestPause)
+            // An obstacle that requests keep meeting is no reason not to try.
+            let heard = [known.succeeded, known.tried].compactMap(\.self).max()
+            return heard.map { $0.milliseconds(until: now) >= pause } ?? true
+        }
+    }
+}
+
+extension Evidence {
+    /// What fails, in sentences without a word of the server.
+    var sentences: [String] { obstacles.map { Evidence.sentence($0.work, $0.obstacle.summary) } }
+
+    /// What fails, as it is logged.
+    var details: [String] { obstacles.map { Evidence.sentence($0.work, $0.obstacle.detail) } }
+
+    static func sentence(_ work: Work, _ text: String) -> String {
+        work == .commit
+            ? "commits are not confirmed, so acceptOffer and declineOffer end with OUTCOME_UNKNOWN: \(text)"
+            : "\(work.name) fails: \(text)"
+    }
+}

@@ -1,0 +1,88 @@
+import Offers
+import Testing
+
+@testable import OffersServer
+@testable import Postgres
+
+/// What is known of whether the work succeeds, as a value.
+@Suite struct EvidenceTests {
+    private static let obstacle = Obstacle(unforeseen: "refused")
+
+    /// What happened at a second of the test.
+    enum Event: Sendable {
+        case success, failure, goodTrial, badTrial, vainTrial
+    }
+
+    private func evidence(_ events: [(Int64, Event)], of work: Work = .acceptOffer) -> Evidence {
+        var evidence = Evidence()
+        for (second, event) in events {
+            let moment = Self.moment(second)
+            switch event {
+            case .success: evidence.succeeded(work, at: moment)
+            case .failure: evidence.failed(work, Self.obstacle, at: moment)
+            case .goodTrial: evidence.tried(work, .success(()), at: moment)
+            case .badTrial: evidence.tried(work, .failure(Self.obstacle), at: moment)
+            case .vainTrial: evidence.tried(work, nil, at: moment)
+            }
+        }
+        return evidence
+    }
+
+    private static func moment(_ second: Int64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: second * 1000)
+    }
+
+    @Test(
+        "The newest of requests and trials decides",
+        arguments: [
+            ([], false), ([(0, .success)], false), ([(0, .failure)], true), ([(0, .badTrial)], true),
+            ([(0, .failure), (1, .success)], false), ([(0, .success), (1, .failure)], true),
+            ([(0, .badTrial), (1, .success)], false), ([(0, .failure), (1, .goodTrial)], false),
+            ([(0, .goodTrial), (1, .failure)], true), ([(0, .failure), (1, .vainTrial)], true),
+            ([(0, .success), (60, .vainTrial)], false),
+        ] as [([(Int64, Event)], Bool)])
+    func newest(events: [(Int64, Event)], fails: Bool) {
+        let evidence = evidence(events)
+        #expect((evidence.obstacle(to: .acceptOffer) != nil) == fails)
+        #expect(evidence.sentences == (fails ? ["acceptOffer fails: refused"] : []))
+        #expect(evidence.status == (fails ? .degraded : .ok))
+    }
+
+    @Test(
+        "It is tried when nothing was heard for five seconds, and more rarely while trials fail",
+        arguments: [
+            // What happened, and the first second at which it is due.
+            ([], 0), ([(0, .success)], 5), ([(0, .goodTrial)], 5), ([(0, .vainTrial)], 5), ([(0, .badTrial)], 5),
+            ([(0, .badTrial), (5, .badTrial)], 15), ([(0, .badTrial), (5, .badTrial), (15, .badTrial)], 35),
+            ([(0, .badTrial), (5, .badTrial), (15, .badTrial), (35, .badTrial)], 65),
+            ([(0, .badTrial), (5, .badTrial), (15, .badTrial), (35, .badTrial), (65, .badTrial)], 95),
+            ([(0, .badTrial), (5, .badTrial), (6, .success)], 11),
+            // An obstacle that a request met is tried for at once, whatever other requests meet.
+            ([(0, .failure)], 0), ([(0, .goodTrial), (6, .failure), (7, .failure)], 7),
+            ([(0, .success), (3, .failure), (4, .badTrial), (8, .failure)], 9),
+        ] as [([(Int64, Event)], Int64)])
+    func due(events: [(Int64, Event)], from: Int64) {
+        let evidence = evidence(events)
+        let start = events.last?.0 ?? 0
+        #expect((start...100).first { evidence.due(at: Self.moment($0)).contains(.acceptOffer) } == from)
+    }
+
+    @Test("Each kind of work has its own evidence; without lists nothing works")
+    func kinds() {
+        let lists = evidence([(0, .failure)], of: .listOffers)
+        #expect(lists.status == .down)
+        #expect(lists.sentences == ["listOffers fails: refused"])
+        #expect(evidence([(0, .failure)], of: .getOffer).status == .degraded)
+        let commits = evidence([(0, .badTrial)], of: .commit)
+        #expect(commits.status == .degraded)
+        #expect(commits.sentences.first?.hasPrefix("commits are not confirmed") == true)
+        #expect(commits.due(at: Self.moment(1)) == [.listOffers, .getOffer, .acceptOffer, .declineOffer])
+    }
+
+    @Test("When the database became another one, what failed is due at once")
+    func another() {
+        var evidence = evidence([(0, .badTrial), (5, .badTrial), (15, .badTrial)])
+        evidence.forgetFailedTrials()
+        #expect(evidence.due(at: Self.moment(16)).contains(.acceptOffer))
+    }
+}
