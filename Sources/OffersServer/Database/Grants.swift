@@ -8,11 +8,14 @@ package enum Grants {
         package let description: String
     }
 
-    /// One transaction, for the owner of the tables, in the database that it is run in. It can be run again.
+    /// One transaction, for the owner of the tables, in the database that it is run in. It can be run again. What this
+    /// database does not have is named by a warning, and everything else is granted.
     ///
-    /// - Parameter role: The role's name as it is, without quotes. It is made, with LOGIN, if there is none.
+    /// - Parameters:
+    ///   - role: The role's name as it is, without quotes. It is made, with LOGIN, if there is none.
+    ///   - schema: The name of the tables' schema as it is, without quotes.
     /// - Throws: ``InvalidRole`` with a sentence for the operator.
-    package static func sql(role: String) throws(InvalidRole) -> String {
+    package static func sql(role: String, schema: String = "public") throws(InvalidRole) -> String {
         try check(role)
         let name = identifier(role)
         return """
@@ -22,11 +25,8 @@ package enum Grants {
 
             BEGIN;
             \(connect(role))
-            GRANT USAGE ON SCHEMA public TO \(name);
-            \(Requirement.grants.map { "GRANT \($0) TO \(name);" }.joined(separator: "\n"))
-
-            -- The statistics of accepts: this table exists in three shapes, or not at all.
-            \(statistics(role))
+            GRANT USAGE ON SCHEMA \(identifier(schema)) TO \(name);
+            \(grant(role, schema))
             COMMIT;
 
             """
@@ -34,7 +34,7 @@ package enum Grants {
 
     private static func connect(_ role: String) -> String {
         block(
-            role,
+            [role],
             """
             BEGIN
                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = \(literal(role))) THEN
@@ -45,20 +45,48 @@ package enum Grants {
             """)
     }
 
-    private static func statistics(_ role: String) -> String {
-        block(
-            role,
+    /// Grants column by column what is there. Of `distribution_metrics`, which exists in three shapes or not at all, nothing is
+    /// missed.
+    private static func grant(_ role: String, _ schema: String) -> String {
+        let rows = Requirement.grants.enumerated().map { place, grant in
+            "(\(place), \(literal(grant.table)), \(literal(grant.privilege)), \(grant.isOptional), "
+                + "\(literal(grant.columns.joined(separator: " "))))"
+        }
+        let sequences = Requirement.numberedTables.map { "(\(literal($0)))" }.joined(separator: ", ")
+        return block(
+            [role, schema],
             """
             DECLARE
-                columns text := (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-                    WHERE attrelid = to_regclass('distribution_metrics') AND NOT attisdropped
-                        AND attname IN (\(MetricsTable.insertedColumns.map(literal).joined(separator: ", "))));
+                r record;
             BEGIN
-                IF columns IS NOT NULL THEN
-                    EXECUTE format('GRANT INSERT (%s) ON distribution_metrics TO %I', columns, \(literal(role)));
-                    EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I',
-                        pg_get_serial_sequence('distribution_metrics', 'id'), \(literal(role)));
-                END IF;
+                FOR r IN
+                    SELECT g.relation, g.privilege, t.oid AS found,
+                        string_agg(quote_ident(a.attname), ', ' ORDER BY c.place) AS columns,
+                        string_agg(g.relation || '.' || c.name, ', ' ORDER BY c.place)
+                            FILTER (WHERE a.attnum IS NULL AND NOT g.optional) AS missing
+                    FROM (VALUES
+                        \(rows.joined(separator: ",\n            "))
+                    ) AS g (place, relation, privilege, optional, columns)
+                    CROSS JOIN unnest(string_to_array(g.columns, ' ')) WITH ORDINALITY AS c (name, place)
+                    LEFT JOIN pg_class t ON t.oid = to_regclass(format('%I.%I', \(literal(schema)), g.relation))
+                    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name AND NOT a.attisdropped
+                    GROUP BY g.place, g.relation, g.privilege, t.oid ORDER BY g.place
+                LOOP
+                    IF r.columns IS NOT NULL THEN
+                        EXECUTE format('GRANT %s (%s) ON %s TO %I', r.privilege, r.columns, r.found::regclass, \(literal(role)));
+                    END IF;
+                    IF r.missing IS NOT NULL THEN
+                        RAISE WARNING '% cannot be granted, there is no %', r.privilege, r.missing;
+                    END IF;
+                END LOOP;
+                -- The sequences that the defaults of these ids call, whoever owns them.
+                FOR r IN
+                    SELECT s.oid FROM (VALUES \(sequences)) AS n (relation),
+                        LATERAL (\(Inspection.sequences(of: "to_regclass(format('%I.%I', \(literal(schema)), n.relation))"))) AS s
+                    WHERE s.kind = 'S'
+                LOOP
+                    EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', r.oid::regclass, \(literal(role)));
+                END LOOP;
             END
             """)
     }
@@ -73,10 +101,10 @@ package enum Grants {
         }
     }
 
-    /// A block of PL/pgSQL, its quotes chosen so that the role's name cannot end it.
-    private static func block(_ role: String, _ body: String) -> String {
+    /// A block of PL/pgSQL, its quotes chosen so that none of these names can end it.
+    private static func block(_ names: [String], _ body: String) -> String {
         var tag = "$grants$"
-        while role.contains(tag) { tag = "$x" + tag.dropFirst() }
+        while names.contains(where: { $0.contains(tag) }) { tag = "$x" + tag.dropFirst() }
         return "DO \(tag)\n\(body)\n\(tag);"
     }
 
@@ -91,24 +119,40 @@ package enum Grants {
 }
 
 extension Requirement {
-    /// All requirements as the middle of GRANT statements, one per table and privilege.
-    fileprivate static var grants: [String] {
-        var columns: [(privilege: Privilege, table: String, names: [String])] = []
-        var others: [String] = []
+    /// Columns of a table that one privilege is granted on.
+    fileprivate struct Grant {
+        let privilege: String
+        let table: String
+        var columns: [String]
+        /// Whether the table, and each of its columns, may well not be there.
+        var isOptional = false
+    }
+
+    /// All requirements for columns, and the columns of the optional rows.
+    fileprivate static var grants: [Grant] {
+        var grants: [Grant] = []
         func add(_ privilege: Privilege, _ table: String, _ column: String) {
-            if let known = columns.firstIndex(where: { $0.privilege == privilege && $0.table == table }) {
-                columns[known].names.append(column)
+            if let known = grants.firstIndex(where: { $0.privilege == privilege.rawValue && $0.table == table }) {
+                grants[known].columns.append(column)
             } else {
-                columns.append((privilege, table, [column]))
+                grants.append(Grant(privilege: privilege.rawValue, table: table, columns: [column]))
             }
         }
         for requirement in all {
             switch requirement.subject {
             case .column(let column, let privilege): add(privilege, requirement.table, column)
             case .rowLocks(let column): if let column { add(.update, requirement.table, column) }
-            case .sequence: others.append("USAGE ON SEQUENCE \(requirement.table)_id_seq")
+            case .sequence: break
             }
         }
-        return columns.map { "\($0.privilege.rawValue) (\($0.names.joined(separator: ", "))) ON \($0.table)" } + others
+        let metrics = Grant(
+            privilege: Privilege.insert.rawValue, table: "distribution_metrics", columns: MetricsTable.insertedColumns,
+            isOptional: true)
+        return grants + [metrics]
+    }
+
+    /// The tables whose ids come from a sequence.
+    fileprivate static var numberedTables: [String] {
+        all.compactMap { if case .sequence = $0.subject { $0.table } else { nil } } + ["distribution_metrics"]
     }
 }
