@@ -96,7 +96,7 @@ package struct HealthResult: ContractResult {
     package static let schema = JSONSchema.object([
         .init(
             "status", .choice(Status.allCases.map(\.rawValue)),
-            "ok: everything works; degraded: lists work, not every write does; down: the database cannot be used."),
+            "ok: everything works; degraded: lists work, something else does not; down: the database cannot be used."),
         .init("database", .reference("DatabaseHealth")),
         .init("uptimeSeconds", .integer(0...Int64.max), "Whole seconds since the service started."),
         .init("version", .string, "The version of the service."),

@@ -19,6 +19,7 @@ final class DatabaseMonitor: Sendable {
     private let evidence = Mutex(Evidence())
     private let loggedObstacles = Mutex<[String]>([])
     private let trials: Trials
+    private let triesWork: Bool
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
 
@@ -29,13 +30,16 @@ final class DatabaseMonitor: Sendable {
     /// How long some connections must be missing, while others are there, before it is said.
     private static let settling = Duration.milliseconds(500)
 
-    /// - Parameter onChange: called with each new state, one after the other.
+    /// - Parameters:
+    ///   - triesWork: whether work of which nothing was heard is tried.
+    ///   - onChange: called with each new state, one after the other.
     init(
-        pool: PostgresPool, metrics: DistributionMetrics, logger: Logger,
+        pool: PostgresPool, metrics: DistributionMetrics, logger: Logger, triesWork: Bool = true,
         onChange: @escaping @Sendable (DatabaseState) -> Void = { _ in }
     ) {
         self.pool = pool
         trials = Trials(pool: pool)
+        self.triesWork = triesWork
         self.metrics = metrics
         self.logger = logger
         self.onChange = onChange
@@ -58,8 +62,8 @@ final class DatabaseMonitor: Sendable {
         lookAgain()
     }
 
-    /// What fails now, in sentences for `health`, by what became of requests and of trials.
-    var obstacles: Evidence { evidence.withLock { $0 } }
+    /// What is known of the work, by what became of requests and of trials.
+    var known: Evidence { evidence.withLock { $0 } }
 
     /// A request succeeded.
     func succeeded(_ work: Work, at moment: MonotonicTime) {
@@ -95,7 +99,7 @@ final class DatabaseMonitor: Sendable {
                 }
             }
             group.addTask {
-                while (try? await Task.sleep(for: Self.trialTick)) != nil {
+                while self.triesWork, (try? await Task.sleep(for: Self.trialTick)) != nil {
                     await self.tryWhatIsDue()
                 }
             }
@@ -105,11 +109,11 @@ final class DatabaseMonitor: Sendable {
     /// Says how the database is, if that is new.
     private func tell() async {
         logObstacles()
-        var state = DatabaseState(pool.status, inspection, obstacles)
+        var state = DatabaseState(pool.status, inspection, known)
         if case .partly = state {
             // Connections are opened and lost one by one.
             try? await Task.sleep(for: Self.settling)
-            state = DatabaseState(pool.status, inspection, obstacles)
+            state = DatabaseState(pool.status, inspection, known)
         }
         guard let state, !Task.isCancelled else { return }
         let isNews = told.withLock { told in
@@ -125,7 +129,7 @@ final class DatabaseMonitor: Sendable {
 
     /// Says what fails, with the server's own words, when that is new.
     private func logObstacles() {
-        let details = obstacles.details
+        let details = known.details
         let news = loggedObstacles.withLock { logged in
             defer { logged = details }
             return details.filter { !logged.contains($0) }
@@ -139,7 +143,7 @@ final class DatabaseMonitor: Sendable {
         guard !due.isEmpty, let inspection, pool.status.control.connected > 0 else { return }
         // An accept that failed is tried all the way, if there is one that can be.
         let pair =
-            due.contains { [.acceptOffer, .declineOffer].contains($0) && obstacles.obstacle(to: $0) != nil }
+            due.contains { [.acceptOffer, .declineOffer].contains($0) && known.obstacle(to: $0) != nil }
             ? await trials.pair() : nil
         for work in due where !Task.isCancelled {
             let outcome = await outcome(of: work, inspection, pair)
@@ -166,7 +170,7 @@ final class DatabaseMonitor: Sendable {
             guard mayWrite(inspection), inspection.missing(for: .decline).isEmpty else { return nil }
             return await trials.decline(pair)
         case .commit:
-            guard mayWrite(inspection) else { return nil }
+            guard mayWrite(inspection), inspection.canTryCommits else { return nil }
             return await trials.commit()
         case .distributionMetrics, .supervision:
             return nil

@@ -36,7 +36,7 @@ struct Evidence: Sendable {
         var failed: (at: MonotonicTime, obstacle: Obstacle)?
         /// The last trial, whatever came of it.
         var tried: MonotonicTime?
-        /// Trials that failed, one after the other.
+        /// Trials that failed or told nothing, one after the other.
         var failedTrials = 0
 
         var obstacle: Obstacle? {
@@ -73,15 +73,15 @@ struct Evidence: Sendable {
         case .failure(let obstacle):
             failed(work, obstacle, at: moment)
             known[work.rawValue].failedTrials += 1
-        case nil: break
+        case nil: known[work.rawValue].failedTrials += 1
         }
     }
 
     /// The database is another one than it was: everything that failed is due.
     mutating func forgetFailedTrials() {
-        for work in Evidence.kinds where obstacle(to: work) != nil {
+        for work in Evidence.kinds {
             known[work.rawValue].failedTrials = 0
-            known[work.rawValue].tried = nil
+            if obstacle(to: work) != nil { known[work.rawValue].tried = nil }
         }
     }
 
@@ -115,7 +115,7 @@ extension Evidence {
     var details: [String] { obstacles.map { Evidence.sentence($0.work, $0.obstacle.detail) } }
 
     static func sentence(_ work: Work, _ text: String) -> String {
-        work == .commit
+        text == Obstacle.unconfirmed.summary
             ? "commits are not confirmed, so acceptOffer and declineOffer end with OUTCOME_UNKNOWN: \(text)"
             : "\(work.name) fails: \(text)"
     }

@@ -16,6 +16,8 @@ struct Inspection: Sendable {
     let remarks: [String]
     /// What row security hides or refuses.
     var rowSecurity = RowSecurity()
+    /// Whether this role may try commits: every role may, unless that was taken away.
+    var canTryCommits = true
     /// Whether the database refuses writes: it is a standby, or read-only by its settings.
     let isReadOnly: Bool
 
@@ -195,7 +197,10 @@ struct Inspection: Sendable {
                     WHERE NOT EXISTS (
                         SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
                         WHERE i.indrelid = a.attrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum
-                            AND m.amname = 'btree'))
+                            AND m.amname = 'btree')
+                        AND EXISTS (SELECT FROM pg_class t WHERE t.oid = a.attrelid AND t.relkind IN ('r', 'p'))),
+                (SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p
+                    WHERE p.proname = 'pg_logical_emit_message' AND p.pronamespace = 'pg_catalog'::regnamespace)
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -235,6 +240,11 @@ struct Inspection: Sendable {
             remarks.append(
                 "There is no full index that begins with \(slow): a whole table may be read for what it would find.")
         }
+        let canTryCommits = try rows.bool(row: 0, column: 14) == true
+        if !canTryCommits {
+            remarks.append(
+                "This role may not execute pg_logical_emit_message: whether commits are confirmed is not tried.")
+        }
         var table: MetricsTable?
         if let category = rows.text(row: 0, column: 6), let categoryType = rows.text(row: 0, column: 7),
             let orderType = rows.text(row: 0, column: 8), let orderTypeType = rows.text(row: 0, column: 9)
@@ -252,7 +262,7 @@ struct Inspection: Sendable {
         return Inspection(
             generation: generation, shortcomings: shortcomings, metricsTable: table,
             hasUniqueOpenPairs: try rows.bool(row: 0, column: 12) == true, remarks: remarks,
-            rowSecurity: rowSecurity, isReadOnly: isReadOnly)
+            rowSecurity: rowSecurity, canTryCommits: canTryCommits, isReadOnly: isReadOnly)
     }
 }
 

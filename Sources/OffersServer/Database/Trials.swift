@@ -11,7 +11,8 @@ struct Trials: Sendable {
     /// What came of a trial; nil: nothing can be said, because the database could not be asked, or was busy.
     typealias Outcome = Result<Void, Obstacle>?
 
-    /// Has the server parse, rewrite and plan a statement, and look whether this role may run it.
+    /// Has the server parse, rewrite and plan a statement, and look whether this role may run it. That waits for the locks of
+    /// tables, so it goes where lists go: `health` has to be answered beside it.
     func explain(_ statement: ServiceStatement) async -> Outcome {
         let nulls = statement.explained.parameterTypes.map { type -> Parameter in
             switch type {
@@ -24,8 +25,7 @@ struct Trials: Sendable {
         return await outcome { () async throws(PostgresError) -> Obstacle? in
             do throws(PostgresError) {
                 return try await pool.read(
-                    BoundStatement(statement.explained, nulls), for: .control,
-                    deadline: FixedDeadline(milliseconds: milliseconds)
+                    BoundStatement(statement.explained, nulls), deadline: FixedDeadline(milliseconds: milliseconds)
                 ) { _ in nil }
             } catch .refused(var message) {
                 message.statement = statement.statement.name
@@ -50,7 +50,7 @@ struct Trials: Sendable {
     /// A pair that can be accepted now, for trials that go all the way; nil: there is none, or it could not be asked for.
     func pair() async -> OrderParams? {
         let found = try? await pool.read(
-            BoundStatement(TrialStatements.pair), for: .control, deadline: FixedDeadline(milliseconds: milliseconds)
+            BoundStatement(TrialStatements.pair), deadline: FixedDeadline(milliseconds: milliseconds)
         ) { rows throws(ResultMismatch) in
             guard rows.rowCount == 1 else { return nil as OrderParams? }
             return OrderParams(

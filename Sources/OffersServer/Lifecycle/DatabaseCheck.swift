@@ -46,53 +46,79 @@ package enum DatabaseCheck {
     }
 
     private static func report(_ inspection: Inspection, _ pool: PostgresPool) async -> Report {
-        let failures = await failures(inspection, pool)
-        let isComplete = inspection.isComplete && failures.isEmpty
+        let tried = await Proof(inspection, pool).lines()
+        let isComplete = inspection.isComplete && !tried.contains { $0.hasPrefix("fails:") }
         return Report(
             verdict: isComplete ? .complete : .lacking,
-            lines: inspection.report + failures + pool.status.notes
+            lines: inspection.report + tried + pool.status.notes
                 + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
     }
+}
 
-    /// What does not work although nothing that it needs is missing by name.
-    private static func failures(_ inspection: Inspection, _ pool: PostgresPool) async -> [String] {
-        let trials = Trials(pool: pool, milliseconds: 10_000)
-        var lines: [String] = []
-        var told: Set<String> = []
-        func note(_ work: Work, _ outcome: Trials.Outcome, isCertain: Bool = true) {
-            let line: String
+/// What does not work although nothing that it needs is missing by name, found by trying.
+private struct Proof {
+    private let inspection: Inspection
+    private let pool: PostgresPool
+    private let trials: Trials
+    /// The purposes that lack something: that has lines of its own.
+    private let lacking: Set<Requirement.Purpose>
+
+    init(_ inspection: Inspection, _ pool: PostgresPool) {
+        self.inspection = inspection
+        self.pool = pool
+        trials = Trials(pool: pool, milliseconds: 3000)
+        lacking = Set(inspection.shortcomings.flatMap(\.purposes))
+    }
+
+    /// Lines for an operator. Those that begin with "fails:" are faults.
+    func lines() async -> [String] {
+        var obstacles: [(work: Work, obstacle: Obstacle)] = []
+        var isAnswered = true
+        func note(_ work: Work, _ outcome: Trials.Outcome) {
             switch outcome {
-            case .success: return
+            case .success: break
             case .failure(let obstacle):
-                // Once for the forms of a statement.
-                guard told.insert("\(work) \(obstacle.sqlState?.rawValue ?? obstacle.detail)").inserted else { return }
-                line = "fails: \(work.name): \(obstacle.detail). \(obstacle.advice)"
-            case nil where isCertain:
-                line = "fails: \(work.name) could not be tried: no connection or no answer. Repeat the check."
-            // Another program claimed the same pair in the same moment.
-            case nil: return
+                // Once for all forms of a statement.
+                let isNews = !obstacles.contains {
+                    $0.work == work && $0.obstacle.sqlState == obstacle.sqlState
+                }
+                if isNews { obstacles.append((work, obstacle)) }
+            case nil: isAnswered = false
             }
-            if !lines.contains(line) { lines.append(line) }
         }
-        // What is missing by name has a line already.
-        let lacking = Set(inspection.shortcomings.flatMap(\.purposes))
         let statements = ServiceStatements.all(
             uniqueOpenPairs: inspection.hasUniqueOpenPairs, metricsTable: inspection.metricsTable)
-        for statement in statements where lacking.isDisjoint(with: statement.work.purposes) {
+        for statement in statements where isAnswered && has(statement.work) {
             note(statement.work, await trials.explain(statement))
         }
-        guard !inspection.isReadOnly, lines.isEmpty else { return lines }
-        let pair = await trials.pair()
-        if lacking.isDisjoint(with: Work.acceptOffer.purposes) {
-            note(.acceptOffer, await trials.accept(nil))
-            if let pair, lines.isEmpty { note(.acceptOffer, await trials.accept(pair), isCertain: false) }
+        if isAnswered, obstacles.isEmpty, !inspection.isReadOnly {
+            if has(.acceptOffer) { note(.acceptOffer, await trials.accept(nil)) }
+            if has(.declineOffer) { note(.declineOffer, await trials.decline(nil)) }
+            if inspection.canTryCommits { note(.commit, await trials.commit()) }
+            // Another program may claim the same pair: then it tells nothing.
+            if obstacles.isEmpty, isAnswered, let pair = await trials.pair() {
+                if has(.acceptOffer), let outcome = await trials.accept(pair) { note(.acceptOffer, outcome) }
+                if has(.declineOffer), let outcome = await trials.decline(pair) { note(.declineOffer, outcome) }
+            }
         }
-        if lacking.isDisjoint(with: Work.declineOffer.purposes) {
-            note(.declineOffer, await trials.decline(nil))
-            if let pair { note(.declineOffer, await trials.decline(pair), isCertain: false) }
+        return obstacles.map { "fails: \($0.work.name): \($0.obstacle.detail). \($0.obstacle.advice)" }
+            + gaps(isAnswered)
+    }
+
+    private func has(_ work: Work) -> Bool { lacking.isDisjoint(with: work.purposes) }
+
+    /// Why not everything was tried.
+    private func gaps(_ isAnswered: Bool) -> [String] {
+        if isAnswered { return [] }
+        let missing = [("lists", pool.status.reads), ("accepts and declines", pool.status.writes)].filter {
+            $0.1.connected == 0 && $0.1.isFailing
         }
-        note(.commit, await trials.commit())
-        return lines
+        if missing.isEmpty {
+            return ["not all was tried: the database did not answer in time. Is a table locked? Repeat the check."]
+        }
+        return missing.map { name, lane in
+            "fails: the database gives no connection for \(name): \(lane.lastFailure ?? "no reason was given")"
+        }
     }
 }
 

@@ -52,7 +52,8 @@ package struct OffersService: Service {
         let report = StatusReport(notifier)
         self.report = report
         monitor = DatabaseMonitor(
-            pool: pool, metrics: distributionMetrics, logger: logger, onChange: { report.changed(to: $0) })
+            pool: pool, metrics: distributionMetrics, logger: logger, triesWork: settings.triesWork,
+            onChange: { report.changed(to: $0) })
         let watchdog = WatchdogRequest(environment, processID: getpid()).map { [pool] in
             Watchdog(
                 request: $0, notifier: notifier, pool: pool,

@@ -18,7 +18,7 @@ struct HealthCheck: Sendable {
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }
-        let (poolStatus, evidence) = (pool.status, monitor.obstacles)
+        let (poolStatus, evidence) = (pool.status, monitor.known)
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)
         }

@@ -19,7 +19,8 @@ struct ServiceStatement: Sendable {
     }
 }
 
-/// All statements of the service, in one place: `offersd check` proves each of them, and tests draw from here.
+/// All statements of the service, in one place: `offersd check` proves each of them, and tests draw from here. Those of
+/// ``TrialStatements`` that are not here are proven by being run.
 enum ServiceStatements {
     /// The list in one form, with the master named by either id.
     static func list(_ form: ListOffersQuery.Form) -> [ServiceStatement] {
@@ -41,7 +42,6 @@ enum ServiceStatements {
             }
             + [
                 ServiceStatement(.acceptOffer, TrialStatements.history),
-                ServiceStatement(.commit, TrialStatements.commit),
                 ServiceStatement(.supervision, TrialStatements.pair),
             ]
     }

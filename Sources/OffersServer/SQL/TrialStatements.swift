@@ -2,7 +2,7 @@ import Postgres
 
 /// The statements that only trials run.
 enum TrialStatements {
-    /// A row of the history, as an accept writes it, of the oldest order: nobody waits for that one's lock.
+    /// A row of the history, as an accept writes it, of the oldest order, whose lock other programs hardly need.
     static let history = Statement(
         "offersd_try_history",
         sql: AcceptOfferStatement.record + """

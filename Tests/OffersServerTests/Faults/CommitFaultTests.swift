@@ -131,7 +131,7 @@ struct CommitFaultTests {
                     #expect(answer.reason == "INTERNAL_ERROR", "\(answer)")
                     #expect(answer.error.map { !$0.message.contains("not today") } == true)
                 }
-                #expect(service.log.texts.contains { $0.contains("not today") })
+                #expect(service.log.texts.contains { $0.contains("P0001 in offersd_commit (raised by a function") })
             }
             #expect(try await scene.rows() == before)
         }

@@ -254,7 +254,7 @@ struct LifecycleTests {
         #expect(nowhere.output.hasSuffix("status=3\n"), "\(nowhere.output)")
     }
 
-    @Test("check sets nothing and prepares nothing where it is told that there is a transaction pooler")
+    @Test("check sets nothing for a session, and prepares nothing, where it is told that there is a transaction pooler")
     func checkThroughPooler() async throws {
         let offersd = try BuiltProgram.path("offersd").string
         try await TestDatabase.withDatabase(.g3) { database in

@@ -175,7 +175,7 @@ struct SharedAcceptTests {
                 let answers = try await together(taps, on: service, scene)
                 #expect(answers.map(\.reason) == [nil, nil, "INTERNAL_ERROR", nil, nil])
                 #expect(try await service.metrics()["claimSeparations"]?.int64Value == 5)
-                #expect(service.log.texts.contains { $0.contains("not this one") })
+                #expect(service.log.texts.contains { $0.contains("P0001 in offersd_accept (raised by a function") })
             }
             let transactions = try await scene.transactions(taps)
             #expect(transactions[2] == nil && Set(transactions).count == 5, "each by itself: \(transactions)")

@@ -9,7 +9,7 @@ struct CommitTrialTests {
     @Test("A standby that the server waits for and that is not there: degraded, with the reason, and no backend stays")
     func lostStandby() async throws {
         try await TestDatabase.withServer { database in
-            try await RunningService.run(on: database.connectionString) { service in
+            try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
                 try await database.sql("ALTER SYSTEM SET synchronous_standby_names = 'lost'")
                 try await database.sql("SELECT pg_reload_conf()")

@@ -32,7 +32,7 @@ struct TruthTests {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
             _ = try await scene.offeredOrder()
-            try await RunningService.run(on: database.connectionString) { service in
+            try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
                 try await database.sql(broken.sql)
                 let health = try await eventually(
@@ -58,7 +58,7 @@ struct TruthTests {
             let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains { $0.hasPrefix("fails: acceptOffer: P0001 in offersd_accept (raised") })
-            try await RunningService.run(on: database.connectionString) { service in
+            try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 try await service.waitUntilInspected()
                 try await service.withClient { (client) async throws in
                     #expect(try await client.accept(order, by: scene.master).reason == "INTERNAL_ERROR")
@@ -96,7 +96,7 @@ struct TruthTests {
             let report = await DatabaseCheck.run(connectionInfo: connection)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains(fault), "\(report.lines)")
-            try await RunningService.run(on: connection) { service in
+            try await RunningService.run(on: connection, { $0.triesWork = true }) { service in
                 let health = try await service.waitUntilInspected()
                 #expect(health["status"]?.stringValue == "degraded")
                 #expect(try HealthResult(json: health).database.notes.contains(fault))
@@ -154,14 +154,44 @@ struct TruthTests {
         }
     }
 
+    @Test("Views that stand for tables are complete if they can be written, and without commits to try all else is")
+    func views() async throws {
+        try await TestDatabase.withDatabase { database in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            let declined = try await scene.offeredOrder()
+            for table in ["orders", "offers", "masters", "order_status_history"] {
+                try await database.sql(
+                    "ALTER TABLE \(table) RENAME TO \(table)_of_old; CREATE VIEW \(table) AS SELECT * FROM \(table)_of_old"
+                )
+            }
+            try await database.sql(
+                "REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM PUBLIC")
+            let connection = try await database.makeGrantedRole("views_\(database.name)")
+            try await database.sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO views_\(database.name)")
+            let report = await DatabaseCheck.run(connectionInfo: connection)
+            #expect(report.verdict == .complete, "\(report.lines)")
+            #expect(report.lines.contains { $0.hasPrefix("This role may not execute pg_logical_emit_message") })
+            try await RunningService.run(on: connection, { $0.triesWork = true }) { service in
+                #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
+                try await service.withClient { (client) async throws in
+                    #expect(try await client.listedOrders(scene.master).sorted() == [order, declined])
+                    #expect(try await client.accept(order, by: scene.master).error == nil)
+                    #expect(try await client.decline(declined, by: scene.master).error == nil)
+                }
+                #expect(try await service.health()["status"]?.stringValue == "ok")
+            }
+        }
+    }
+
     @Test("Every statement of the sources is on the list that check draws from")
     func statements() throws {
         let table = MetricsTable(
             categoryColumn: "category", categoryType: "text", orderTypeColumn: "order_type", orderTypeType: "text")
         let names = ServiceStatements.all(uniqueOpenPairs: true, metricsTable: table).map(\.statement.name)
         #expect(Set(names).count == names.count)
-        // Nothing but a setting of the transaction.
-        let known = names + [TrialStatements.constraints.name]
+        // Proven by being run.
+        let known = names + [TrialStatements.constraints, TrialStatements.commit].map(\.name)
         var found = 0
         for text in try PackageRoot.texts(in: "Sources/OffersServer") {
             for match in text.matches(of: /(?:Statement\(|ByMaster\(|case [a-z]+ =)\s*"(offersd_[a-z_]+)/) {
