@@ -8,7 +8,7 @@ extension PostgresPool {
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
             ]
             let bound = BoundStatement(BackendEnd.statement, parameters)
-            // The claim's own time need not run yet, and nobody else is to wait for this.
+            // The claim's own time need not run yet, and this one is bounded all the same.
             let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
             let end = FixedDeadline(min(deadline.instant ?? limit, limit))
             let gone = try? await read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in

@@ -33,8 +33,9 @@ enum ClaimLocks {
     /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
     private static let counts = "offersd.locked"
 
-    /// Whether the masters and orders that the deciding statement sees, by these two expressions for their numbers, are as
-    /// many as are locked; NULL without the lock statement. A row that came into being after the locks were taken is not locked, either.
+    /// Whether as many masters and orders are locked as the deciding statement sees; the two expressions are the numbers
+    /// that it sees. A row that came into being after the locks were taken is not locked, either. NULL without the lock
+    /// statement.
     static func held(masters: String, orders: String) -> String {
         "\(masters) || ' ' || CASE WHEN \(masters) > 0 THEN \(orders) ELSE 0 END = current_setting('\(counts)', true)"
     }
