@@ -75,7 +75,9 @@ import Testing
         #expect(evidence([(0, .failure)], of: .getOffer).status == .degraded)
         let commits = evidence([(0, .badTrial)], of: .commit)
         #expect(commits.status == .degraded)
-        #expect(commits.sentences.first?.hasPrefix("commits are not confirmed") == true)
+        #expect(commits.sentences == ["COMMIT fails: refused"])
+        let unconfirmed = Evidence.sentence(.commit, Obstacle.unconfirmed.summary)
+        #expect(unconfirmed.hasPrefix("commits are not confirmed"))
         #expect(commits.due(at: Self.moment(1)) == [.listOffers, .getOffer, .acceptOffer, .declineOffer])
     }
 
