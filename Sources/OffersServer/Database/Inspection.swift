@@ -200,7 +200,8 @@ struct Inspection: Sendable {
                             AND m.amname = 'btree')
                         AND EXISTS (SELECT FROM pg_class t WHERE t.oid = a.attrelid AND t.relkind IN ('r', 'p'))),
                 (SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p
-                    WHERE p.proname = 'pg_logical_emit_message' AND p.pronamespace = 'pg_catalog'::regnamespace)
+                    WHERE p.proname = 'pg_logical_emit_message' AND p.pronamespace = 'pg_catalog'::regnamespace
+                        AND p.proargtypes[2] = 'text'::regtype)
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
