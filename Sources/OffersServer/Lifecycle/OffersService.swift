@@ -67,7 +67,7 @@ package struct OffersService: Service {
             database: OffersDatabase(
                 pool: pool, monitor: monitor, metrics: distributionMetrics, logger: logger,
                 onRetry: { metrics.countRetry() }),
-            health: HealthCheck(pool: pool, monitor: monitor), metrics: metrics,
+            health: HealthCheck(pool: pool, monitor: monitor, socketNotes: { socketWatch.notes }), metrics: metrics,
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,

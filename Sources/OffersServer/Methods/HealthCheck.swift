@@ -6,6 +6,8 @@ import Postgres
 struct HealthCheck: Sendable {
     let pool: PostgresPool
     let monitor: DatabaseMonitor
+    /// A sentence for each socket that clients cannot reach.
+    let socketNotes: @Sendable () -> [String]
     let started = MonotonicTime.now()
 
     /// Never fails: a database that cannot be asked is a result.
@@ -22,11 +24,12 @@ struct HealthCheck: Sendable {
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)
         }
+        let sockets = socketNotes()
         let notes =
-            poolStatus.notes + poolStatus.sentences
+            sockets + poolStatus.notes + poolStatus.sentences
             + (inspection.map { $0.rowSecurity.faults + $0.rowSecurity.notes } ?? []) + evidence.sentences
         return HealthResult(
-            status: HealthCheck.status(answer, inspection, evidence, poolStatus),
+            status: HealthCheck.status(answer, inspection, evidence, poolStatus, sockets),
             database: HealthResult.Database(
                 reachable: answer != nil, readOnly: answer?.isReadOnly, serverVersion: answer?.serverVersion,
                 generation: answer == nil ? nil : inspection?.generation,
@@ -41,13 +44,15 @@ struct HealthCheck: Sendable {
 
     /// The worst that is known of any of these.
     private static func status(
-        _ answer: HealthQuery.Answer?, _ inspection: Inspection?, _ evidence: Evidence, _ pool: PoolStatus
+        _ answer: HealthQuery.Answer?, _ inspection: Inspection?, _ evidence: Evidence, _ pool: PoolStatus,
+        _ sockets: [String]
     ) -> HealthResult.Status {
         // Nil: lost again in the same moment.
         guard let answer, let inspection else { return .down }
         return [
             inspection.status, answer.isReadOnly ? .degraded : .ok, evidence.status,
             pool.reads.isMissing ? .down : pool.writes.isMissing ? .degraded : .ok,
+            sockets.isEmpty ? .ok : .degraded,
         ].max() ?? .down
     }
 }

@@ -1,12 +1,13 @@
 import Foundation
 import Glibc
+import JSONRPC
 import TestDatabase
 import Testing
 
 /// The files of the sockets while the service runs.
 @Suite(.inTurn, .timeLimit(.minutes(10)))
 struct SocketWatchTests {
-    @Test("A socket file that is gone, replaced or there again is said once, and a stop says nothing of it")
+    @Test("A socket file that is gone is told by health; each change is said once, and a stop says nothing of it")
     func changes() async throws {
         var log: RecordedLog?
         try await RunningService.run(on: "host=/nonexistent") { (service) async throws in
@@ -22,6 +23,21 @@ struct SocketWatchTests {
             #expect(rename(aside, service.path) == 0)
             _ = try await eventually({ lines(" is there again") }, until: { !$0.isEmpty })
             #expect(try await service.exchange(#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).count == 1)
+        }
+        try await TestDatabase.withDatabase { database in
+            try await RunningService.run(on: database.connectionString) { (service) async throws in
+                func health() async throws -> JSONValue? {
+                    try await service.exchange(#"{"jsonrpc":"2.0","id":1,"method":"health"}"#, ops: true).first?[
+                        "result"]
+                }
+                _ = try await eventually({ try await health() }, until: { $0?["status"]?.stringValue == "ok" })
+                #expect(unlink(service.path) == 0)
+                let result = try await eventually(
+                    { try await health() }, until: { $0?["status"]?.stringValue != "ok" })
+                #expect(result?["status"]?.stringValue == "degraded")
+                let notes = (result?["database"]?["notes"]?.elements ?? []).compactMap(\.stringValue)
+                #expect(notes.contains { $0.contains("\(service.path) is gone") }, "\(notes)")
+            }
         }
         let texts = (log?.texts ?? []).filter { $0.contains("socket file") }
         #expect(texts.count == 3 && texts.allSatisfy { $0.hasSuffix(" socket=offers") }, "\(texts)")
