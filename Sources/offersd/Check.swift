@@ -14,12 +14,12 @@ struct Check: AsyncParsableCommand {
     func validate() throws {
         _ = try database.connectionInfo()
         _ = try database.preparesStatements()
-        _ = try database.schemaName()
+        _ = try database.schema.name()
     }
 
     func run() async throws {
         let report = await DatabaseCheck.run(
-            connectionInfo: try database.connectionInfo(), schema: try database.schemaName(),
+            connectionInfo: try database.connectionInfo(), schema: try database.schema.name(),
             preparesStatements: try database.preparesStatements())
         try StandardOutput.write(report.lines.map { $0 + "\n" }.joined())
         switch report.verdict {

@@ -8,8 +8,7 @@ struct DatabaseOptions: ParsableArguments {
             "libpq connection string or URI; without it the PG* variables, service and password file apply. [OFFERSD_DATABASE]",
             valueName: "conninfo"))
     var database: String?
-    @Option(help: "The schema of the tables, whatever the search path says; default public. [OFFERSD_SCHEMA]")
-    var schema: String?
+    @OptionGroup var schema: SchemaOption
     @Flag(
         help:
             "Prepare no statements and set nothing per session, for a transaction pooler. [OFFERSD_NO_PREPARED_STATEMENTS]"
@@ -25,17 +24,23 @@ struct DatabaseOptions: ParsableArguments {
         return text
     }
 
+    /// - Throws: `ValidationError` when the variable is neither on nor off.
+    func preparesStatements() throws -> Bool {
+        try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
+    }
+}
+
+/// In which schema the tables are.
+struct SchemaOption: ParsableArguments {
+    @Option(help: "The schema of the tables, whatever the search path says; default public. [OFFERSD_SCHEMA]")
+    var schema: String?
+
     /// - Throws: `ValidationError` when it cannot be the name of a schema.
-    func schemaName() throws -> String {
+    func name() throws -> String {
         let name = Environment.text(schema, "OFFERSD_SCHEMA") ?? "public"
         guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
             throw ValidationError("--schema is \"\(name)\": a schema's name has 1 to 63 bytes (OFFERSD_SCHEMA)")
         }
         return name
-    }
-
-    /// - Throws: `ValidationError` when the variable is neither on nor off.
-    func preparesStatements() throws -> Bool {
-        try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
     }
 }

@@ -15,11 +15,15 @@ struct PrintGrants: ParsableCommand {
 
     @Option(help: "The name of the role.")
     var role = "offersd"
+    @OptionGroup var schema: SchemaOption
+
+    func validate() throws { _ = try schema.name() }
 
     func run() throws {
         let sql: String
+        let schema = try schema.name()
         do {
-            sql = try Grants.sql(role: role)
+            sql = try Grants.sql(role: role, schema: schema)
         } catch {
             throw ValidationError("--role: \(error)")
         }

@@ -60,7 +60,7 @@ struct ServeOptions: ParsableArguments {
     func settings(_ database: DatabaseOptions) throws -> Settings {
         var settings = Settings(connectionInfo: try database.connectionInfo())
         settings.preparesStatements = try database.preparesStatements()
-        settings.schema = try database.schemaName()
+        settings.schema = try database.schema.name()
         settings.socketPath = Environment.text(socket, "OFFERSD_SOCKET")
         settings.opsSocketPath = Environment.text(opsSocket, "OFFERSD_OPS_SOCKET")
         settings.opsWrites = try Environment.isSet(opsWrites, "OFFERSD_OPS_WRITES")

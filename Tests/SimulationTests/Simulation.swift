@@ -223,7 +223,8 @@ struct Simulation {
             rounds -= 1
         }
         if problem == nil, !clients.allSatisfy(\.isIdle) { return "somebody waits for ever" }
-        for _ in 0..<3 where problem == nil { round() }
+        // A failed attempt beside open connections is repeated after two seconds.
+        for _ in 0..<200 where problem == nil && lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) { round() }
         if problem == nil, lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) {
             return "a connection stays closed"
         }

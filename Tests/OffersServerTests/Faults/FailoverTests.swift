@@ -4,10 +4,11 @@ import JSONRPC
 import Subprocess
 import TestDatabase
 import Testing
+import Turns
 
 /// A real primary, a real synchronous standby that is promoted, and two real processes of the service: one that is used
 /// meanwhile, and one that is asked nothing. Whatever form the address has, no list or card shows what was accepted.
-@Suite("Another primary", .inTurn, .timeLimit(.minutes(20)))
+@Suite("Another primary", .inTurn)
 struct FailoverTests {
     /// How the service is told where the servers are.
     enum Form: String, CaseIterable {

@@ -1,11 +1,13 @@
 import EmbeddedPostgres
+import JSONRPC
 import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// What the role, the database or the connection string set changes no answer: the cases of the contract, every refusal among
 /// them, are answered the same.
-@Suite("Settings that are not ours", .inTurn, .timeLimit(.minutes(20)))
+@Suite("Settings that are not ours", .inTurn)
 struct HostileSettingsTests {
     /// Settings of the role that change what statements mean, how long they may take, or how they are planned.
     static let settings = [
@@ -101,7 +103,7 @@ struct HostileSettingsTests {
             if !byConnectionString { try await database.sql("ALTER ROLE \(login) SET role = '\(role)'") }
             let options = byConnectionString ? " options='-c role=\(role)'" : ""
             try await ConformanceTests.run(
-                Self.files + ["ops"], connection.replacing("user=\(role)", with: "user=\(login)") + options)
+                Self.files, connection.replacing("user=\(role)", with: "user=\(login)") + options)
             try await database.sql("DROP ROLE \(login)")
         }
     }
@@ -118,7 +120,16 @@ struct HostileSettingsTests {
                 REVOKE ALL ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC
                 """)
             try await ConformanceTests.run(
-                Self.files + ["ops"], database.connectionString.replacing("user=postgres", with: "user=blind"))
+                Self.files, database.connectionString.replacing("user=postgres", with: "user=blind"))
+            try await RunningService.run(
+                on: database.connectionString.replacing("user=postgres", with: "user=blind")
+            ) { (service) async throws in
+                let health = try await service.waitUntilInspected()
+                #expect(health["status"]?.stringValue == "ok", "\(health)")
+                let notes = (health["database"]?["notes"]?.elements ?? []).compactMap(\.stringValue)
+                #expect(notes.contains { $0.contains("pg_stat_activity") }, "\(notes)")
+                #expect(notes.contains { $0.contains("pg_control_system") }, "\(notes)")
+            }
         }
     }
 

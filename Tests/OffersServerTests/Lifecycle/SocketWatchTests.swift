@@ -3,9 +3,10 @@ import Glibc
 import JSONRPC
 import TestDatabase
 import Testing
+import Turns
 
 /// The files of the sockets while the service runs.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct SocketWatchTests {
     @Test("A socket file that is gone is told by health; each change is said once, and a stop says nothing of it")
     func changes() async throws {

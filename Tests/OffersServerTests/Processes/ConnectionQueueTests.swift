@@ -1,9 +1,10 @@
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// Clients that wait to be accepted.
-@Suite("The queue of a listening socket", .inTurn, .timeLimit(.minutes(10)))
+@Suite("The queue of a listening socket", .inTurn)
 struct ConnectionQueueTests {
     @Test(
         "1,000 clients that connect at once without waiting are all served, also on a socket of systemd's",

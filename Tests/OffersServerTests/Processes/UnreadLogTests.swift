@@ -5,11 +5,12 @@ import Subprocess
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
 /// The service while nothing reads its log.
-@Suite("offersd and the reader of its log", .inTurn, .timeLimit(.minutes(10)))
+@Suite("offersd and the reader of its log", .inTurn)
 struct UnreadLogTests {
     private static let nowhere = "host=/nonexistent user=nobody dbname=none"
 

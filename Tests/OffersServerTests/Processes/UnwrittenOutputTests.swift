@@ -2,9 +2,10 @@ import Subprocess
 import SystemPackage
 import TestDatabase
 import Testing
+import Turns
 
 /// No program says that it succeeded when what it printed was not written.
-@Suite("Output that cannot be written", .inTurn, .timeLimit(.minutes(10)))
+@Suite("Output that cannot be written", .inTurn)
 struct UnwrittenOutputTests {
     /// A standard output that takes nothing: a full disk, one that was closed, and one that is for reading.
     enum Target: String, CaseIterable {

@@ -1,10 +1,12 @@
 import JSONRPC
 import Offers
+import OffersServer
 import TestDatabase
 import Testing
+import Turns
 
 /// Commits that are not confirmed are told before anybody has to find out.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct CommitTrialTests {
     @Test("A standby that the server waits for and that is not there: degraded, with the reason, and no backend stays")
     func lostStandby() async throws {

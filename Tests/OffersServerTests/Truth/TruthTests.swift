@@ -1,13 +1,15 @@
 import JSONRPC
 import Offers
+import OffersServer
 import Postgres
 import TestDatabase
 import Testing
+import Turns
 
 @testable import OffersServer
 
 /// `offersd check` and `health` on databases on which something fails that no name tells.
-@Suite(.inTurn, .timeLimit(.minutes(10)))
+@Suite(.inTurn)
 struct TruthTests {
     @Test("Check tries, names what fails and what to do, and leaves nothing", arguments: BrokenDatabase.all)
     func check(broken: BrokenDatabase) async throws {
