@@ -1,7 +1,7 @@
 /// The methods that the service has, and nothing else: parsing, the OpenRPC document and the tests all read this.
 package enum Contract {
     /// The version of the contract; its policy is in `Protocol/README.md`, "Versions".
-    package static let version = "1.0.0"
+    package static let version = "1.1.0"
 
     /// All methods, in the order of the documentation.
     package static let methods = [listOffers, getOffer, acceptOffer, declineOffer, health, metrics, discover]
