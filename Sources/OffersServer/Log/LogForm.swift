@@ -19,18 +19,31 @@ package enum LogForm: Sendable {
     }
 
     /// A line with its line feed. Nothing in a text can begin another line.
+    ///
+    /// - Parameter time: For the plain form, as ``time(at:)`` gives it.
     func line(
         _ level: Logger.Level, _ message: String, _ fields: [(name: String, value: String)], label: String,
-        source: String
+        source: String, time: String
     ) -> String {
+        var line = ""
+        line.reserveCapacity(256)
         switch self {
         case .journal:
-            let texts = fields.map { "\($0.name)=\(Self.quoted($0.value))" }
-            return (["<\(Self.priority(level))>" + Self.oneLine(message)] + texts).joined(separator: " ") + "\n"
+            line += "<\(Self.priority(level))>"
+            line += Self.oneLine(message)
+            for field in fields { Self.append(" ", field.name, "=", Self.quoted(field.value), to: &line) }
         case .plain:
-            let texts = fields.map { "\($0.name)=\($0.value) " }.joined()
-            return Self.oneLine("\(Self.time()) \(level) \(label): \(texts)[\(source)] \(message)") + "\n"
+            Self.append(time, " ", level.rawValue, " ", label, ": ", to: &line)
+            for field in fields { Self.append(field.name, "=", field.value, " ", to: &line) }
+            Self.append("[", source, "] ", message, to: &line)
+            line = Self.oneLine(line)
         }
+        line += "\n"
+        return line
+    }
+
+    private static func append(_ texts: String..., to line: inout String) {
+        for text in texts { line += text }
     }
 
     /// The line that tells of dropped lines.
@@ -38,7 +51,7 @@ package enum LogForm: Sendable {
         line(
             .warning,
             "\(lines) log \(lines == 1 ? "line was" : "lines were") dropped, because the log's reader did not take them",
-            [], label: "offersd", source: "OffersServer")
+            [], label: "offersd", source: "OffersServer", time: Self.time(at: Glibc.time(nil)))
     }
 
     /// syslog(3)'s number.
@@ -63,18 +76,21 @@ package enum LogForm: Sendable {
     /// Nothing in a text can begin another line, or move the cursor of a terminal.
     private static func oneLine(_ text: String) -> String {
         // Control characters are these bytes in UTF-8, or begin with 0xC2. Most texts have none.
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 }) else { return text }
+        let isPlain = text.utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 }
+        }
+        if isPlain == true { return text }
         return String(
             String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     }
 
     /// The local time to the second. localtime_r(3) reads the zone's file once; localtime(3) asks for it each time.
-    private static func time() -> String {
-        var seconds = Glibc.time(nil)
+    static func time(at seconds: time_t) -> String {
+        var seconds = seconds
         var parts = tm()
         localtime_r(&seconds, &parts)
-        var text = [CChar](repeating: 0, count: 32)
-        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S%z", &parts)
-        return String(decoding: text.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return String(unsafeUninitializedCapacity: 32) { text in
+            text.withMemoryRebound(to: CChar.self) { strftime($0.baseAddress, $0.count, "%Y-%m-%dT%H:%M:%S%z", &parts) }
+        }
     }
 }

@@ -29,6 +29,8 @@ package final class LogOutput: Sendable {
     private let descriptor: Int32
     private let form: LogForm
     private let state = Mutex(State())
+    /// The second that was written last, as a text.
+    private let clock = Mutex<(second: time_t, text: String)>((0, ""))
     /// Counts the reasons for the thread to look at the queue.
     private let work = DispatchSemaphore(value: 0)
 
@@ -52,6 +54,15 @@ package final class LogOutput: Sendable {
 
     /// Lines that were dropped since the start.
     package var dropped: Int { state.withLock { $0.queue.dropped } }
+
+    /// The time of a line. Lines of one second share the text.
+    fileprivate func time() -> String {
+        let now = Glibc.time(nil)
+        return clock.withLock { clock in
+            if clock.second != now { clock = (now, LogForm.time(at: now)) }
+            return clock.text
+        }
+    }
 
     /// Queues a line, which has its line feed. Never waits for the reader.
     package func write(_ line: String) {
@@ -156,11 +167,17 @@ private struct QueuedLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var fields = metadata.merging(event.metadata ?? [:]) { $1 }
+        var fields = event.metadata ?? [:]
+        if !metadata.isEmpty { fields = metadata.merging(fields) { $1 } }
         if let error = event.error { fields["error"] = "\(error)" }
+        var texts: [(name: String, value: String)] = []
+        texts.reserveCapacity(fields.count)
+        for (name, value) in fields {
+            if case .string(let text) = value { texts.append((name, text)) } else { texts.append((name, "\(value)")) }
+        }
+        texts.sort { $0.name < $1.name }
         output.write(
             form.line(
-                event.level, "\(event.message)", fields.map { ($0.key, "\($0.value)") }.sorted { $0.0 < $1.0 },
-                label: label, source: event.source))
+                event.level, event.message.description, texts, label: label, source: event.source, time: output.time()))
     }
 }

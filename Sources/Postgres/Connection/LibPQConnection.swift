@@ -52,9 +52,15 @@ final class LibPQConnection {
     /// As a number: 150018 is 15.18.
     var serverVersion: Int32 { PQserverVersion(connection) }
 
-    private func isOn(_ parameter: String) -> Bool {
-        guard let value = PQparameterStatus(connection, parameter) else { return false }
-        return strcmp(value, "on") == 0
+    /// Asked with each answer, so that no C string is made of the name each time.
+    private func isOn(_ parameter: StaticString) -> Bool {
+        parameter.withUTF8Buffer { name in
+            name.withMemoryRebound(to: CChar.self) { name in
+                guard let name = name.baseAddress, let value = PQparameterStatus(connection, name) else { return false }
+                // "on" or "off".
+                return value[0] == 0x6F && value[1] == 0x6E
+            }
+        }
     }
 
     /// How many commits the server has said were not confirmed by a standby.

@@ -1,5 +1,7 @@
 /// A connection that is ready for work, and what is known of the server process behind it.
-struct Session {
+///
+/// An object, because each request reaches for its connection a dozen times. It belongs to one thread at a time.
+final class Session {
     /// What works, and an operator should know.
     enum Note: CaseIterable, Sendable {
         case pooled, foreignReadOnlyDefault, unknownHistory, unknownBackend

@@ -123,12 +123,15 @@ struct LogOutputTests {
     func oneLine() {
         for form in [LogForm.plain, .journal] {
             let line = form.line(
-                .warning, "a\nb", [("c", "d\ne"), ("f", "")], label: "offersd", source: "Test\n")
+                .warning, "a\nb", [("c", "d\ne"), ("f", "")], label: "offersd", source: "Test\n", time: "t")
             #expect(line.count { $0 == "\n" } == 1 && line.hasSuffix("\n"), "\(line)")
         }
-        let line = LogForm.journal.line(.error, "m", [("a", "x y"), ("b", #"""#)], label: "offersd", source: "T")
+        let line = LogForm.journal.line(
+            .error, "m", [("a", "x y"), ("b", #"""#)], label: "offersd", source: "T", time: "t")
         #expect(line == #"<3>m a="x y" b="\"""# + "\n")
-        let plain = LogForm.plain.line(.info, "message", [("a", "1"), ("b", "2")], label: "offersd", source: "Source")
+        let plain = LogForm.plain.line(
+            .info, "message", [("a", "1"), ("b", "2")], label: "offersd", source: "Source",
+            time: LogForm.time(at: 0))
         #expect(
             plain.wholeMatch(of: #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} info offersd: a=1 b=2 \[Source\] message\n/#)
                 != nil, "\(plain)")
