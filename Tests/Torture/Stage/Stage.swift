@@ -10,7 +10,7 @@ struct Stage: Sendable {
     /// What stands between offersd and the database.
     enum Way: String, Sendable, CaseIterable {
         case direct
-        /// PgBouncer with transaction pooling.
+        /// PgBouncer with transaction pooling, of which the services are not told.
         case pooler
         /// A primary with a standby, both in the connection string.
         case standby
@@ -149,10 +149,9 @@ struct Stage: Sendable {
         let arguments = [
             "--read-deadline-ms", "\(options.readDeadline)", "--write-deadline-ms", "\(options.writeDeadline)",
         ]
-        let pooled = options.way == .pooler ? ["--no-prepared-statements"] : []
         let run = try await ServiceProcess.run(
             socket: "\(folder)/offers\(services.count).sock", database: database,
-            arguments + pooled + options.arguments
+            arguments + options.arguments
         ) { service in
             try await runServices(options, database, folder, services + [service], body)
         }
