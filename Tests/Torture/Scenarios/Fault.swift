@@ -111,7 +111,8 @@ enum Fault: String, Sendable, CaseIterable {
                 """
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE application_name = 'offersd' AND state <> 'idle'
-                    AND query NOT LIKE '%default_transaction_isolation%' ORDER BY random() LIMIT 1
+                    AND query NOT LIKE '%pg_control_system%' AND query NOT LIKE '%pg_postmaster_start_time%'
+                ORDER BY random() LIMIT 1
                 """)
             try await Task.sleep(for: .milliseconds(Double.random(in: 1...30, using: &generator)))
         }
