@@ -79,12 +79,23 @@ final class ServerWatch: Sendable {
                 throw LibPQConnection.Broken(reason: "\(chosen.address.description) has become another server")
             }
             let session = try Session(opened, settings, watch: self, term: term)
-            notes.withLock { $0 = session.notes }
+            note(session.notes)
             return session
         } catch {
             // What was believed of the server may be wrong.
             demandSearch(since: began)
             throw error
+        }
+    }
+
+    /// Keeps what is to be known of the way to the server, and says what is new.
+    private func note(_ new: Set<Session.Note>) {
+        let before = notes.withLock { notes in
+            defer { notes = new }
+            return notes
+        }
+        for note in Session.Note.allCases where new.contains(note) && !before.contains(note) {
+            logger.notice("\(note.text)")
         }
     }
 

@@ -144,6 +144,30 @@ struct HostileSettingsTests {
         }
     }
 
+    @Test("a role with few connections: each kind of work has one, and health is ok", arguments: [3, 4, 6])
+    func connectionLimit(limit: Int) async throws {
+        try await TestDatabase.withDatabase(.g3) { (database) async throws in
+            let role = "limited_\(database.name)"
+            let scene = try await Scene(database)
+            try await database.sql(Grants.sql(role: role))
+            try await database.sql("ALTER ROLE \(role) CONNECTION LIMIT \(limit)")
+            let connection = database.connectionString.replacing("user=postgres", with: "user=\(role)")
+            try await RunningService.run(on: connection) { (service) async throws in
+                try await service.withClient { (client) async throws in
+                    _ = try await eventually({ try await client.call("health") }) { $0["status"]?.stringValue == "ok" }
+                    for _ in 0..<3 {
+                        let order = try await scene.offeredOrder()
+                        #expect(try await client.listedOrders(scene.master).contains(order))
+                        let answer = try await client.accept(order, by: scene.master)
+                        #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")
+                        #expect(try await client.call("health")["status"]?.stringValue == "ok")
+                    }
+                }
+            }
+            try await database.sql("DROP OWNED BY \(role); DROP ROLE \(role)")
+        }
+    }
+
     @Test("databases in other encodings", arguments: ["SQL_ASCII", "KOI8R", "WIN1251", "ISO_8859_5"])
     func encodings(encoding: String) async throws {
         // One-byte encodings have no smiley.

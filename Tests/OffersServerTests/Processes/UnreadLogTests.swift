@@ -120,7 +120,8 @@ struct UnreadLogTests {
             // By then SIGHUP has its handler; until then it is ignored.
             _ = await log.lines { $0.hasPrefix("listening on ") }
             for signal in [SIGUSR1, SIGUSR2, SIGHUP] { kill(process, signal) }
-            let status = await log.lines { $0.contains(" status: ") }.last ?? ""
+            let lines = await log.lines { $0.contains(" status: ") }
+            let status = lines.last { $0.contains(" status: ") } ?? ""
             #expect(status.contains("clients=offers:") && status.contains("logLinesDropped=0"), "\(status)")
             #expect(try await Self.accept(0..<1, service) == 1)
         }
