@@ -292,12 +292,27 @@ extension Connection {
     private func begin(_ request: Blocked) {
         switch request {
         case .start(let start, let call):
-            start(call)
+            // What only reads, for a client that is gone, would have others wait for nothing.
+            if isGone { call.drop() } else { start(call) }
         case .task(let request):
             // From `run()`, because only that may add to the group.
             taskless.append(request)
             wakeRunner()
         }
+    }
+
+    /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a half-close is
+    /// not. The kernel is asked where that is likely: at a connection's first request, and behind the end of its input.
+    private var isGone: Bool {
+        guard channel.isActive else { return true }
+        guard inputHasEnded || sequencer.nextEntry <= 1 else { return false }
+        let isHungUp = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { socket in
+            var entry = pollfd(fd: socket, events: 0, revents: 0)
+            return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
+        }
+        return isHungUp == true
     }
 
     private func perform(_ request: TaskRequest) async {

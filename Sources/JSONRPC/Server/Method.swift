@@ -78,6 +78,9 @@ package final class Call: Sendable {
         end(request.id.map { ReplyLine.failure($0, error, ByteBufferAllocator()) })
     }
 
+    /// Ends it without a reply: there is no client any more.
+    func drop() { end(nil) }
+
     private func end(_ reply: ByteBuffer?) {
         origin.connection.loop.end(origin.entry, of: origin.connection, reply: reply)
     }

@@ -39,6 +39,7 @@ struct SessionSettings: Sendable {
                 ("TimeZone", "UTC"),
                 ("bytea_output", "hex"),
                 ("extra_float_digits", "1"),
+                ("work_mem", "4MB"),
             ] + Self.planner(workload)
     }
 
@@ -64,7 +65,10 @@ struct SessionSettings: Sendable {
     /// For the keyword `options`: the operator's come first, and ours hold where both set the same.
     func options(after operators: String) -> String {
         let own = values.map { "-c \($0.name)=\(Self.escaped($0.value))" }
-        return ([operators].filter { !$0.isEmpty } + own).joined(separator: " ")
+        // A backslash at the end would escape the space behind it.
+        let backslashes = operators.reversed().prefix { $0 == "\\" }.count
+        let first = backslashes % 2 == 1 ? String(operators.dropLast()) : operators
+        return ([first].filter { !$0.isEmpty } + own).joined(separator: " ")
     }
 
     /// The columns of a SELECT that makes these settings for its transaction; for each of them one. The functions are

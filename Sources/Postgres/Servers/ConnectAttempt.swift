@@ -16,6 +16,8 @@ final class ConnectAttempt {
         case connecting(PostgresPollingStatusType)
         /// The question with this number was sent.
         case asking(Int)
+        /// The server is read-only, and it was asked where that comes from.
+        case askingSource(ServerQuestion.Answer)
         case answered(ServerQuestion.Answer)
         case failed(String)
     }
@@ -29,14 +31,16 @@ final class ConnectAttempt {
     private var pending: ServerQuestion.Answer?
     /// The start-up options; nil where a pooler refuses them.
     private var options: String?
+    private let support: StartupOptions.Support
 
     /// Begins the attempt.
     ///
     /// - Parameter options: The keyword `options`. An attempt that is refused for their sake goes on without them.
-    init(_ configuration: PostgresConfiguration, _ address: ServerAddress, options: String?) {
+    init(_ configuration: PostgresConfiguration, _ address: ServerAddress, options: StartupOptions) {
         self.configuration = configuration
         self.address = address
-        self.options = configuration.preparesStatements ? options : nil
+        self.options = configuration.preparesStatements ? options.text : nil
+        self.support = options.support
         start()
     }
 
@@ -60,7 +64,7 @@ final class ConnectAttempt {
             switch phase {
             case .connecting(PGRES_POLLING_READING): POLLIN
             case .connecting: POLLOUT
-            case .asking: POLLIN
+            case .asking, .askingSource: POLLIN
             case .answered, .failed: Int32(0)
             }
         guard events != 0, let connection else { return nil }
@@ -78,6 +82,7 @@ final class ConnectAttempt {
         switch phase {
         case .connecting: connect()
         case .asking(let number): receive(number)
+        case .askingSource(let answer): receiveSource(answer)
         case .answered, .failed: break
         }
     }
@@ -153,7 +158,7 @@ final class ConnectAttempt {
         while PQisBusy(connection) == 0 {
             guard let pointer = PQgetResult(connection) else {
                 // The end of the answer, which is an error if there is none.
-                return pending.map { phase = .answered($0) } ?? ask(number + 1)
+                return pending.map(answered) ?? ask(number + 1)
             }
             let result = QueryResult(owning: pointer)
             if result.hasRows {
@@ -166,6 +171,25 @@ final class ConnectAttempt {
             guard isStatementError, number + 1 < ServerQuestion.count else {
                 return retry(PQserverVersion(connection)) ?? (phase = .failed(message.description))
             }
+        }
+    }
+
+    private func answered(_ answer: ServerQuestion.Answer) {
+        if options == nil, configuration.preparesStatements { support.isRefused = true }
+        guard let connection, answer.isReadOnly, !answer.isInRecovery,
+            PQsendQuery(connection, ServerQuestion.source) == 1, PQflush(connection) == 0
+        else { return phase = .answered(answer) }
+        phase = .askingSource(answer)
+    }
+
+    /// Where that cannot be told, it is taken for the server's.
+    private func receiveSource(_ answer: ServerQuestion.Answer) {
+        guard let connection else { return }
+        guard PQconsumeInput(connection) == 1 else { return fail(connection) }
+        while PQisBusy(connection) == 0 {
+            guard let pointer = PQgetResult(connection) else { return phase = .answered(pending ?? answer) }
+            let result = QueryResult(owning: pointer)
+            if result.hasRows { pending = answer.withSource(of: result) }
         }
     }
 

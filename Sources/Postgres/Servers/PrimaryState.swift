@@ -4,8 +4,9 @@
 /// belongs to the term in which it was opened: when another server is chosen a new term begins, and connections of earlier
 /// terms are retired.
 ///
-/// An answer counts if its server has been heard of without a gap. A server that was silent for longer may have been
-/// replaced meanwhile and not know it: its answers count when a search that began later has found no other.
+/// The exchanges with the server form a chain: it breaks where the server was silent for longer than ``gap``, for then it may
+/// have been replaced and not know it. An answer counts if a search that began after its chain did has found no other
+/// server, at any address.
 package struct PrimaryState: Sendable {
     /// A server that a search has found, and where.
     package struct Found: Sendable, Equatable {
@@ -41,47 +42,68 @@ package struct PrimaryState: Sendable {
     package private(set) var chosen: Found?
     /// The number of the present term.
     package private(set) var term: UInt64 = 0
-    /// When the newest exchange was sent that belongs to the unbroken chain of exchanges with the server.
+    /// When the newest exchange was sent that has been answered.
     private var heardOf = MonotonicTime(nanoseconds: 0)
+    /// When the present chain of exchanges began.
+    private var chainBegan = MonotonicTime(nanoseconds: 0)
+    /// When the newest search began that looked everywhere and found no other server.
+    private var provenFrom = MonotonicTime(nanoseconds: 0)
+    /// About the least time from a question to its answer of late, in milliseconds.
+    private var roundTrip: Int64 = 0
     /// When the last search ended.
     private var searched = MonotonicTime(nanoseconds: 0)
 
-    /// How long a server may say nothing until its next answer has to be proven, in milliseconds. It is shorter than any
-    /// lease by which a cluster's manager decides who is primary.
-    static let gap: Int64 = 300
+    /// How long a server may say nothing until its answers have to be proven, besides the round trip, in milliseconds. It is
+    /// shorter than any lease by which a cluster's manager decides which server is the primary.
+    static let shortestGap: Int64 = 300
     /// After what silence the server is asked something, in milliseconds.
     static let quiet: Int64 = 100
     /// The pause between two searches while no server takes writes, or the one in use is silent, in milliseconds.
-    static let pause: Int64 = 150
+    static let pause: Int64 = 250
+    /// The same while all is well: two servers may take writes, and neither know of the other.
+    static let longPause: Int64 = 2000
+
+    private var gap: Int64 { PrimaryState.shortestGap + 2 * roundTrip }
 
     package init() {}
 
     /// Whether the server in use takes no writes.
     package var isReadOnly: Bool { chosen?.report.role == .readOnly }
 
-    /// Whether the server has been heard of without a gap at `now`.
+    /// Whether the server has been heard of without a gap at `now`, and is proven.
     package func isFresh(at now: MonotonicTime) -> Bool {
-        chosen != nil && heardOf.milliseconds(until: now) <= PrimaryState.gap
+        chosen != nil && heardOf.milliseconds(until: now) <= gap && provenFrom >= chainBegan
     }
+
+    /// When a search must have begun at least that proves the present chain.
+    package var toBeProvenFrom: MonotonicTime { chainBegan }
 
     // MARK: What was learnt
 
-    /// A search that began at `began` and ended at `ended` found `servers`. Returns whether a new term begins.
-    package mutating func found(_ servers: [Found], began: MonotonicTime, ended: MonotonicTime) -> Bool {
-        searched = ended
-        guard let best = best(of: servers) else { return false }
-        heardOf = max(heardOf, began)
+    /// A search that began at `began` has found `servers` by `now`. Returns whether a new term begins.
+    ///
+    /// - Parameter isComplete: Whether every address has answered, or had its time.
+    package mutating func found(
+        _ servers: [Found], isComplete: Bool = true, began: MonotonicTime, now: MonotonicTime
+    ) -> Bool {
+        searched = now
         let before = chosen
-        chosen = best
-        if let before, before.report.history == best.report.history, !isOtherUnknown(before, best) { return false }
-        heardOf = began
+        let best = best(of: servers)
+        chosen = best ?? chosen
+        guard let best, before?.report.history != best.report.history || isOtherUnknown(before, best) else {
+            if isComplete { provenFrom = max(provenFrom, began) }
+            return false
+        }
+        (heardOf, chainBegan, provenFrom) = (now, began, began)
+        roundTrip = 0
         term += 1
         return true
     }
 
     /// Where the role may not ask for a server's history, another address or another role means another server.
-    private func isOtherUnknown(_ before: Found, _ now: Found) -> Bool {
-        now.report.history.systemIdentifier == nil
+    private func isOtherUnknown(_ before: Found?, _ now: Found) -> Bool {
+        guard let before else { return true }
+        return now.report.history.systemIdentifier == nil
             && (before.address != now.address || before.report.role != now.report.role)
     }
 
@@ -124,17 +146,16 @@ package struct PrimaryState: Sendable {
                 address: chosen.address,
                 report: ServerReport(history: chosen.report.history, role: isReadOnly ? .readOnly : .primary))
         }
-        guard heardOf.milliseconds(until: now) <= PrimaryState.gap else { return .unproven }
+        if heardOf.milliseconds(until: now) > gap { chainBegan = now }
         heardOf = max(heardOf, sent)
-        // Another server may take writes at any moment, and have accepted what this one still lists.
-        return isReadOnly ? .unproven : .counts
+        roundTrip = min(sent.milliseconds(until: now), roundTrip + roundTrip / 4 + 1)
+        // Beside a read-only server another may take writes at any moment, and have accepted what this one still lists.
+        return isReadOnly || provenFrom < chainBegan ? .unproven : .counts
     }
 
-    /// A search that began after an answer, asked for at `sent`, has found no other server. Returns whether the answer counts.
-    package mutating func proven(term: UInt64, sent: MonotonicTime) -> Bool {
-        guard term == self.term else { return false }
-        heardOf = max(heardOf, sent)
-        return true
+    /// Whether a search that began at `moment` or later has looked everywhere and left the server of `term` in use.
+    package func isProven(term: UInt64, since moment: MonotonicTime) -> Bool {
+        term == self.term && provenFrom >= moment
     }
 
     // MARK: What is to be done
@@ -144,7 +165,8 @@ package struct PrimaryState: Sendable {
         let sinceSearch = searched.milliseconds(until: now)
         guard chosen?.report.role == .primary else { return sinceSearch >= PrimaryState.pause ? .search : .nothing }
         let silence = heardOf.milliseconds(until: now)
-        if silence > PrimaryState.gap, sinceSearch >= PrimaryState.pause { return .search }
+        let isDoubtful = silence > gap || provenFrom < chainBegan
+        if sinceSearch >= (isDoubtful ? PrimaryState.pause : PrimaryState.longPause) { return .search }
         return silence >= PrimaryState.quiet ? .ask : .nothing
     }
 }

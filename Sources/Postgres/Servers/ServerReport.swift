@@ -53,8 +53,16 @@ struct ServerQuestion {
         /// Whether transactions are read-only by default.
         let isReadOnly: Bool
         /// Whether that default comes from the role, the database or the connection, and not from the server.
-        let isDefaultForeign: Bool
+        var isDefaultForeign = false
         let history: ServerHistory
+
+        /// With what ``ServerQuestion/source`` was answered by.
+        func withSource(of rows: QueryResult) -> Answer {
+            var answer = self
+            let foreign = ["client", "global", "database", "user", "database user", "session"]
+            answer.isDefaultForeign = rows.rowCount == 1 && foreign.contains(rows.text(row: 0, column: 0) ?? "")
+            return answer
+        }
 
         /// A default of the role's says nothing of the server.
         var report: ServerReport {
@@ -63,6 +71,13 @@ struct ServerQuestion {
             return ServerReport(history: history, role: role)
         }
     }
+
+    /// Where the read-only default comes from. Asked only where there is one: it takes a look at all settings.
+    static let source = """
+        SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '4MB';
+        SELECT s.source FROM pg_catalog.pg_settings AS s
+            WHERE s.name OPERATOR(pg_catalog.=) 'default_transaction_read_only'
+        """
 
     /// How many questions there are: a role may have been denied what the first one asks, and then the next is asked.
     static let count = 3
@@ -92,8 +107,6 @@ struct ServerQuestion {
         """
         SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(),
             pg_catalog.current_setting('default_transaction_read_only'),
-            (SELECT s.source FROM pg_catalog.pg_settings AS s
-                WHERE s.name OPERATOR(pg_catalog.=) 'default_transaction_read_only'),
             \(systemIdentifier), \(walFile)
         """
     }
@@ -105,15 +118,13 @@ struct ServerQuestion {
         guard rows.rowCount == 1, let processID = rows.text(row: 0, column: 0).flatMap({ Int32($0) }) else {
             return nil
         }
-        let source = rows.text(row: 0, column: 3) ?? ""
         return Answer(
             processID: processID,
             isInRecovery: rows.text(row: 0, column: 1) == "t",
             isReadOnly: rows.text(row: 0, column: 2) == "on",
-            isDefaultForeign: ["client", "global", "database", "user", "database user", "session"].contains(source),
             history: ServerHistory(
-                systemIdentifier: rows.text(row: 0, column: 4).flatMap { Int64($0) },
-                timeline: rows.text(row: 0, column: 5).flatMap(timeline(ofWALFile:))))
+                systemIdentifier: rows.text(row: 0, column: 3).flatMap { Int64($0) },
+                timeline: rows.text(row: 0, column: 4).flatMap(timeline(ofWALFile:))))
     }
 
     /// The first eight hexadecimal digits of the name (PostgreSQL manual, section 30.6).

@@ -2,12 +2,14 @@ import Glibc
 
 /// A look at all addresses of the settings, side by side: which servers are there, and what each of them is.
 ///
-/// A silent address costs nothing but the time that the others need, and a little more.
+/// What is found is told while the search goes on, so that a silent address costs nothing. The search ends when every
+/// address has answered or had its time.
 struct ServerSearch {
     /// What a search found.
     struct Outcome: Sendable {
         let began: MonotonicTime
-        let ended: MonotonicTime
+        /// Whether every address has answered, or had its time.
+        let isComplete: Bool
         let found: [PrimaryState.Found]
         /// Why there is no report from an address, in libpq's words, for the log.
         let failures: [(address: ServerAddress, reason: String)]
@@ -15,9 +17,10 @@ struct ServerSearch {
 
     private enum Candidate {
         case looking(ServerAddress, NameLookup)
-        case trying(ServerAddress, ConnectAttempt)
+        /// Attempts at one address, each begun a while after the one before, which hangs.
+        case trying(ServerAddress, [ConnectAttempt], latest: MonotonicTime)
         case found(PrimaryState.Found)
-        case failed(ServerAddress, String)
+        case failed(ServerAddress, String, at: MonotonicTime)
 
         var isUnfinished: Bool {
             switch self {
@@ -25,46 +28,67 @@ struct ServerSearch {
             case .found, .failed: false
             }
         }
+
+        var isPrimary: Bool {
+            if case .found(let server) = self { server.report.role == .primary } else { false }
+        }
     }
 
     private let configuration: PostgresConfiguration
     private let target: ConnectionTarget
-    private let options: String?
+    private let options: StartupOptions
     private let began = MonotonicTime.now()
     private var candidates: [Candidate] = []
-    /// When the first server reported.
-    private var firstReport: MonotonicTime?
+    private var isFirst = true
+    /// When the first server reported that takes writes.
+    private var firstPrimary: MonotonicTime?
+    /// Addresses that said nothing in the last search.
+    private let silent: Set<ServerAddress>
 
-    /// How long the others have after the first report, at least, in milliseconds.
-    private static let leastGrace: Int64 = 100
-    /// How often a look-up of a name is asked for, in milliseconds.
+    /// How long the others have after the first server that takes writes, until that is told, in milliseconds.
+    private static let grace: Int64 = 100
+    /// What an address has that said nothing in the last search either, in milliseconds.
+    private static let timeOfSilent: Int64 = 300
+    /// When an address is tried once more: after an attempt that hangs, and after one that failed, in milliseconds.
+    private static let hanging: Int64 = 400
+    private static let failed: Int64 = 150
+    /// How often candidates are looked at, in milliseconds.
     private static let tick: Int64 = 10
 
-    /// Searches, which blocks the calling thread: until all addresses have reported or failed, or those that have not are
-    /// late. Late is what takes longer than an attempt may, or three times as long as the first report took.
+    /// Searches, which blocks the calling thread until the search ends.
     ///
     /// - Parameters:
     ///   - options: The start-up options of the connections.
+    ///   - silent: Addresses that said nothing in the last search; those of this one at its end.
     ///   - lookups: Questions to the name service that have had no answer yet, by host; kept for the next search.
+    ///   - tell: Called with what is found, once a server that takes writes is known and the others had a moment, and at
+    ///     the end.
     static func run(
-        _ configuration: PostgresConfiguration, _ target: ConnectionTarget, options: String?,
-        lookups: inout [String: NameLookup]
-    ) -> Outcome {
-        var search = ServerSearch(configuration, target, options: options, &lookups)
+        _ configuration: PostgresConfiguration, _ target: ConnectionTarget, options: StartupOptions,
+        silent: inout Set<ServerAddress>, lookups: inout [String: NameLookup], tell: (Outcome) -> Void
+    ) {
+        var search = ServerSearch(configuration, target, options: options, silent, &lookups)
+        var isTold = false
         while search.isUnfinished, case let now = MonotonicTime.now(), now < search.limit {
             search.wait(at: now)
             search.advance(&lookups)
+            if !isTold, let first = search.firstPrimary, first.milliseconds(until: .now()) >= grace {
+                isTold = true
+                tell(search.outcome(isComplete: false))
+            }
         }
-        return search.outcome
+        silent = search.silentAddresses
+        tell(search.outcome(isComplete: true))
     }
 
     private init(
-        _ configuration: PostgresConfiguration, _ target: ConnectionTarget, options: String?,
-        _ lookups: inout [String: NameLookup]
+        _ configuration: PostgresConfiguration, _ target: ConnectionTarget, options: StartupOptions,
+        _ silent: Set<ServerAddress>, _ lookups: inout [String: NameLookup]
     ) {
         self.configuration = configuration
         self.target = target
         self.options = options
+        self.silent = silent
         for address in target.addresses {
             if address.needsLookup, let host = address.host {
                 let lookup = lookups[host] ?? NameLookup(host)
@@ -77,31 +101,41 @@ struct ServerSearch {
         advance(&lookups)
     }
 
-    private func attempt(_ address: ServerAddress) -> Candidate {
-        .trying(address, ConnectAttempt(configuration, address, options: options))
+    private func attempt(_ address: ServerAddress, beside others: [ConnectAttempt] = []) -> Candidate {
+        .trying(address, others + [ConnectAttempt(configuration, address, options: options)], latest: .now())
     }
 
     private var isUnfinished: Bool { candidates.contains(where: \.isUnfinished) }
 
+    /// The end. Where a server that takes writes is known, those that were silent before have a short time.
     private var limit: MonotonicTime {
-        let last = began.advanced(byMilliseconds: target.attemptMilliseconds)
-        guard let firstReport else { return last }
-        let grace = max(ServerSearch.leastGrace, 2 * began.milliseconds(until: firstReport))
-        return min(last, firstReport.advanced(byMilliseconds: grace))
+        let unfinished = candidates.compactMap { candidate -> ServerAddress? in
+            switch candidate {
+            case .looking(let address, _), .trying(let address, _, _): address
+            case .found, .failed: nil
+            }
+        }
+        let isShort = firstPrimary != nil && unfinished.allSatisfy(silent.contains)
+        let time = min(target.attemptMilliseconds, isShort ? ServerSearch.timeOfSilent : .max)
+        return began.advanced(byMilliseconds: time)
+    }
+
+    private var silentAddresses: Set<ServerAddress> {
+        Set(
+            candidates.compactMap { candidate in
+                switch candidate {
+                case .looking(let address, _), .trying(let address, _, _): address
+                case .found, .failed: nil
+                }
+            })
     }
 
     private func wait(at now: MonotonicTime) {
         var entries: [pollfd] = []
-        var isLooking = false
         for candidate in candidates {
-            switch candidate {
-            case .looking: isLooking = true
-            case .trying(_, let attempt): if let entry = attempt.waiting { entries.append(entry) }
-            case .found, .failed: break
-            }
+            if case .trying(_, let attempts, _) = candidate { entries += attempts.compactMap(\.waiting) }
         }
-        let remaining = now.milliseconds(until: limit) + 1
-        let milliseconds = isLooking ? min(remaining, ServerSearch.tick) : remaining
+        let milliseconds = min(now.milliseconds(until: limit) + 1, ServerSearch.tick)
         _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
     }
 
@@ -122,37 +156,53 @@ struct ServerSearch {
                         attempt(ServerAddress(host: address.host, numericHost: $0, port: address.port))
                     }
                 case .failure(let error):
-                    next.append(.failed(address, error.reason))
+                    next.append(.failed(address, error.reason, at: .now()))
                 }
-            case .trying(let address, let attempt):
-                if attempt.isReady() { attempt.advance() }
-                next.append(Self.result(of: attempt, at: address) ?? candidate)
+            case .trying(let address, let attempts, let latest):
+                for attempt in attempts where attempt.isReady() { attempt.advance() }
+                next.append(Self.result(of: attempts, at: address) ?? repeated(candidate, address, attempts, latest))
+            case .failed(let address, _, let at) where !isFirst && firstPrimary == nil && isUnfinished:
+                next.append(at.milliseconds(until: .now()) >= ServerSearch.failed ? attempt(address) : candidate)
             case .found, .failed:
                 next.append(candidate)
             }
         }
+        isFirst = false
         candidates = next
-        if firstReport == nil, candidates.contains(where: { if case .found = $0 { true } else { false } }) {
-            firstReport = .now()
+        if firstPrimary == nil, candidates.contains(where: \.isPrimary) { firstPrimary = .now() }
+    }
+
+    /// With another attempt, if the last one hangs while no server is known that takes writes: an address may lead to
+    /// another server meanwhile.
+    private func repeated(
+        _ candidate: Candidate, _ address: ServerAddress, _ attempts: [ConnectAttempt], _ latest: MonotonicTime
+    ) -> Candidate {
+        guard firstPrimary == nil, attempts.count < 4, latest.milliseconds(until: .now()) >= ServerSearch.hanging else {
+            return candidate
         }
+        return attempt(address, beside: attempts)
     }
 
-    private static func result(of attempt: ConnectAttempt, at address: ServerAddress) -> Candidate? {
-        if let answer = attempt.answer { return .found(PrimaryState.Found(address: address, report: answer.report)) }
-        return attempt.failure.map { .failed(address, $0) }
+    /// The first answer, or the failure if all attempts have failed.
+    private static func result(of attempts: [ConnectAttempt], at address: ServerAddress) -> Candidate? {
+        if let answer = attempts.lazy.compactMap(\.answer).first {
+            return .found(PrimaryState.Found(address: address, report: answer.report))
+        }
+        let failures = attempts.compactMap(\.failure)
+        return failures.count == attempts.count ? failures.last.map { .failed(address, $0, at: .now()) } : nil
     }
 
-    private var outcome: Outcome {
+    private func outcome(isComplete: Bool) -> Outcome {
         var found: [PrimaryState.Found] = []
         var failures: [(ServerAddress, String)] = []
         for candidate in candidates {
             switch candidate {
             case .looking(let address, _): failures.append((address, "the name service does not answer"))
-            case .trying(let address, _): failures.append((address, "timeout expired: the server does not answer"))
+            case .trying(let address, _, _): failures.append((address, "timeout expired: the server does not answer"))
             case .found(let server): found.append(server)
-            case .failed(let address, let reason): failures.append((address, reason))
+            case .failed(let address, let reason, _): failures.append((address, reason))
             }
         }
-        return Outcome(began: began, ended: .now(), found: found, failures: failures)
+        return Outcome(began: began, isComplete: isComplete, found: found, failures: failures)
     }
 }

@@ -29,10 +29,11 @@ final class ServerWatch: Sendable {
     private let situation = Mutex<String?>(nil)
     private let onNewTerm = Mutex<(@Sendable () -> Void)?>(nil)
     private let isStopped = Atomic<Bool>(false)
+    private let support = StartupOptions.Support()
     private let pipe = WakePipe()
 
     /// How old the findings may be that a new connection relies on, in milliseconds.
-    private static let findingsAge: Int64 = 100
+    private static let findingsAge: Int64 = 300
     /// How often waiting threads look whether their server was replaced, in milliseconds.
     static let tick: Int64 = 50
     /// How long a new connection waits for a search, in milliseconds. It is tried again.
@@ -59,11 +60,12 @@ final class ServerWatch: Sendable {
     ///
     /// - Throws: Why there is none, in libpq's words where there are some.
     func open(_ purpose: Purpose) throws(LibPQConnection.Broken) -> Session {
-        let began = MonotonicTime.now()
-        if !state.withLock({ $0.isFresh(at: began) }) {
-            let since = began.advanced(byMilliseconds: -ServerWatch.findingsAge)
-            _ = awaitSearch(since: since, until: began.advanced(byMilliseconds: ServerWatch.longestWait))
+        let asked = MonotonicTime.now()
+        if !state.withLock({ $0.isFresh(at: asked) }) {
+            let since = asked.advanced(byMilliseconds: -ServerWatch.findingsAge)
+            _ = awaitSearch(since: since, until: asked.advanced(byMilliseconds: ServerWatch.longestWait))
         }
+        let began = MonotonicTime.now()
         let (chosen, term) = state.withLock { ($0.chosen, $0.term) }
         guard let chosen, !(purpose.needsPrimary && chosen.report.role != .primary) else { throw unusable() }
         do throws(LibPQConnection.Broken) {
@@ -71,8 +73,8 @@ final class ServerWatch: Sendable {
             let settings = SessionSettings(
                 schema: configuration.schema, workload: purpose.workload,
                 statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
-            let attempt = ConnectAttempt(
-                configuration, chosen.address, options: settings.options(after: target.options))
+            let options = StartupOptions(settings.options(after: target.options), support)
+            let attempt = ConnectAttempt(configuration, chosen.address, options: options)
             try finish(attempt, until: began.advanced(byMilliseconds: target.attemptMilliseconds), term: term)
             let opened = try attempt.take()
             guard state.withLock({ $0.opened(opened.answer.report, term: term) }) else {
@@ -144,17 +146,38 @@ final class ServerWatch: Sendable {
         case .retired: throw ServerWatch.retired
         case .counts where !isOther: return
         case .counts, .unproven:
-            let limit = now.advanced(byMilliseconds: ServerWatch.proofTime)
-            _ = awaitSearch(since: now, until: limit, meanwhile: meanwhile)
-            guard state.withLock({ $0.proven(term: term, sent: sent) }), !isOther else { throw ServerWatch.retired }
+            let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
+            try prove(
+                term: term, since: since, until: now.advanced(byMilliseconds: ServerWatch.proofTime),
+                meanwhile: meanwhile)
+            if isOther { throw ServerWatch.retired }
+        }
+    }
+
+    /// Returns when a search that began at `moment` or later has looked everywhere and found no other server than that of
+    /// `term`.
+    private func prove(
+        term: UInt64, since moment: MonotonicTime, until limit: MonotonicTime, meanwhile: () -> Void = {}
+    ) throws(LibPQConnection.Broken) {
+        demandSearch(since: moment)
+        while !state.withLock({ $0.isProven(term: term, since: moment) }) {
+            guard isCurrent(term) else { throw ServerWatch.retired }
+            guard MonotonicTime.now() < limit, !isStopped.load(ordering: .relaxed) else {
+                throw .init(
+                    reason: "the server was silent, and whether another has taken its place was not found out in time")
+            }
+            _ = poll(nil, 0, ServerWatch.searchTick)
+            meanwhile()
         }
     }
 
     /// Returns if a transaction may be sent on a connection of `term`: its server was heard of a moment ago, or no other is
-    /// found until `limit`.
+    /// found.
+    ///
+    /// - Throws: Also when that is not known by `limit`.
     func confirmBeforeSending(term: UInt64, until limit: MonotonicTime) throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
-        if !state.withLock({ $0.isFresh(at: now) }) { _ = awaitSearch(since: now, until: limit) }
+        if !state.withLock({ $0.isFresh(at: now) }) { try prove(term: term, since: now, until: limit) }
         guard isCurrent(term) else { throw ServerWatch.retired }
     }
 
@@ -175,24 +198,35 @@ final class ServerWatch: Sendable {
         pipe?.wake()
     }
 
-    /// Waits for the end of a search that began at `moment` or later. Returns false if there is none by `limit`.
-    private func awaitSearch(
-        since moment: MonotonicTime, until limit: MonotonicTime, meanwhile: () -> Void = {}
-    ) -> Bool {
+    /// Waits until a search that began at `moment` or later has something to tell. Returns false if there is none by `limit`.
+    private func awaitSearch(since moment: MonotonicTime, until limit: MonotonicTime) -> Bool {
         demandSearch(since: moment)
         while true {
             if searches.withLock({ ($0.last?.began).map { $0 >= moment } ?? false }) { return true }
             if MonotonicTime.now() >= limit || isStopped.load(ordering: .relaxed) { return false }
             _ = poll(nil, 0, ServerWatch.searchTick)
-            meanwhile()
         }
     }
 
     /// Looks at all addresses. Called on the thread of the watch only.
-    private func search(_ lookups: inout [String: NameLookup]) {
-        let outcome = outcome(&lookups)
+    private func search(_ silent: inout Set<ServerAddress>, _ lookups: inout [String: NameLookup]) {
+        do throws(LibPQConnection.Broken) {
+            let target = try ConnectionTarget(configuration.connectionInfo)
+            let settings = SessionSettings(
+                schema: configuration.schema, workload: .mixed,
+                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+            ServerSearch.run(
+                configuration, target, options: StartupOptions(settings.options(after: target.options), support),
+                silent: &silent, lookups: &lookups, tell: conclude)
+        } catch {
+            let failures = [(address: ServerAddress(host: nil), reason: error.reason)]
+            conclude(ServerSearch.Outcome(began: .now(), isComplete: true, found: [], failures: failures))
+        }
+    }
+
+    private func conclude(_ outcome: ServerSearch.Outcome) {
         let (isNewTerm, chosen) = state.withLock {
-            ($0.found(outcome.found, began: outcome.began, ended: outcome.ended), $0.chosen)
+            ($0.found(outcome.found, isComplete: outcome.isComplete, began: outcome.began, now: .now()), $0.chosen)
         }
         situation.withLock { $0 = outcome.situation(chosen) }
         searches.withLock { searches in
@@ -210,21 +244,6 @@ final class ServerWatch: Sendable {
         onNewTerm.withLock { $0 }?()
     }
 
-    private func outcome(_ lookups: inout [String: NameLookup]) -> ServerSearch.Outcome {
-        let began = MonotonicTime.now()
-        do throws(LibPQConnection.Broken) {
-            let target = try ConnectionTarget(configuration.connectionInfo)
-            let settings = SessionSettings(
-                schema: configuration.schema, workload: .mixed,
-                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
-            return ServerSearch.run(
-                configuration, target, options: settings.options(after: target.options), lookups: &lookups)
-        } catch {
-            let nowhere = ServerAddress(host: nil)
-            return ServerSearch.Outcome(began: began, ended: .now(), found: [], failures: [(nowhere, error.reason)])
-        }
-    }
-
     private func unusable() -> LibPQConnection.Broken {
         let last = searches.withLock { $0.last }
         return .init(reason: last?.reason ?? "no server was found")
@@ -240,13 +259,14 @@ final class ServerWatch: Sendable {
     func start(ask: @escaping @Sendable () -> Void, onNewTerm newTerm: @escaping @Sendable () -> Void) {
         onNewTerm.withLock { $0 = newTerm }
         let started = BlockingThread.start { [self] in
+            var silent: Set<ServerAddress> = []
             var lookups: [String: NameLookup] = [:]
             while !isStopped.load(ordering: .relaxed) {
                 let now = MonotonicTime.now()
                 let isWanted = searches.withLock { $0.wanted != nil }
                 switch state.withLock({ $0.duty(at: now) }) {
-                case _ where isWanted: search(&lookups)
-                case .search: search(&lookups)
+                case _ where isWanted: search(&silent, &lookups)
+                case .search: search(&silent, &lookups)
                 case .ask: ask()
                 case .nothing: break
                 }
