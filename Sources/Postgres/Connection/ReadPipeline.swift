@@ -174,7 +174,9 @@ struct ReadPipeline: LaneWorker {
         if isTransaction, !session.connection.rollBack(until: .now().advanced(byMilliseconds: 1000)) {
             throw LibPQConnection.Broken(reason: "a transaction of reads could not be ended")
         }
-        try session.confirm(sent: group.sent, lead: group.lead) { giveUpOverdue(at: .now()) }
+        // What looks after the service waits for no proof: that would break the chain of exchanges by its own silence.
+        let isWork = group.reads.contains { $0.job.admission == .limited }
+        try session.confirm(sent: group.sent, lead: group.lead, needsProof: isWork) { giveUpOverdue(at: .now()) }
         groups.removeFirst()
         group.end { group.answers[$0] }
         return group.reads.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }

@@ -95,7 +95,7 @@ final class Session {
     /// - Parameter meanwhile: Called every few milliseconds while that is found out.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(
-        sent: MonotonicTime, lead: QueryResult? = nil, meanwhile: () -> Void = {}
+        sent: MonotonicTime, lead: QueryResult? = nil, needsProof: Bool = true, meanwhile: () -> Void = {}
     ) throws(LibPQConnection.Broken) {
         var (isInRecovery, isReadOnly) = (connection.isInRecovery, connection.isReadOnly)
         var timeline: UInt32?
@@ -106,7 +106,7 @@ final class Session {
         }
         try watch.confirm(
             term: term, isInRecovery: isInRecovery, isReadOnly: isReadOnly && !hasForeignDefault, timeline: timeline,
-            sent: sent, meanwhile: meanwhile)
+            sent: sent, needsProof: needsProof, meanwhile: meanwhile)
     }
 
     // MARK: Statements

@@ -128,11 +128,13 @@ final class ServerWatch: Sendable {
     /// Returns if an answer counts that was asked for at `sent` and has just arrived: it was given by the server in use, and
     /// no other is known to have taken its place meanwhile. It may take a search to know that.
     ///
-    /// - Parameter meanwhile: Called every few milliseconds while the search is waited for.
+    /// - Parameters:
+    ///   - needsProof: Whether the answer says anything of offers. Without that it belongs to the chain, and counts.
+    ///   - meanwhile: Called every few milliseconds while the search is waited for.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(
         term: UInt64, isInRecovery: Bool, isReadOnly: Bool, timeline: UInt32?, sent: MonotonicTime,
-        meanwhile: () -> Void
+        needsProof: Bool, meanwhile: () -> Void
     ) throws(LibPQConnection.Broken) {
         if isInRecovery { throw .init(reason: "the server is in recovery") }
         let now = MonotonicTime.now()
@@ -145,6 +147,7 @@ final class ServerWatch: Sendable {
         switch worth {
         case .retired: throw ServerWatch.retired
         case .counts where !isOther: return
+        case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
             try prove(
