@@ -52,10 +52,10 @@ struct PoolerTests {
         }
     }
 
-    private func values(of connectionString: String) async throws -> [[String?]] {
+    private func values(of connectionString: String) async throws -> [[String]] {
         let session = SQLSession(connectionString, on: MultiThreadedEventLoopGroup.singleton.next())
         let columns =
             Self.settings.map { "current_setting('\($0)')" } + ["(SELECT count(*)::text FROM pg_prepared_statements)"]
-        return try await session.rows("SELECT \(columns.joined(separator: ", "))").map { $0.map { "\($0)" } }
+        return try await session.rows("SELECT \(columns.joined(separator: ", "))").map { $0.map { $0 ?? "NULL" } }
     }
 }
