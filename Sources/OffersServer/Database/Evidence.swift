@@ -24,7 +24,7 @@ enum Work: Int, CaseIterable, Sendable {
     }
 }
 
-/// Whether each kind of work succeeds, by the newest of what became of requests and of trials (DESIGN.md G12); and which
+/// Whether each kind of work succeeds, by the newest of what became of requests and of trials; and which
 /// kind should be tried. A value: moments go in and come out.
 ///
 /// A request is no evidence if it neither succeeded nor met an obstacle of the database: refused by a rule of the

@@ -11,7 +11,7 @@ struct ServiceStatement: Sendable {
     init(_ work: Work, _ statement: Statement) {
         self.work = work
         self.statement = statement
-        // Lists are counted by `pg_stat_statements` (DESIGN.md G4), which takes an explained statement for the same one
+        // Lists are counted by `pg_stat_statements`, which takes an explained statement for the same one
         // under some of its settings. Inside another one it is not.
         let sql = work == .listOffers ? "SELECT * FROM (\(statement.sql)) AS explained" : statement.sql
         explained = Statement(

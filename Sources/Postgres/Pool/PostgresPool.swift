@@ -82,7 +82,7 @@ package final class PostgresPool: Sendable {
         giveWay(until: allHaveOne)
         defer {
             watch.stop()
-            // The lanes keep each other no longer.
+            // So that the lanes do not keep each other.
             giveWay { true }
         }
         reads.start()

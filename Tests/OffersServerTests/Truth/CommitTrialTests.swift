@@ -5,7 +5,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// Commits that are not confirmed are told before anybody has to find out.
+/// Commits that are not confirmed are told before an accept meets them.
 @Suite(.inTurn)
 struct CommitTrialTests {
     @Test("A standby that the server waits for and that is not there: degraded, with the reason, and no backend stays")
