@@ -167,8 +167,15 @@ struct TruthTests {
                     "ALTER TABLE \(table) RENAME TO \(table)_of_old; CREATE VIEW \(table) AS SELECT * FROM \(table)_of_old"
                 )
             }
+            // Since version 17 it has one parameter more.
             try await database.sql(
-                "REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM PUBLIC")
+                """
+                DO $$ DECLARE f regprocedure; BEGIN
+                    FOR f IN SELECT oid FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP
+                        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+                    END LOOP;
+                END $$
+                """)
             let connection = try await database.makeGrantedRole("views_\(database.name)")
             try await database.sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO views_\(database.name)")
             let report = await DatabaseCheck.run(connectionInfo: connection)
