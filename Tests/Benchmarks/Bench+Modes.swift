@@ -208,8 +208,8 @@ extension Bench {
         }
     }
 
-    /// A few hundred requests of each kind are enough: the count hardly depends on the run. The database has no
-    /// `distribution_metrics` meanwhile: how many of its rows are written by one statement is a matter of time, and
+    /// Some thousand requests of each kind are enough: what the service does now and then on its own falls into one run
+    /// once more than into another, and is small beside them. The database has no `distribution_metrics` meanwhile: how many of its rows are written by one statement is a matter of time, and
     /// moved the count of an accept by 5 %.
     func instructions() async throws -> [Sample] {
         let putAway = "ALTER TABLE distribution_metrics RENAME TO put_away;"
@@ -218,8 +218,8 @@ extension Bench {
         let samples = try await inTurns(.instructions, "one at a time", builds) { build in
             let counter = InstructionCounter(
                 build: build, folder: server.folder, database: server.connectionString())
-            let list = try await counter.perRequest(lists.prefix(600), few: 100) {}
-            let accept = try await counter.perRequest(accepts.prefix(300), few: 50) {
+            let list = try await counter.perRequest(lists.prefix(3000), few: 300) {}
+            let accept = try await counter.perRequest(accepts.prefix(1500), few: 150) {
                 try await server.sql(bringBack + Seed.takeBack + putAway)
             }
             return [("\(build.name), list", [.instructions: list]), ("\(build.name), accept", [.instructions: accept])]

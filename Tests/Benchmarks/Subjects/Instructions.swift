@@ -11,19 +11,24 @@ struct InstructionCounter: Sendable {
     let database: String
 
     /// Instructions of one request, all threads of the process, the kernel's not counted: the difference between a run
-    /// with `few` and one with all `requests`, one at a time, divided by the number of requests between them.
+    /// with all `requests` and one with `few` of them, divided by the number of requests between them.
+    ///
+    /// All are sent one at a time, the few spread over the same time as all: what the service does on its own, by the
+    /// clock, is in both, and weighs the same on a slow machine.
     ///
     /// - Throws: ``LoadFailure`` when valgrind is missing or something fails under it.
     func perRequest(_ requests: RequestLines, few: Int, setBack: () async throws -> Void) async throws -> Double {
-        let short = try await total(requests.prefix(few))
+        let all = try await total(requests, .inFlight(1))
         try await setBack()
-        let long = try await total(requests)
+        let some = try await total(requests.prefix(few), .perSecond(Double(few) / all.seconds))
         try await setBack()
-        return (long - short) / Double(requests.count - few)
+        return (all.instructions - some.instructions) / Double(requests.count - few)
     }
 
-    /// The instructions of a process that serves these requests and ends.
-    private func total(_ requests: RequestLines) async throws -> Double {
+    /// The instructions of a process that serves these requests and ends, and how long it served them.
+    private func total(
+        _ requests: RequestLines, _ pace: LoadPlan.Pace
+    ) async throws -> (instructions: Double, seconds: Double) {
         // Without what valgrind would read at length, and may not understand.
         let program = "\(folder)/offersd-stripped"
         let strip = try await Subprocess.run(
@@ -38,16 +43,17 @@ struct InstructionCounter: Sendable {
         let valgrind = OffersdBuild(
             name: build.name, binary: "/usr/bin/valgrind", arguments: build.arguments,
             before: ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=\(log)", program])
-        try await Offersd.run(valgrind, folder: folder, database: database) { offersd in
+        let seconds = try await Offersd.run(valgrind, folder: folder, database: database) { offersd in
             let result = try await LoadGenerator.run(
-                LoadPlan(socket: offersd.socket, connections: 1, pace: .inFlight(1), seconds: 120, requests: requests))
+                LoadPlan(socket: offersd.socket, connections: 1, pace: pace, seconds: 120, requests: requests))
             guard result.answered == requests.count else { throw LoadFailure(description: "too slow under valgrind") }
+            return result.seconds
         }
         let text = try String(contentsOfFile: log, encoding: .utf8)
         guard let count = Self.collected(in: text) else {
             throw LoadFailure(description: "callgrind has no count:\n\(text)")
         }
-        return count
+        return (count, seconds)
     }
 
     /// The number in callgrind's last lines.
