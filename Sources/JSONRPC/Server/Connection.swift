@@ -30,6 +30,8 @@ actor Connection {
     /// What the channel has read and was not taken in.
     private var chunks: Deque<ByteBuffer> = []
     private var inputHasEnded = false
+    /// The client was found to have closed both directions.
+    private var isGone = false
     /// There is nothing more to be taken in, and will not be.
     private var hasReadAll = false
     /// There is something to be taken in, but no room.
@@ -293,7 +295,7 @@ extension Connection {
         switch request {
         case .start(let start, let call):
             // What only reads, for a client that is gone, would have others wait for nothing.
-            if isGone { call.drop() } else { start(call) }
+            if findsClientGone() { call.drop() } else { start(call) }
         case .task(let request):
             // From `run()`, because only that may add to the group.
             taskless.append(request)
@@ -303,8 +305,8 @@ extension Connection {
 
     /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a half-close is
     /// not. The kernel is asked where that is likely: at a connection's first request, and behind the end of its input.
-    private var isGone: Bool {
-        guard channel.isActive else { return true }
+    private func findsClientGone() -> Bool {
+        guard !isGone, channel.isActive else { return true }
         guard inputHasEnded || sequencer.nextEntry <= 1 else { return false }
         let isHungUp = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
@@ -312,7 +314,8 @@ extension Connection {
             var entry = pollfd(fd: socket, events: 0, revents: 0)
             return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
         }
-        return isHungUp == true
+        isGone = isHungUp == true
+        return isGone
     }
 
     private func perform(_ request: TaskRequest) async {

@@ -74,4 +74,31 @@ struct StartedMethodTests {
         // `withToy` has returned, so the connection has ended.
         #expect(state?.value.withLock { $0 } == 1)
     }
+
+    @Test("those of a client that left before they could start do not start; its writes are carried out")
+    func leftBefore() async throws {
+        try await withFolder { folder in
+            let listener = try Listener.bind(path: "\(folder)/s", name: "toys")
+            let gone = try RawClient(connectingTo: "\(folder)/s")
+            try await gone.send(request(1, "later") + request(2, "later") + request(3, "add") + request(4, "later"))
+            gone.close()
+            let ended = try RawClient(connectingTo: "\(folder)/s")
+            try await ended.send(request(5, "later"))
+            ended.endOutput()
+            try await withToy(listener: listener) { (toy) async throws in
+                let state = toy.state
+                let answers = Task {
+                    for await call in state.started.stream {
+                        state.noted.withLock { $0.append(call.request.id) }
+                        call.succeed(JSONResult(json: "5"))
+                    }
+                }
+                defer { answers.cancel() }
+                // A client that only ended its output waits for its replies.
+                #expect(try await ended.linesToEnd() == [reply(5, "5")])
+                #expect(try await toy.ask(request(6, "get")) == [reply(6, "1")])
+                #expect(state.noted.withLock { $0 } == [RequestID(5)])
+            }
+        }
+    }
 }
