@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 
 import postgres
@@ -59,7 +58,7 @@ def own(cluster: Cluster) -> Iterator[tuple[Database, Service]]:
 
 
 @pytest.fixture
-def folder() -> Iterator[str]:
+def folder(cluster: Cluster) -> Iterator[str]:
     """A folder whose name is short enough for a socket's path."""
-    with tempfile.TemporaryDirectory(prefix="offersd-py.", dir="/tmp") as path:
+    with cluster.subfolder() as path:
         yield path

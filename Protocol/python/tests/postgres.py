@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,14 @@ class Cluster:
 
     def __init__(self, folder: str, programs: str) -> None:
         self.folder, self._programs = folder, programs
+
+    @contextmanager
+    def subfolder(self) -> Iterator[str]:
+        """A folder that goes with the cluster's, also when we are killed: it belongs to the server's user."""
+        with tempfile.TemporaryDirectory(prefix="t.", dir=self.folder) as path:
+            owner = os.stat(self.folder)
+            os.chown(path, owner.st_uid, owner.st_gid)
+            yield path
 
     def conninfo(self, database: str) -> str:
         """For libpq."""

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,7 +125,7 @@ class Service:
 @contextmanager
 def service(cluster: Cluster, database: str) -> Iterator[Service]:
     """An offersd that has not been started yet, in a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="offersd-py.", dir="/tmp") as folder:
+    with cluster.subfolder() as folder:
         offersd = Service(folder, cluster.conninfo(database))
         try:
             yield offersd
