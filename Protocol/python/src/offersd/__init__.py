@@ -5,8 +5,7 @@
             print(offer.order_id, offer.city)
         accepted = await offers.accept_offer(7, 1042)
 
-`offersd.blocking` has the same for scripts, `offersd.aiogram` the screens for a bot, and `python -m offersd.parity`
-compares offersd's lists with those of the old query.
+`offersd.blocking` has the same for scripts, `offersd.aiogram` the screens for a bot.
 """
 
 from .client import Client

@@ -1,7 +1,4 @@
-"""What a master sees, as values: the screens of offers-bot, for any library that talks to Telegram.
-
-``Protocol/conformance/screens.json`` holds both to the same texts.
-"""
+"""What a master sees, as values: the screens of offers-bot, for any library that talks to Telegram."""
 
 from .adapter import Calls, Response, respond
 from .screen import MENU, Button, Screen
