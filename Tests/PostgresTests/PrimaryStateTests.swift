@@ -57,7 +57,7 @@ struct PrimaryStateTests {
         let answer5 = state.found([old], began: time(30), now: time(35))
         #expect(!answer5)
         #expect(state.chosen == new)
-        let answer6 = state.opened(old.report, term: state.term)
+        let answer6 = state.admits(old.report, term: state.term)
         #expect(!answer6)
     }
 

@@ -128,8 +128,8 @@ package struct PrimaryState: Sendable {
         return nil
     }
 
-    /// A connection of this term was opened at `sent` or later to what `report` says. Returns whether it may be used.
-    package mutating func opened(_ report: ServerReport, term: UInt64) -> Bool {
+    /// Whether a connection may be used that was opened in `term` to a server that says `report`.
+    package func admits(_ report: ServerReport, term: UInt64) -> Bool {
         guard term == self.term, let chosen else { return false }
         return report.history == chosen.report.history && report.role == chosen.report.role
     }

@@ -26,7 +26,6 @@ final class ServerWatch: Sendable {
     private let state = Mutex(PrimaryState())
     private let searches = Mutex(Searches())
     private let notes = Mutex<Set<Session.Note>>([])
-    private let situation = Mutex<String?>(nil)
     private let onNewTerm = Mutex<(@Sendable () -> Void)?>(nil)
     private let isStopped = Atomic<Bool>(false)
     private let support = StartupOptions.Support()
@@ -51,7 +50,8 @@ final class ServerWatch: Sendable {
     /// Sentences for an operator: what works and should be known, and why no server can be used.
     var sentences: [String] {
         let notes = notes.withLock { Session.Note.allCases.filter($0.contains).map(\.text) }
-        return notes + [situation.withLock { $0 }].compactMap(\.self)
+        let (last, chosen) = (searches.withLock { $0.last }, state.withLock { $0.chosen })
+        return notes + [last?.situation(chosen)].compactMap(\.self)
     }
 
     // MARK: Connections
@@ -63,7 +63,7 @@ final class ServerWatch: Sendable {
         let asked = MonotonicTime.now()
         if !state.withLock({ $0.isFresh(at: asked) }) {
             let since = asked.advanced(byMilliseconds: -ServerWatch.findingsAge)
-            _ = awaitSearch(since: since, until: asked.advanced(byMilliseconds: ServerWatch.longestWait))
+            awaitSearch(since: since, until: asked.advanced(byMilliseconds: ServerWatch.longestWait))
         }
         let began = MonotonicTime.now()
         let (chosen, term) = state.withLock { ($0.chosen, $0.term) }
@@ -77,7 +77,7 @@ final class ServerWatch: Sendable {
             let attempt = ConnectAttempt(configuration, chosen.address, options: options)
             try finish(attempt, until: began.advanced(byMilliseconds: target.attemptMilliseconds), term: term)
             let opened = try attempt.take()
-            guard state.withLock({ $0.opened(opened.answer.report, term: term) }) else {
+            guard state.withLock({ $0.admits(opened.answer.report, term: term) }) else {
                 throw LibPQConnection.Broken(reason: "\(chosen.address.description) has become another server")
             }
             let session = try Session(opened, settings, watch: self, term: term)
@@ -201,12 +201,11 @@ final class ServerWatch: Sendable {
         pipe?.wake()
     }
 
-    /// Waits until a search that began at `moment` or later has something to tell. Returns false if there is none by `limit`.
-    private func awaitSearch(since moment: MonotonicTime, until limit: MonotonicTime) -> Bool {
+    /// Waits until a search that began at `moment` or later has something to tell, at the longest until `limit`.
+    private func awaitSearch(since moment: MonotonicTime, until limit: MonotonicTime) {
         demandSearch(since: moment)
-        while true {
-            if searches.withLock({ ($0.last?.began).map { $0 >= moment } ?? false }) { return true }
-            if MonotonicTime.now() >= limit || isStopped.load(ordering: .relaxed) { return false }
+        while !searches.withLock({ ($0.last?.began).map { $0 >= moment } ?? false }) {
+            if MonotonicTime.now() >= limit || isStopped.load(ordering: .relaxed) { return }
             _ = poll(nil, 0, ServerWatch.searchTick)
         }
     }
@@ -231,7 +230,6 @@ final class ServerWatch: Sendable {
         let (isNewTerm, chosen) = state.withLock {
             ($0.found(outcome.found, isComplete: outcome.isComplete, began: outcome.began, now: .now()), $0.chosen)
         }
-        situation.withLock { $0 = outcome.situation(chosen) }
         searches.withLock { searches in
             searches.last = outcome
             if let wanted = searches.wanted, wanted <= outcome.began { searches.wanted = nil }
