@@ -79,6 +79,9 @@ struct HostileSettingsTests {
             for setting in Self.settings.values.flatMap(\.self) where preparesStatements || !setting.contains("idle") {
                 try await database.sql("ALTER ROLE \(role) SET \(setting)")
             }
+            // Behind a pooler BEGIN, and the statement that lifts the limit, are under the role's own: they take their time
+            // when the machine is busy.
+            if !preparesStatements { try await database.sql("ALTER ROLE \(role) SET statement_timeout = '2s'") }
             try await ConformanceTests.run(Self.files, connection) { $0.preparesStatements = preparesStatements }
         }
     }
