@@ -14,7 +14,7 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     package var statement: String
     /// The function of the server's sources that reported it, such as `ExecConstraints`.
     package let routine: String
-    /// Whether a function or a trigger of the database raised it.
+    /// Whether it happened inside a function or a trigger of the database.
     package let isFromFunction: Bool
 
     package init(
@@ -40,12 +40,40 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// What was prepared on this connection does not hold; a new connection will prepare it anew. Of the many errors with
     /// the code 0A000 only that of `RevalidateCachedQuery` means this: "cached plan must not change result type".
     package var isStalePreparation: Bool {
-        sqlState == .invalidSQLStatementName
+        !isRaised && sqlState == .invalidSQLStatementName
             || sqlState == .featureNotSupported && routine == "RevalidateCachedQuery"
     }
 
     /// The connection is of no further use after this error.
-    package var closesConnection: Bool { sqlState.closesConnection || isStalePreparation }
+    package var closesConnection: Bool { !isRaised && sqlState.closesConnection || isStalePreparation }
+
+    /// The transaction lost against another one and can simply be run again.
+    package var isConflict: Bool { !isRaised && sqlState.isConflict }
+
+    /// The statement ran into `statement_timeout`, `lock_timeout` or a cancel request.
+    package var isTimeout: Bool { !isRaised && sqlState.isTimeout }
+
+    /// The database lacks something that the statement names, or this role may not use it.
+    package var isMissingObject: Bool { !isRaised && sqlState.isMissingObject }
+
+    /// The server cannot do it at present.
+    package var isInability: Bool { !isRaised && sqlState.isInability }
+
+    /// A function or a trigger made this error by itself (RAISE and its like), or had it from another server. It chose the
+    /// code, which then says nothing of this server. An error of the server's own inside a function, such as a deadlock, has
+    /// the server's routine, whatever its CONTEXT is.
+    package var isRaised: Bool {
+        ServerMessage.raisingRoutines.contains(routine)
+            || ServerMessage.raisingPrefixes.contains { routine.hasPrefix($0) }
+    }
+
+    /// The routines of PL/pgSQL's RAISE and ASSERT, and of postgres_fdw and dblink, which repeat another server's errors.
+    private static let raisingRoutines: Set = [
+        "exec_stmt_raise", "exec_stmt_assert", "pgfdw_report_error", "connect_pg_server", "dblink_res_error",
+        "dblink_get_conn", "throw_tcl_error",
+    ]
+    /// Those of PL/Python, PL/Perl and PL/Tcl.
+    private static let raisingPrefixes = ["PLy_", "plperl_", "pltcl_"]
 }
 
 extension ServerMessage {

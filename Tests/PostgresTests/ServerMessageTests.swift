@@ -57,6 +57,22 @@ import Testing
     }
 
     @Test(
+        "The code that a function raises is not the server's, whichever it is; the server's own inside a function is",
+        arguments: ["57014", "55P03", "57P01", "40001", "40P01", "25006", "08006", "53300", "53100", "42501", "26000"])
+    func raised(code: String) {
+        let context = "PL/pgSQL function refuse() line 3 at RAISE"
+        for routine in ["exec_stmt_raise", "PLy_output", "pgfdw_report_error"] {
+            let raised = message(["C": code, "W": context, "R": routine])
+            #expect(raised.isRaised)
+            #expect(!raised.isConflict && !raised.isTimeout && !raised.closesConnection)
+            #expect(!raised.isInability && !raised.isMissingObject && !raised.isStalePreparation)
+        }
+        let own = message(["C": code, "W": context, "R": "ProcessInterrupts"])
+        #expect(!own.isRaised && own.isFromFunction)
+        #expect(own.isConflict || own.isTimeout || own.closesConnection || own.isInability || own.isMissingObject)
+    }
+
+    @Test(
         "What the server cannot do at present is told from what it refuses",
         arguments: [
             ("53100", true), ("53200", true), ("54000", true), ("54001", true), ("57P03", true), ("58030", true),

@@ -10,6 +10,10 @@ extension Obstacle {
             default: "Report this line."
             }
         }
+        if isUnforeseen, answer != nil {
+            return
+                "A function or trigger of the database raises this code, which is the server's: look at its triggers."
+        }
         if sqlState.isMissingObject {
             return "Run offersd grants for this role, or compare the schema with offersd schema."
         }

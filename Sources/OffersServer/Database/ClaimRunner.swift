@@ -127,6 +127,6 @@ extension ServerMessage {
     /// The claim was rolled back because of what others did meanwhile: a conflict, our own guard against it
     /// (`1 / 0` in the deciding statement), or a plan that must be prepared anew.
     var isWorthAnotherClaim: Bool {
-        sqlState.isConflict || isStalePreparation || sqlState == .divisionByZero && !isFromFunction
+        isConflict || isStalePreparation || sqlState == .divisionByZero && !isFromFunction
     }
 }

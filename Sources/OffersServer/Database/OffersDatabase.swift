@@ -42,7 +42,9 @@ final class OffersDatabase: Sendable {
     ) {
         let bound = ListOffersQuery.bound(params, form)
         pool.read(bound, deadline: deadline, trace: trace) { [self] result in
-            if form == .unique, case .failure(.refused(let message)) = result, message.sqlState == .undefinedTable {
+            if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
+                message.sqlState == .undefinedTable
+            {
                 // It was refused, so this is still the one statement that answers.
                 monitor.uniqueOpenPairsAreGone()
                 return listOffers(params, .distinct, deadline: deadline, trace: trace, end: end)

@@ -42,14 +42,16 @@ enum OffersFailure: Error {
 
     private static func refusal(_ message: ServerMessage) -> OffersFailure {
         let state = message.sqlState
-        if state.isConflict || state.isTimeout { return .offers(.timedOut) }
+        if message.isConflict || message.isTimeout { return .offers(.timedOut) }
         // It says something of this connection or this server, and the next one may do it.
         if message.closesConnection { return .offers(.databaseUnavailable(retryAfterMs: 250)) }
-        let retryAfterMs: Int64? = state.isMissingObject ? 5000 : state.isInability ? 250 : nil
+        let retryAfterMs: Int64? =
+            message.isMissingObject || message.isRaised && state.meansMoreThanRefusal
+            ? 5000 : message.isInability ? 250 : nil
         return .database(
             Obstacle(
                 answer: retryAfterMs.map { .databaseUnavailable(retryAfterMs: $0) }, summary: message.summary,
-                detail: message.description, sqlState: state))
+                detail: message.description, sqlState: state, isUnforeseen: retryAfterMs == nil || message.isRaised))
     }
 }
 
@@ -63,17 +65,22 @@ struct Obstacle: Error, Sendable, Equatable {
     let detail: String
     /// The server's code; nil if it refused nothing.
     let sqlState: SQLState?
+    /// Whether the reason is not one that this program knows: its log names it each time.
+    let isUnforeseen: Bool
 
-    init(answer: OffersError?, summary: String, detail: String, sqlState: SQLState? = nil) {
+    init(
+        answer: OffersError?, summary: String, detail: String, sqlState: SQLState? = nil, isUnforeseen: Bool = false
+    ) {
         self.answer = answer
         self.summary = summary
         self.detail = detail
         self.sqlState = sqlState
+        self.isUnforeseen = isUnforeseen
     }
 
     /// Something that this program does not know, in its own words.
     init(unforeseen text: String) {
-        self.init(answer: nil, summary: text, detail: text)
+        self.init(answer: nil, summary: text, detail: text, isUnforeseen: true)
     }
 
     /// The locks of a claim's rows were not taken.
@@ -81,4 +88,13 @@ struct Obstacle: Error, Sendable, Equatable {
         let text = "the server lets this role read rows of masters or orders and not lock them (row security)"
         return Obstacle(answer: .databaseUnavailable(retryAfterMs: 5000), summary: text, detail: text)
     }()
+}
+
+extension SQLState {
+    /// Whether the code, from the server itself, says more than that it refuses one statement: then a function that raises it
+    /// is not to be taken for the server.
+    fileprivate var meansMoreThanRefusal: Bool {
+        isConflict || isTimeout || closesConnection || isInability || isMissingObject
+            || self == .invalidSQLStatementName
+    }
 }

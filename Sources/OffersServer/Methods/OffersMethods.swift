@@ -176,9 +176,10 @@ final class OffersMethods: Sendable {
         case .shuttingDown:
             return .shuttingDown
         case .database(let obstacle):
-            if let error = obstacle.answer { return answer(to: .offers(error), method: method) }
-            logger.error("unforeseen failure", metadata: ["method": "\(method)", "detail": "\(obstacle.detail)"])
-            return .internalError
+            if obstacle.isUnforeseen {
+                logger.error("unforeseen failure", metadata: ["method": "\(method)", "detail": "\(obstacle.detail)"])
+            }
+            return obstacle.answer.map { answer(to: .offers($0), method: method) } ?? .internalError
         }
     }
 

@@ -208,7 +208,8 @@ struct ReadPipeline: LaneWorker {
         }
         if let failure = group.preparationFailure ?? failure {
             if failure.closesConnection { isUsable = false }
-            group.answers.append(.failure(failure.sqlState == .queryCanceled ? .timedOut : .refused(failure)))
+            let isCanceled = failure.isTimeout && failure.sqlState == .queryCanceled
+            group.answers.append(.failure(isCanceled ? .timedOut : .refused(failure)))
         } else {
             group.answers.append(result.wasSkipped ? nil : .success(result))
         }

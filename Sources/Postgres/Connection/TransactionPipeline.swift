@@ -209,7 +209,7 @@ struct TransactionPipeline {
     private func conclude() -> WorkEnd {
         if let failure {
             let isUsable = session.connection.rollBack(until: deadline) && !failure.closesConnection
-            guard failure.sqlState.isTimeout else { return rolledBack(.refused(failure), isUsable: isUsable) }
+            guard failure.isTimeout else { return rolledBack(.refused(failure), isUsable: isUsable) }
             // A time limit of the role's, until ours is set.
             return rolledBack(hasFailedEarly ? .connectionLost : .timedOut, isUsable: isUsable)
         }

@@ -377,7 +377,7 @@ extension PostgresError {
     var allowsAnotherRead: Bool {
         switch self {
         case .connectionLost: true
-        case .refused(let message): message.sqlState.isConflict || message.isStalePreparation
+        case .refused(let message): message.isConflict || message.isStalePreparation
         default: false
         }
     }

@@ -108,6 +108,7 @@ struct AskingAgainTests {
             proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
             // Each attempt is the first claim of a connection, which prepares its statements: the second is refused.
             proxy.inject(.rewrite(begin, to: refusal), on: .parse(containing: begin), occurrence: 2)
+            proxy.inject(.attribute(to: "ProcessInterrupts"), on: .serverMessage("E"), repeats: true)
         }
     }
 
@@ -140,6 +141,7 @@ struct AskingAgainTests {
                 END $$;
                 CREATE TRIGGER conflict BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION conflict()
                 """)
+            proxy.inject(.attribute(to: "heap_update"), on: .serverMessage("E"), repeats: true)
             proxy.inject(.disconnect, on: .execute(containing: "BEGIN ISOLATION"))
             let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
             #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")

@@ -45,6 +45,8 @@ extension FaultProxy {
         /// Sends a warning with this SQLSTATE along with the message, in the same write, as if this function of the server
         /// had raised it.
         case warn(String, from: String, Place)
+        /// Lets an error seem to come from this function of the server, for those that only a trigger can raise on purpose.
+        case attribute(to: String)
         /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which gets
         /// all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
         case orphan

@@ -190,6 +190,8 @@ package final class FaultProxy: Sendable {
                 before.writeImmutableBuffer(WireMessage.warning(code, from: function).encoded())
             case .warn(let code, let function, .behind):
                 behind.writeImmutableBuffer(WireMessage.warning(code, from: function).encoded())
+            case .attribute(let function):
+                if direction == .fromServer { message = message.attributed(to: function) }
             case .orphan:
                 session.orphaned = fault
                 return

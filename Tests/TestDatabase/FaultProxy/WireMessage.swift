@@ -35,6 +35,18 @@ struct WireMessage: Sendable {
         return WireMessage(type: "N", body: body)
     }
 
+    /// An ErrorResponse as if `function` of the server had raised it.
+    func attributed(to function: String) -> WireMessage {
+        guard type == "E" else { return self }
+        var rest = body
+        var changed = ByteBuffer()
+        while let field = rest.readNullTerminatedString(), let code = field.first {
+            changed.writeNullTerminatedString(code == "R" ? "R" + function : field)
+        }
+        changed.writeInteger(UInt8(0))
+        return WireMessage(type: type, body: changed)
+    }
+
     /// The texts at the start of the body, each ended by a zero byte.
     func texts(_ count: Int) -> [String] {
         var rest = body

@@ -1,0 +1,46 @@
+import JSONRPC
+import Offers
+import OffersServer
+import TestDatabase
+import Testing
+import Turns
+
+/// A trigger that raises a code of the server's own.
+@Suite(.inTurn)
+struct RaisedErrorTests {
+    @Test(
+        "The code is not taken for the server's: refused at once, named by health, logged, and the connection stays",
+        arguments: ["57014", "55P03", "57P01", "57P03", "40001", "40P01", "25006", "08006", "53300", "26000", "42P01"])
+    func raised(code: String) async throws {
+        try await TestDatabase.withDatabase { database in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            // A sequence is not rolled back: it counts the attempts.
+            try await database.sql(
+                """
+                CREATE SEQUENCE attempts;
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    PERFORM nextval('attempts');
+                    RAISE 'Mill Lane' USING ERRCODE = '\(code)';
+                END $$;
+                CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()
+                """)
+            try await RunningService.run(on: database.connectionString, { $0.writeConnections = 1 }) { service in
+                try await service.waitUntilInspected()
+                let opened = try await service.metrics()["pool"]?["writes"]?["opened"]
+                try await service.withClient { (client) async throws in
+                    let answer = try await client.accept(order, by: scene.master)
+                    #expect(answer.reason == "DATABASE_UNAVAILABLE", "\(answer)")
+                }
+                #expect(try await database.sql("SELECT last_value FROM attempts") == ["1"])
+                #expect(try await service.metrics()["pool"]?["writes"]?["opened"] == opened)
+                let health = try await service.health()
+                #expect(health["status"]?.stringValue == "degraded")
+                let text = "\(code) in offersd_accept (raised by a function or trigger of the database)"
+                #expect(try HealthResult(json: health).database.notes.contains("acceptOffer fails: \(text)"))
+                #expect(service.log.texts.contains { $0.hasPrefix("unforeseen failure") && $0.contains(text) })
+                #expect(!service.log.texts.contains { $0.contains("Mill Lane") })
+            }
+        }
+    }
+}
