@@ -44,9 +44,16 @@ package enum Parameter: Sendable, Equatable {
 package struct BoundStatement: Sendable {
     package let statement: Statement
     package let parameters: [Parameter]
+    /// Whether the connection prepares it under its name. What is not prepared is parsed anew each time, and so is what the
+    /// database makes of it now.
+    package let isPrepared: Bool
 
-    package init(_ statement: Statement, _ parameters: [Parameter] = []) {
+    package init(_ statement: Statement, _ parameters: [Parameter] = [], isPrepared: Bool = true) {
         self.statement = statement
         self.parameters = parameters
+        self.isPrepared = isPrepared
     }
+
+    /// The same, not prepared.
+    package var unprepared: BoundStatement { BoundStatement(statement, parameters, isPrepared: false) }
 }

@@ -72,7 +72,7 @@ final class LibPQConnection {
     /// Returns whether a preparation was sent, whose result then comes before the statement's own.
     func send(_ bound: BoundStatement) throws(Broken) -> Bool {
         let statement = bound.statement
-        guard preparesStatements else {
+        guard preparesStatements, bound.isPrepared else {
             let types = statement.parameterTypes.map(\.rawValue)
             let sent = ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
                 PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)

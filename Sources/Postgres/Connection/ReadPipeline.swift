@@ -54,6 +54,8 @@ struct ReadPipeline: LaneWorker {
     /// Why what was begun could not be sent.
     private var broken: LibPQConnection.Broken?
     private var isUsable = true
+    /// The server said that what was prepared does not hold.
+    private var isStale = false
     /// When deadlines are looked at next, whether or not the server says something meanwhile.
     private var nextLook = MonotonicTime.now().advanced(byMilliseconds: ReadPipeline.tick)
 
@@ -89,11 +91,11 @@ struct ReadPipeline: LaneWorker {
         unsent.append(contentsOf: reads)
         do {
             try finish(more)
-            return WorkEnd(isUsable: isUsable)
+            return WorkEnd(isUsable: isUsable, isStale: isStale)
         } catch {
             for group in groups { group.end { _ in .failure(.connectionLost) } }
             for read in unsent { read.fail(.connectionLost) }
-            return WorkEnd(isUsable: false)
+            return WorkEnd(isUsable: false, isStale: isStale)
         }
     }
 
@@ -208,6 +210,7 @@ struct ReadPipeline: LaneWorker {
         }
         if let failure = group.preparationFailure ?? failure {
             if failure.closesConnection { isUsable = false }
+            if failure.isStalePreparation { isStale = true }
             let isCanceled = failure.isTimeout && failure.sqlState == .queryCanceled
             group.answers.append(.failure(isCanceled ? .timedOut : .refused(failure)))
         } else {

@@ -254,8 +254,9 @@ struct TransactionPipeline {
 
     /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
     private func rolledBack(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        if jobs.count == 1 { return fail(error, isUsable: isUsable) }
-        return WorkEnd(isUsable: isUsable, undone: places)
+        var end = jobs.count == 1 ? fail(error, isUsable: isUsable) : WorkEnd(isUsable: isUsable, undone: places)
+        end.isStale = failure?.isStalePreparation == true
+        return end
     }
 
     fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")

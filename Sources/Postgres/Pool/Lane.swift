@@ -22,17 +22,21 @@ final class Lane<Worker: LaneWorker>: Sendable {
     private let watch: ServerWatch
     private let logger: Logger
     private let onChange: @Sendable () -> Void
+    private let onStalePreparations: @Sendable () -> Void
     /// Whether every lane that the server can serve has a connection.
     private let allHaveOne = Mutex<@Sendable () -> Bool>({ true })
     private let opened = Atomic<Int>(0)
     private let lastFailure = Mutex<String?>(nil)
 
-    /// - Parameter onChange: called on a connection's thread when a connection was opened, lost or closed.
+    /// - Parameters:
+    ///   - onChange: called on a connection's thread when a connection was opened, lost or closed.
+    ///   - onStalePreparations: called likewise when connections that sleep are to look whether they are of use.
     init(
         _ role: Role, connections: Int, maximumGroup: Int, configuration: PostgresConfiguration, watch: ServerWatch,
-        logger: Logger, onChange: @escaping @Sendable () -> Void
+        preparations: Preparations, logger: Logger, onChange: @escaping @Sendable () -> Void,
+        onStalePreparations: @escaping @Sendable () -> Void
     ) {
-        self.connections = (0..<connections).compactMap { _ in LaneConnection() }
+        self.connections = (0..<connections).compactMap { _ in LaneConnection(preparations) }
         if self.connections.count < connections {
             logger.error(
                 "too few open files for all database connections",
@@ -46,6 +50,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         self.watch = watch
         self.logger = logger
         self.onChange = onChange
+        self.onStalePreparations = onStalePreparations
     }
 
     /// Starts the threads.
@@ -169,6 +174,10 @@ final class Lane<Worker: LaneWorker>: Sendable {
         }
         for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
+        if end.isStale {
+            logger.notice("what was prepared does not fit the database: its connections are opened anew")
+            onStalePreparations()
+        }
     }
 
     private func begin(_ group: [Taken]) -> [Item] {

@@ -24,10 +24,26 @@ protocol LaneWorker<Job>: SendableMetatype {
 /// How the work of a connection ended.
 struct WorkEnd {
     /// False when the connection must be replaced.
-    let isUsable: Bool
+    var isUsable: Bool
     /// The places in the group of the work that was not done and has not been told so, and is to be done again, each by
     /// itself. All other work has been told its end.
     var undone: [Int] = []
+    /// Whether the server said that what was prepared does not hold any more.
+    var isStale = false
+}
+
+/// Which connections of a pool were opened since a prepared statement last turned out not to fit the database. What one
+/// connection has prepared, the others have, too: they are all opened anew rather than each cost a request an attempt.
+final class Preparations: Sendable {
+    private let current = Atomic<UInt64>(0)
+
+    /// The number that a new connection takes along.
+    var number: UInt64 { current.load(ordering: .relaxed) }
+
+    /// What connections with this number have prepared does not hold. Returns false if that was known.
+    func retire(_ number: UInt64) -> Bool {
+        current.compareExchange(expected: number, desired: number &+ 1, ordering: .relaxed).exchanged
+    }
 }
 
 /// One connection of a lane as its thread and those who hand work over share it.
@@ -41,6 +57,8 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
         var worker: Worker?
         /// What was begun and has not come to the thread.
         var begun: Taken?
+        /// The number of the preparations of the connection.
+        var preparations: UInt64 = 0
     }
 
     /// How a sleep ended.
@@ -55,11 +73,13 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
 
     private let contents = Mutex(Contents())
     private let pipe: WakePipe
+    private let preparations: Preparations
 
     /// Nil when the process has no more descriptors.
-    init?() {
+    init?(_ preparations: Preparations) {
         guard let pipe = WakePipe() else { return nil }
         self.pipe = pipe
+        self.preparations = preparations
     }
 
     /// Ends the present or the next sleep of the thread.
@@ -84,6 +104,7 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
         _ configuration: PostgresConfiguration, by watch: ServerWatch, for purpose: ServerWatch.Purpose
     ) throws(LibPQConnection.Broken) {
         try contents.withLock { contents throws(LibPQConnection.Broken) in
+            contents.preparations = preparations.number
             contents.worker = Worker(try watch.open(purpose), configuration)
         }
     }
@@ -109,6 +130,9 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
             do throws(LibPQConnection.Broken) {
                 if hasInput { try contents.worker?.session.connection.consumeInput() }
                 if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
+                if contents.worker != nil, contents.preparations != preparations.number {
+                    throw LibPQConnection.Broken(reason: "what was prepared does not fit the database any more")
+                }
                 return .woken
             } catch {
                 contents.worker = nil
@@ -117,12 +141,14 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
         }
     }
 
-    /// Runs a group, or finishes what was begun.
+    /// Runs a group, or finishes what was begun. The end is stale for the first connection only that finds it so.
     func run(
         _ group: [WorkItem<Worker.Job>], _ more: @Sendable () -> [WorkItem<Worker.Job>]
     ) -> WorkEnd {
         contents.withLock { contents in
-            let end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)
+            var end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)
+            if end.isStale { end.isStale = preparations.retire(contents.preparations) }
+            if contents.preparations != preparations.number { end.isUsable = false }
             if !end.isUsable { contents.worker = nil }
             return end
         }

@@ -32,6 +32,7 @@ package final class PostgresPool: Sendable {
     private let isTimerArmed = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
+    private let stalePreparations: AsyncStream<Void>
     private let repetitions: AsyncStream<WorkItem<Read>>
     private let repetition: AsyncStream<WorkItem<Read>>.Continuation
 
@@ -52,30 +53,33 @@ package final class PostgresPool: Sendable {
         }
         let watch = ServerWatch(configuration, logger: logger)
         self.watch = watch
+        let preparations = Preparations()
+        let (stale, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        stalePreparations = stale
+        let onStale: @Sendable () -> Void = { staleness.yield() }
         reads = Lane(
             Lane.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, watch: watch, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
+            onStalePreparations: onStale)
         control = Lane(
             Lane.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false)),
             connections: 1, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, watch: watch, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
+            onStalePreparations: onStale)
         writes = Lane(
             Lane.Role(
                 name: "writes", purpose: .init(workload: .lookups, needsPrimary: true),
                 parallelism: configuration.writeParallelism),
             connections: configuration.writeConnections, maximumGroup: configuration.maximumParts,
-            configuration: configuration, watch: watch, logger: logger, onChange: notify)
+            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
+            onStalePreparations: onStale)
     }
 
     /// Opens the connections and keeps them until `shutDown`, then returns when all are closed.
     /// Being cancelled is being shut down. It can run once.
     package func run() async {
-        watch.start(ask: { [self] in beat() }) { [self] in
-            reads.lookAround()
-            control.lookAround()
-            writes.lookAround()
-        }
+        watch.start(ask: { [self] in beat() }) { [self] in lookAround() }
         let allHaveOne: @Sendable () -> Bool = { [reads, control, writes] in
             reads.hasOneIfPossible && writes.hasOneIfPossible && control.hasOneIfPossible
         }
@@ -91,15 +95,24 @@ package final class PostgresPool: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.repeatReads() }
+                group.addTask { for await _ in self.stalePreparations { self.lookAround() } }
                 for await _ in signals {
                     if reads.isStopped && control.isStopped && writes.isStopped { break }
                     if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
                 }
                 repetition.finish()
+                group.cancelAll()
             }
         } onCancel: {
             shutDown()
         }
+    }
+
+    /// Has connections that sleep look whether they are of use.
+    private func lookAround() {
+        reads.lookAround()
+        control.lookAround()
+        writes.lookAround()
     }
 
     private func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) {
