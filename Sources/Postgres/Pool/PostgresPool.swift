@@ -33,6 +33,7 @@ package final class PostgresPool: Sendable {
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
     private let stalePreparations: AsyncStream<Void>
+    private let staleness: AsyncStream<Void>.Continuation
     private let repetitions: AsyncStream<WorkItem<Read>>
     private let repetition: AsyncStream<WorkItem<Read>>.Continuation
 
@@ -54,8 +55,8 @@ package final class PostgresPool: Sendable {
         let watch = ServerWatch(configuration, logger: logger)
         self.watch = watch
         let preparations = Preparations()
-        let (stale, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        stalePreparations = stale
+        let (stalePreparations, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (self.stalePreparations, self.staleness) = (stalePreparations, staleness)
         let onStale: @Sendable () -> Void = { staleness.yield() }
         reads = Lane(
             Lane.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
@@ -101,7 +102,7 @@ package final class PostgresPool: Sendable {
                     if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
                 }
                 repetition.finish()
-                group.cancelAll()
+                staleness.finish()
             }
         } onCancel: {
             shutDown()
