@@ -11,8 +11,7 @@ final class OffersDatabase: Sendable {
     private let claims: ClaimRunner
     private let metrics: DistributionMetrics
     private let monitor: DatabaseMonitor
-    private let accepts = ClaimsUnderWay<Int64>()
-    private let declines = ClaimsUnderWay<OrderParams>()
+    private let claimsByOrder = ClaimsByOrder()
 
     /// - Parameter onRetry: called each time that an accept or decline is run again.
     init(
@@ -68,15 +67,27 @@ final class OffersDatabase: Sendable {
     func acceptOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
     ) async throws(OffersFailure) -> AcceptOfferResult {
-        try await accepts.during(params.order) { () async throws(OffersFailure) in
-            let (acceptance, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
+        claimsByOrder.begin(params.order)
+        defer { claimsByOrder.end(params.order) }
+        let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
+        switch verdict {
+        case .refused(let error):
+            throw .offers(error)
+        case .notLocked:
+            throw .database(.rowsNotLocked)
+        case .done(let acceptance):
             var result = acceptance.result
             if !result.alreadyAccepted {
-                accepts.tell(result.orderId)
-            } else if let at = result.acceptedAt?.microseconds,
-                accepts.tellFirst(result.orderId, done: at, asOf: acceptance.asOf, unheardSince: unheardSince)
-            {
-                result = result.asAcceptedNow
+                claimsByOrder.tell(result.orderId)
+            } else if let unheardSince, let at = result.acceptedAt {
+                // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
+                // that one, unless another claim of this order has been told so. The database's clock was at `asOf` a moment
+                // ago, so this never denies what was our own doing; it may claim what the same master did on another
+                // instance in the milliseconds that `asOf` took to get here.
+                let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
+                if at.microseconds >= acceptance.asOf - elapsed, claimsByOrder.tellFirst(result.orderId) {
+                    result = result.asAcceptedNow
+                }
             }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
@@ -91,33 +102,21 @@ final class OffersDatabase: Sendable {
     func declineOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
     ) async throws(OffersFailure) -> DeclineOfferResult {
-        try await declines.during(params) { () async throws(OffersFailure) in
-            let (declination, unheardSince) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
-            let result = declination.result
-            if !result.alreadyDeclined {
-                declines.tell(params)
-            } else if let at = declination.declinedAt,
-                declines.tellFirst(params, done: at, asOf: declination.asOf, unheardSince: unheardSince)
-            {
-                return result.asDeclinedNow
-            }
-            return result
-        }
-    }
-
-    /// What a claim has brought about or found; and when its first attempt was sent that was not heard of, if there is one.
-    private func run<Success>(
-        _ transaction: (OrderParams) -> Transaction<ClaimVerdict<Success>>, _ params: OrderParams,
-        _ caller: ObjectIdentifier, _ deadline: any Deadline
-    ) async throws(OffersFailure) -> (success: Success, unheardSince: MonotonicTime?) {
-        let (verdict, unheardSince) = try await pool.inOrder(of: caller) { place throws(OffersFailure) in
-            try await claims.run(
-                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: deadline)
-        }
+        let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
         switch verdict {
         case .refused(let error): throw .offers(error)
         case .notLocked: throw .database(.rowsNotLocked)
-        case .done(let success): return (success, unheardSince)
+        case .done(let result): return result
+        }
+    }
+
+    private func run<Success>(
+        _ transaction: (OrderParams) -> Transaction<ClaimVerdict<Success>>, _ params: OrderParams,
+        _ caller: ObjectIdentifier, _ deadline: any Deadline
+    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
+        try await pool.inOrder(of: caller) { place throws(OffersFailure) in
+            try await claims.run(
+                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: deadline)
         }
     }
 
@@ -164,12 +163,5 @@ extension AcceptOfferResult {
         AcceptOfferResult(
             masterId: masterId, orderId: orderId, offerId: offerId, alreadyAccepted: false, acceptedAt: acceptedAt,
             order: order)
-    }
-}
-
-extension DeclineOfferResult {
-    /// The same, declined by this very request.
-    fileprivate var asDeclinedNow: DeclineOfferResult {
-        DeclineOfferResult(masterId: masterId, orderId: orderId, offerId: offerId, alreadyDeclined: false)
     }
 }

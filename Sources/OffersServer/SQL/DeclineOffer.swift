@@ -9,11 +9,10 @@ enum DeclineOfferStatement {
         WITH master AS (SELECT m.id FROM masters m WHERE \(masterNumber) = $1),
         task AS (SELECT o.id, o.status, o.assigned_master_id FROM orders o WHERE o.id = $2),
         offer AS (
-            SELECT f.id, f.state, f.expires_at, f.responded_at FROM offers f JOIN master m ON \(Fragment.filter("m.id = f.master_id"))
+            SELECT f.id, f.state, f.expires_at FROM offers f JOIN master m ON \(Fragment.filter("m.id = f.master_id"))
             WHERE f.order_id = $2 ORDER BY f.state IN ('SENT', 'VIEWED') DESC, f.id DESC LIMIT 1),
         judged AS (
             SELECT m.id AS master_id, t.id AS order_id, t.status, f.id AS offer_id, f.expires_at,
-                f.responded_at,
                 CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                     WHEN t.assigned_master_id = m.id THEN 'ALREADY_YOURS'
                     WHEN f.id IS NULL THEN 'OFFER_NOT_FOUND'
@@ -29,8 +28,7 @@ enum DeclineOfferStatement {
                 AND \(Fragment.filter("f.master_id = j.master_id AND f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
         SELECT j.verdict, j.status, j.expires_at, j.master_id, j.order_id,
-            coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold),
-            j.responded_at, statement_timestamp()
+            coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
         FROM judged j
         """
     }
@@ -45,7 +43,7 @@ enum DeclineOfferStatement {
             1 / CASE WHEN j.verdict = 'GRANTED' AND NOT EXISTS (SELECT FROM declined) THEN 0 ELSE 1 END END
         """
 
-    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<Declination>> {
+    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<DeclineOfferResult>> {
         Transaction(
             name: "declineOffer",
             steps: { milliseconds in
@@ -59,7 +57,7 @@ enum DeclineOfferStatement {
 
     private static func decode(
         _ rows: QueryResult
-    ) throws(ResultMismatch) -> ClaimVerdict<Declination> {
+    ) throws(ResultMismatch) -> ClaimVerdict<DeclineOfferResult> {
         guard !rows.isNull(row: 0, column: 6) else { return .notLocked }
         let verdict = try rows.requiredText(row: 0, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_DECLINED" else {
@@ -67,23 +65,11 @@ enum DeclineOfferStatement {
                 try Refusal.error(
                     verdict, status: rows.text(row: 0, column: 1), expiresAt: try rows.moment(row: 0, column: 2)))
         }
-        let result = DeclineOfferResult(
-            masterId: try rows.requiredInteger(row: 0, column: 3),
-            orderId: try rows.requiredInteger(row: 0, column: 4),
-            offerId: try rows.requiredInteger(row: 0, column: 5),
-            alreadyDeclined: verdict == "ALREADY_DECLINED")
         return .done(
-            Declination(
-                result: result, declinedAt: try rows.timestamp(row: 0, column: 7),
-                asOf: try rows.requiredTimestamp(row: 0, column: 8)))
+            DeclineOfferResult(
+                masterId: try rows.requiredInteger(row: 0, column: 3),
+                orderId: try rows.requiredInteger(row: 0, column: 4),
+                offerId: try rows.requiredInteger(row: 0, column: 5),
+                alreadyDeclined: verdict == "ALREADY_DECLINED"))
     }
-}
-
-/// What came of a decline.
-struct Declination: Sendable {
-    let result: DeclineOfferResult
-    /// When the offer was declined, if it was declined by an earlier transaction, in microseconds since 2000-01-01 UTC.
-    let declinedAt: Int64?
-    /// The database's clock, in microseconds since 2000-01-01 UTC.
-    let asOf: Int64
 }

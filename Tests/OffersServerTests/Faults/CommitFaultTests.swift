@@ -46,17 +46,6 @@ struct CommitFaultTests {
         }
     }
 
-    @Test("COMMIT of a decline done, its answer lost: it was this request's doing")
-    func answerOfDeclineLost() async throws {
-        try await withFault(.disconnect, on: .commandComplete("COMMIT")) { scene, client, _ in
-            let order = try await scene.offeredOrder()
-            let answer = try await client.decline(order, by: scene.master)
-            #expect(answer["alreadyDeclined"] == .bool(false), "\(answer)")
-            let repeated = try await client.decline(order, by: scene.master)
-            #expect(repeated["alreadyDeclined"] == .bool(true), "\(repeated)")
-        }
-    }
-
     @Test("COMMIT never arrived: run again, once")
     func commitLost() async throws {
         try await withFault(.disconnect, on: .execute(containing: "COMMIT")) { scene, client, _ in

@@ -1,0 +1,42 @@
+import Synchronization
+
+/// The orders that are being claimed just now, and whether one of the claims has been told that it accepted the order. Of
+/// two taps of one master both may be lost on their way: what one of them did is not the other's doing as well.
+final class ClaimsByOrder: Sendable {
+    private struct Claims {
+        /// How many are under way.
+        var count = 0
+        var isTold = false
+    }
+
+    private let orders = Mutex<[Int64: Claims]>([:])
+
+    /// A claim of an order has begun. Nil is no order, and nobody's.
+    func begin(_ order: Int64?) {
+        guard let order else { return }
+        orders.withLock { $0[order, default: Claims()].count += 1 }
+    }
+
+    /// It has ended.
+    func end(_ order: Int64?) {
+        guard let order else { return }
+        orders.withLock { orders in
+            orders[order]?.count -= 1
+            if orders[order]?.count == 0 { orders[order] = nil }
+        }
+    }
+
+    /// A claim of the order is told that it was accepted by it.
+    func tell(_ order: Int64) {
+        orders.withLock { $0[order]?.isTold = true }
+    }
+
+    /// The same, unless another claim that is under way, or was while this one is, was told that. Returns whether it is told.
+    func tellFirst(_ order: Int64) -> Bool {
+        orders.withLock { orders in
+            guard orders[order]?.isTold != true else { return false }
+            orders[order]?.isTold = true
+            return true
+        }
+    }
+}
