@@ -92,10 +92,12 @@ final class Session {
     ///
     /// - Parameter lead: The answer of the last statement of `readLead`, if there is one: libpq hears nothing of the server's
     ///   state through a pooler.
+    /// - Parameter limit: Until when that may be found out, where it may take longer than for a read.
     /// - Parameter meanwhile: Called every few milliseconds while that is found out.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(
-        sent: MonotonicTime, lead: QueryResult? = nil, needsProof: Bool = true, meanwhile: () -> Void = {}
+        sent: MonotonicTime, lead: QueryResult? = nil, needsProof: Bool = true, until limit: MonotonicTime? = nil,
+        meanwhile: () -> Void = {}
     ) throws(LibPQConnection.Broken) {
         var (isInRecovery, isReadOnly) = (connection.isInRecovery, connection.isReadOnly)
         var timeline: UInt32?
@@ -106,7 +108,7 @@ final class Session {
         }
         try watch.confirm(
             term: term, isInRecovery: isInRecovery, isReadOnly: isReadOnly && !hasForeignDefault, timeline: timeline,
-            sent: sent, needsProof: needsProof, meanwhile: meanwhile)
+            sent: sent, needsProof: needsProof, until: limit, meanwhile: meanwhile)
     }
 
     // MARK: Statements

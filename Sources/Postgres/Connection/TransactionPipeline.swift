@@ -129,7 +129,7 @@ struct TransactionPipeline {
     /// Whether the server's word counts. One that woke up after another was chosen may say anything.
     private var isConfirmedByServer: Bool {
         do throws(LibPQConnection.Broken) {
-            try session.confirm(sent: sent)
+            try session.confirm(sent: sent, until: deadline.advanced(byMilliseconds: -silenceMargin))
             return true
         } catch {
             return false

@@ -39,7 +39,7 @@ final class ServerWatch: Sendable {
     private static let longestWait: Int64 = 5000
     /// How often they look whether a search has ended, in milliseconds.
     private static let searchTick: Int32 = 2
-    /// How long an answer waits for a search that could find another server, in milliseconds.
+    /// How long an answer waits at least for a search that could find another server, in milliseconds.
     private static let proofTime: Int64 = 1000
 
     init(_ configuration: PostgresConfiguration, logger: Logger) {
@@ -130,11 +130,12 @@ final class ServerWatch: Sendable {
     ///
     /// - Parameters:
     ///   - needsProof: Whether the answer says anything of offers. Without that it belongs to the chain, and counts.
+    ///   - limit: Until when a search is waited for, where that is longer than for a read.
     ///   - meanwhile: Called every few milliseconds while the search is waited for.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(
         term: UInt64, isInRecovery: Bool, isReadOnly: Bool, timeline: UInt32?, sent: MonotonicTime,
-        needsProof: Bool, meanwhile: () -> Void
+        needsProof: Bool, until limit: MonotonicTime?, meanwhile: () -> Void
     ) throws(LibPQConnection.Broken) {
         if isInRecovery { throw .init(reason: "the server is in recovery") }
         let now = MonotonicTime.now()
@@ -150,9 +151,8 @@ final class ServerWatch: Sendable {
         case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
-            try prove(
-                term: term, since: since, until: now.advanced(byMilliseconds: ServerWatch.proofTime),
-                meanwhile: meanwhile)
+            let least = now.advanced(byMilliseconds: ServerWatch.proofTime)
+            try prove(term: term, since: since, until: max(least, limit ?? least), meanwhile: meanwhile)
             if isOther { throw ServerWatch.retired }
         }
     }
