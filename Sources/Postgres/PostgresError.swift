@@ -59,6 +59,13 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The server cannot do it at present.
     package var isInability: Bool { !isRaised && sqlState.isInability }
 
+    /// Whether the server finds it when it plans the statement, whatever rows there are: something is missing, not allowed or
+    /// not supported. The rights of a sequence and the policies for rows are looked at when rows are written.
+    package var isFoundWhenPlanned: Bool {
+        !isFromFunction && !isRaised && ["42", "3F", "0A"].contains(sqlState.errorClass)
+            && !["nextval_internal", "ExecWithCheckOptions"].contains(routine)
+    }
+
     /// A function or a trigger made this error by itself (RAISE and its like), or had it from another server. It chose the
     /// code, which then says nothing of this server. An error of the server's own inside a function, such as a deadlock, has
     /// the server's routine, whatever its CONTEXT is.

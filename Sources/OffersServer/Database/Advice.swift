@@ -1,3 +1,4 @@
+import Offers
 import Postgres
 
 extension Obstacle {
@@ -5,6 +6,10 @@ extension Obstacle {
     var advice: String {
         guard let sqlState else {
             return switch self {
+            case _ where answer == .timedOut:
+                "Look at pg_locks and pg_blocking_pids for the session that is waited for: end it, and repeat."
+            case .unwritten("offers"), .unwritten("orders"), .unwritten("order_status_history"):
+                "A BEFORE or INSTEAD OF trigger of the table returns NULL: have it return the row."
             case .rowsNotLocked: "Give the role a policy for UPDATE with USING (true), or BYPASSRLS."
             case .unconfirmed: "Bring the standby back, or take it out of synchronous_standby_names; look at the disk."
             default: "Report this line."

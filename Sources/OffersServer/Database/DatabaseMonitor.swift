@@ -141,47 +141,14 @@ final class DatabaseMonitor: Sendable {
     private func tryWhatIsDue() async {
         let due = evidence.withLock { $0.due(at: .now()) }
         guard !due.isEmpty, let inspection, pool.status.control.connected > 0 else { return }
-        // An accept that failed is tried all the way, if there is one that can be.
-        let pair =
-            due.contains { [.acceptOffer, .declineOffer].contains($0) && known.obstacle(to: $0) != nil }
-            ? await trials.pair() : nil
-        for work in due where !Task.isCancelled {
-            let outcome = await outcome(of: work, inspection, pair)
+        let round = TrialRound(
+            trials: trials, inspection: inspection, evidence: known,
+            list: ServiceStatements.list(hasUniqueOpenPairs ? .unique : .distinct)[0],
+            writes: { self.pool.status.writes })
+        await round.run(due) { work, outcome in
             evidence.withLock { $0.tried(work, outcome, at: .now()) }
+            await tell()
         }
-        await tell()
-    }
-
-    private func outcome(of work: Work, _ inspection: Inspection, _ pair: OrderParams?) async -> Trials.Outcome {
-        switch work {
-        case .listOffers:
-            guard inspection.missing(for: .list).isEmpty else { return nil }
-            let list = ServiceStatements.list(hasUniqueOpenPairs ? .unique : .distinct)
-            return await trials.explain(list[0])
-        case .getOffer:
-            guard inspection.missing(for: .list).isEmpty else { return nil }
-            return await trials.explain(ServiceStatements.card[0])
-        case .acceptOffer:
-            guard mayWrite(inspection), inspection.missing(for: .accept).isEmpty else { return nil }
-            let outcome = await trials.accept(nil)
-            guard let pair, case .success = outcome else { return outcome }
-            return await trials.accept(pair)
-        case .declineOffer:
-            guard mayWrite(inspection), inspection.missing(for: .decline).isEmpty else { return nil }
-            return await trials.decline(pair)
-        case .commit:
-            guard mayWrite(inspection), inspection.canTryCommits else { return nil }
-            return await trials.commit()
-        case .distributionMetrics, .supervision:
-            return nil
-        }
-    }
-
-    /// Whether a trial may use a connection for writes: the server takes writes, and requests do not need it.
-    private func mayWrite(_ inspection: Inspection) -> Bool {
-        let writes = pool.status.writes
-        return !inspection.isReadOnly && writes.waiting == 0
-            && writes.connected - writes.busy >= min(2, writes.connections)
     }
 
     /// Looks now. Returns what was found; nil when the database cannot be asked.

@@ -24,24 +24,37 @@ enum Work: Int, CaseIterable, Sendable {
     }
 }
 
-/// Whether each kind of work succeeds, by the newest of what became of requests and of trials; and which
-/// kind should be tried. A value: moments go in and come out.
+/// Whether each kind of work succeeds, by what became of requests and of trials; and which kind should be tried. A value:
+/// moments go in and come out.
 ///
-/// A request is no evidence if it neither succeeded nor met an obstacle of the database: refused by a rule of the
-/// business, timed out beside a lock, or without a connection.
+/// A failure counts until a later success that goes as deep as the failure needs: a trial that decided nothing does not show
+/// that what a request met is gone. A request is no evidence if it neither succeeded nor met an obstacle of the database:
+/// refused by a rule of the business, timed out beside a lock, or without a connection.
 struct Evidence: Sendable {
     /// What is known of one kind.
     private struct Known {
-        var succeeded: MonotonicTime?
-        var failed: (at: MonotonicTime, obstacle: Obstacle)?
+        /// The newest success of each depth.
+        var successes: [ProofDepth: MonotonicTime] = [:]
+        /// The newest failure of those that need each depth.
+        var failures: [ProofDepth: (at: MonotonicTime, obstacle: Obstacle)] = [:]
         /// The last trial, whatever came of it.
         var tried: MonotonicTime?
         /// Trials that failed or told nothing, one after the other.
         var failedTrials = 0
+        /// Whether the last trial was not begun, or not finished.
+        var isHindered = false
 
-        var obstacle: Obstacle? {
-            guard let failed, failed.at >= succeeded ?? failed.at else { return nil }
-            return failed.obstacle
+        /// The newest failure that no success belies.
+        var failure: (needs: ProofDepth, obstacle: Obstacle)? {
+            failures.filter { needs, failure in
+                !successes.contains { $0.key >= needs && $0.value > failure.at }
+            }.max { $0.value.at < $1.value.at }.map { ($0.key, $0.value.obstacle) }
+        }
+
+        mutating func succeeded(_ depth: ProofDepth, at moment: MonotonicTime) {
+            successes[depth] = moment
+            failedTrials = 0
+            isHindered = false
         }
     }
 
@@ -54,27 +67,41 @@ struct Evidence: Sendable {
 
     private var known = [Known](repeating: Known(), count: Work.allCases.count)
 
-    /// A request, or a trial, succeeded.
+    /// A request succeeded.
     mutating func succeeded(_ work: Work, at moment: MonotonicTime) {
-        known[work.rawValue].succeeded = moment
-        known[work.rawValue].failedTrials = 0
+        known[work.rawValue].succeeded(.asked, at: moment)
     }
 
     /// A request met an obstacle.
     mutating func failed(_ work: Work, _ obstacle: Obstacle, at moment: MonotonicTime) {
-        known[work.rawValue].failed = (moment, obstacle)
+        known[work.rawValue].failures[obstacle.needs] = (moment, obstacle)
     }
 
-    /// A trial ended; nil: it told nothing.
-    mutating func tried(_ work: Work, _ result: Result<Void, Obstacle>?, at moment: MonotonicTime) {
-        known[work.rawValue].tried = moment
-        switch result {
-        case .success: succeeded(work, at: moment)
-        case .failure(let obstacle):
-            failed(work, obstacle, at: moment)
-            known[work.rawValue].failedTrials += 1
-        case nil: known[work.rawValue].failedTrials += 1
+    /// A trial ended. What hinders it counts the second time: until then it is due again at once, as most locks of tables
+    /// are gone in a second.
+    mutating func tried(_ work: Work, _ outcome: TrialOutcome, at moment: MonotonicTime) {
+        var known = self.known[work.rawValue]
+        switch outcome {
+        case .success(let depth):
+            known.tried = moment
+            known.succeeded(depth, at: moment)
+        case .failure(let obstacle, let needs):
+            known.tried = moment
+            known.failures[needs] = (moment, obstacle)
+            known.failedTrials += 1
+        case .unfinished(let obstacle), .blocked(let obstacle):
+            if known.isHindered {
+                known.tried = moment
+                known.failures[.planned] = (moment, obstacle)
+                // Looking for locks costs nothing, and the lock may go.
+                if case .unfinished = outcome { known.failedTrials += 1 }
+            }
+            known.isHindered = true
+        case .nothing:
+            known.tried = moment
+            known.failedTrials += 1
         }
+        self.known[work.rawValue] = known
     }
 
     /// The database is another one than it was: everything that failed is due.
@@ -86,7 +113,10 @@ struct Evidence: Sendable {
     }
 
     /// Why this kind of work fails; nil: it does not, as far as is known.
-    func obstacle(to work: Work) -> Obstacle? { known[work.rawValue].obstacle }
+    func obstacle(to work: Work) -> Obstacle? { known[work.rawValue].failure?.obstacle }
+
+    /// How deep a success has to go to be news.
+    func needs(of work: Work) -> ProofDepth { known[work.rawValue].failure?.needs ?? .planned }
 
     /// All that fails.
     var obstacles: [(work: Work, obstacle: Obstacle)] {
@@ -97,11 +127,11 @@ struct Evidence: Sendable {
     func due(at now: MonotonicTime) -> [Work] {
         Evidence.kinds.filter { work in
             let known = known[work.rawValue]
-            if known.obstacle != nil, known.tried == nil { return true }
+            if known.failure != nil, known.tried == nil { return true }
             let failures = Int64(min(known.failedTrials, 4))
             let pause = min(Evidence.period << max(0, failures - 1), Evidence.longestPause)
             // An obstacle that requests keep meeting is no reason not to try.
-            let heard = [known.succeeded, known.tried].compactMap(\.self).max()
+            let heard = (known.successes.values + [known.tried].compactMap(\.self)).max()
             return heard.map { $0.milliseconds(until: now) >= pause } ?? true
         }
     }

@@ -51,7 +51,8 @@ enum OffersFailure: Error {
         return .database(
             Obstacle(
                 answer: retryAfterMs.map { .databaseUnavailable(retryAfterMs: $0) }, summary: message.summary,
-                detail: message.description, sqlState: state, isUnforeseen: retryAfterMs == nil || message.isRaised))
+                detail: message.description, sqlState: state, isUnforeseen: retryAfterMs == nil || message.isRaised,
+                isFoundWhenPlanned: message.isFoundWhenPlanned))
     }
 }
 
@@ -67,15 +68,19 @@ struct Obstacle: Error, Sendable, Equatable {
     let sqlState: SQLState?
     /// Whether the reason is not one that this program knows: its log names it each time.
     let isUnforeseen: Bool
+    /// Whether the server finds it when it plans the statement, whatever rows there are.
+    let isFoundWhenPlanned: Bool
 
     init(
-        answer: OffersError?, summary: String, detail: String, sqlState: SQLState? = nil, isUnforeseen: Bool = false
+        answer: OffersError?, summary: String, detail: String, sqlState: SQLState? = nil, isUnforeseen: Bool = false,
+        isFoundWhenPlanned: Bool = false
     ) {
         self.answer = answer
         self.summary = summary
         self.detail = detail
         self.sqlState = sqlState
         self.isUnforeseen = isUnforeseen
+        self.isFoundWhenPlanned = isFoundWhenPlanned
     }
 
     /// Something that this program does not know, in its own words.
@@ -94,7 +99,7 @@ extension SQLState {
     /// Whether the code, from the server itself, says more than that it refuses one statement: then a function that raises it
     /// is not to be taken for the server.
     fileprivate var meansMoreThanRefusal: Bool {
-        isConflict || isTimeout || closesConnection || isInability || isMissingObject
+        isTimeout || closesConnection || isInability || isMissingObject
             || self == .invalidSQLStatementName
     }
 }

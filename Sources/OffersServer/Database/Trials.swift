@@ -2,18 +2,25 @@ import Offers
 import Postgres
 
 /// Tries the service's statements on a database, without a trace: what is explained is not run, and what is run is rolled
-/// back. A trial uses up one number of the sequence behind `order_status_history.id`.
+/// back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
 struct Trials: Sendable {
     let pool: PostgresPool
     /// How long a trial may take, in milliseconds.
     var milliseconds: Int64 = 1500
 
-    /// What came of a trial; nil: nothing can be said, because the database could not be asked, or was busy.
-    typealias Outcome = Result<Void, Obstacle>?
+    /// Looks which tables other programs lock, which waits for none of them. Nil: it could not be asked.
+    func tableLocks() async -> TableLocks? {
+        let bound = BoundStatement(TableLocks.query, isPrepared: false)
+        return try? await pool.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
+            try TableLocks(rows)
+        }
+    }
+
+    // MARK: Reads
 
     /// Has the server parse, rewrite and plan a statement, and look whether this role may run it. That waits for the locks of
     /// tables, so it goes where lists go: `health` has to be answered beside it.
-    func explain(_ statement: ServiceStatement) async -> Outcome {
+    func explain(_ statement: ServiceStatement) async -> TrialOutcome {
         let nulls = statement.explained.parameterTypes.map { type -> Parameter in
             switch type {
             case .int8: .int8(nil)
@@ -22,106 +29,207 @@ struct Trials: Sendable {
             case .timestamptz: .timestamptz(nil)
             }
         }
-        return await outcome { () async throws(PostgresError) -> Obstacle? in
-            do throws(PostgresError) {
-                return try await pool.read(
-                    BoundStatement(statement.explained, nulls), deadline: FixedDeadline(milliseconds: milliseconds)
-                ) { _ in nil }
-            } catch .refused(var message) {
-                message.statement = statement.statement.name
-                throw .refused(message)
-            }
+        return await read(BoundStatement(statement.explained, nulls), of: statement.statement.name, .planned)
+    }
+
+    /// Reads the card of the newest offer, which touches the rows that a list does. Nil: there is no offer.
+    func card() async -> TrialOutcome? {
+        guard let pairs = await pairs(TrialStatements.newest) else { return .unfinished(.unfinished) }
+        guard let pair = pairs.first else { return nil }
+        let bound = GetOfferQuery.bound(pair)
+        return await read(bound, of: bound.statement.name, .whole)
+    }
+
+    private func read(_ bound: BoundStatement, of name: String, _ depth: ProofDepth) async -> TrialOutcome {
+        do throws(PostgresError) {
+            try await pool.read(bound.unprepared, deadline: deadline) { _ in }
+            return .success(depth)
+        } catch {
+            return Trials.outcome(error, of: name, depth)
         }
     }
 
-    /// Decides about an accept, and writes the history of one: of a pair that is offered, or of one that cannot be and of
-    /// an old order.
-    func accept(_ pair: OrderParams?) async -> Outcome {
-        await claim(
-            AcceptOfferStatement.transaction(pair ?? Trials.impossible), pair ?? Trials.impossible,
-            before: pair == nil ? [TrialStatements.history] : [])
+    /// Pairs that can be accepted now, for trials that go all the way; nil: it could not be asked. No two of them share a
+    /// master or an order, so that one lock of another program is in the way of one.
+    func pairs() async -> [OrderParams]? {
+        guard let found = await pairs(TrialStatements.pairs) else { return nil }
+        var chosen: [OrderParams] = []
+        for pair in found where chosen.count < 5 {
+            if !chosen.contains(where: { $0.master.number == pair.master.number || $0.order == pair.order }) {
+                chosen.append(pair)
+            }
+        }
+        return chosen
+    }
+
+    /// What it means that none of these pairs could be tried.
+    static func untried(_ pairs: [OrderParams], _ inspection: Inspection) -> TrialOutcome? {
+        // One may be what other programs work on. What row security hides or refuses is told elsewhere.
+        pairs.count > 1 && inspection.rowSecurity.faults.isEmpty ? .blocked(.rowsLocked) : nil
+    }
+
+    private func pairs(_ statement: Statement) async -> [OrderParams]? {
+        try? await pool.read(BoundStatement(statement).unprepared, deadline: deadline) {
+            rows throws(ResultMismatch) in
+            var pairs: [OrderParams] = []
+            for row in 0..<rows.rowCount {
+                pairs.append(
+                    OrderParams(
+                        master: .id(try rows.requiredInteger(row: row, column: 0)),
+                        order: try rows.requiredInteger(row: row, column: 1)))
+            }
+            return pairs
+        }
+    }
+
+    // MARK: Writes
+
+    /// Decides about an accept of what is not there, as the service does it. It locks nothing and writes nothing.
+    func accept() async -> TrialOutcome {
+        await claim(AcceptOfferStatement.transaction(Trials.impossible))
     }
 
     /// The same for a decline.
-    func decline(_ pair: OrderParams?) async -> Outcome {
-        await claim(DeclineOfferStatement.transaction(pair ?? Trials.impossible), pair ?? Trials.impossible)
+    func decline() async -> TrialOutcome {
+        await claim(DeclineOfferStatement.transaction(Trials.impossible))
     }
 
-    /// A pair that can be accepted now, for trials that go all the way; nil: there is none, or it could not be asked for.
-    func pair() async -> OrderParams? {
-        let found = try? await pool.read(
-            BoundStatement(TrialStatements.pair), deadline: FixedDeadline(milliseconds: milliseconds)
-        ) { rows throws(ResultMismatch) in
-            guard rows.rowCount == 1 else { return nil as OrderParams? }
-            return OrderParams(
-                master: .id(try rows.requiredInteger(row: 0, column: 0)),
-                order: try rows.requiredInteger(row: 0, column: 1))
+    /// Accepts the first of these pairs that no other program has locked, and takes it back. Nil: there was none.
+    func accept(anyOf pairs: [OrderParams]) async -> TrialOutcome? {
+        await whole(pairs, of: AcceptOfferStatement.statement) { pair in
+            let parts = Parts([pair.part])
+            return BoundStatement(TrialStatements.accept, [parts.column(0), parts.column(1)])
         }
-        return found ?? nil
+    }
+
+    /// The same for a decline.
+    func decline(anyOf pairs: [OrderParams]) async -> TrialOutcome? {
+        await whole(pairs, of: DeclineOfferStatement.statement) { pair in
+            BoundStatement(TrialStatements.decline, [.int8(pair.master.number), .int8(pair.order)])
+        }
+    }
+
+    /// Writes a row of the history, and takes it back: for when no offer can be accepted, as its table may refuse every row.
+    /// Nil: there is no offer at all, or a trigger refuses the row, which may be right as no order is accepted.
+    func history() async -> TrialOutcome? {
+        do throws(PostgresError) {
+            let isWritten = try await pool.transaction(
+                trial({ _ in [BoundStatement(TrialStatements.history)] }) { rows throws(ResultMismatch) in
+                    try rows.bool(row: 0, column: 0) == true
+                }, deadline: deadline)
+            return isWritten ? .success(.planned) : nil
+        } catch {
+            if case .refused(let message) = error, message.isRaised { return nil }
+            return Trials.outcome(
+                error, of: AcceptOfferStatement.statement.form(for: Trials.impossible.master).name, .planned)
+        }
     }
 
     /// Commits nothing but an empty message in the server's log, which waits for what an accept waits for. A backend that
     /// waits on is ended, so that they do not pile up.
-    func commit() async -> Outcome {
+    func commit() async -> TrialOutcome {
         let began = MonotonicTime.now()
         do throws(PostgresError) {
             try await pool.transaction(
                 Transaction(
-                    name: "trial", steps: { _ in [BoundStatement(TrialStatements.commit)] }, decode: { _ in }),
-                deadline: FixedDeadline(milliseconds: milliseconds))
-            return .success(())
+                    name: "trial", steps: { _ in [BoundStatement(TrialStatements.commit, isPrepared: false)] },
+                    decode: { _ in }),
+                deadline: deadline)
+            return .success(.whole)
         } catch .unconfirmed {
-            return .failure(.unconfirmed)
+            return .failure(.unconfirmed, needs: .asked)
         } catch .unknownOutcome(let backend, _) {
             // A connection that broke at once is another matter, and seen elsewhere.
-            guard began.milliseconds(until: .now()) >= milliseconds / 2 else { return nil }
-            if let backend { _ = await pool.end(backend, deadline: FixedDeadline(milliseconds: milliseconds)) }
-            return .failure(.unconfirmed)
+            guard began.milliseconds(until: .now()) >= milliseconds / 2 else { return .nothing }
+            if let backend { _ = await pool.end(backend, deadline: deadline) }
+            return .failure(.unconfirmed, needs: .asked)
         } catch {
-            return Trials.outcome(error)
+            return Trials.outcome(error, of: "offersd_commit", .whole)
         }
     }
 
     /// No such master, and no such order.
     private static let impossible = OrderParams(master: .id(-1), order: -1)
 
-    private func claim<Success>(
-        _ claim: Transaction<ClaimVerdict<Success>>, _ params: OrderParams, before: [Statement] = []
-    ) async -> Outcome {
-        let trial = Transaction(
-            name: "trial", ending: .rollback,
-            steps: { milliseconds in
-                ([TrialStatements.constraints] + before).map { BoundStatement($0) }
-                    + claim.steps(Parts([params.part]), milliseconds)
-            },
-            decode: { rows throws(ResultMismatch) in try claim.decode(rows, 0) })
-        return await outcome { () async throws(PostgresError) -> Obstacle? in
-            let verdict = try await pool.transaction(trial, deadline: FixedDeadline(milliseconds: milliseconds))
-            if case .notLocked = verdict { return .rowsNotLocked }
-            return nil
-        }
-    }
+    private var deadline: FixedDeadline { FixedDeadline(milliseconds: milliseconds) }
 
-    private func outcome(_ body: () async throws(PostgresError) -> Obstacle?) async -> Outcome {
+    private func claim<Success>(_ claim: Transaction<ClaimVerdict<Success>>) async -> TrialOutcome {
+        let steps: @Sendable (Int64) -> [BoundStatement] = { claim.steps(Parts([Trials.impossible.part]), $0) }
         do throws(PostgresError) {
-            return try await body().map { .failure($0) } ?? .success(())
+            let verdict = try await pool.transaction(
+                trial(steps) { rows throws(ResultMismatch) in try claim.decode(rows, 0) }, deadline: deadline)
+            if case .notLocked = verdict { return .failure(.rowsNotLocked, needs: .planned) }
+            return .success(.planned)
         } catch {
-            return Trials.outcome(error)
+            return Trials.outcome(error, of: nil, .planned)
         }
     }
 
-    private static func outcome(_ error: PostgresError) -> Outcome {
-        // Our own guard against what other programs do at the same moment.
-        if case .refused(let message) = error, message.isWorthAnotherClaim { return nil }
-        if case .database(let obstacle) = OffersFailure(read: error) { return .failure(obstacle) }
+    /// What a claim that went all the way tells.
+    private struct Claimed: Sendable {
+        let isGranted: Bool
+        let isHeld: Bool
+        /// The table of rows that were not written.
+        let unwritten: String?
+
+        init(_ rows: QueryResult) throws(ResultMismatch) {
+            isGranted = try rows.requiredText(row: 0, column: 0) == "GRANTED"
+            isHeld = try rows.bool(row: 0, column: 1) == true
+            var unwritten: String?
+            for (column, table) in [(2, "offers"), (3, "orders"), (4, "order_status_history")]
+            where try rows.bool(row: 0, column: column) != true { unwritten = unwritten ?? table }
+            self.unwritten = unwritten
+        }
+    }
+
+    private func whole(
+        _ pairs: [OrderParams], of statement: ByMaster, _ step: @escaping @Sendable (OrderParams) -> BoundStatement
+    ) async -> TrialOutcome? {
+        let name = statement.form(for: Trials.impossible.master).name
+        for pair in pairs {
+            let lock = BoundStatement(TrialStatements.locks, [.int8(pair.master.number), .int8(pair.order)])
+            do throws(PostgresError) {
+                let claimed = try await pool.transaction(
+                    trial({ _ in [lock, step(pair)] }) { rows throws(ResultMismatch) in try Claimed(rows) },
+                    deadline: deadline)
+                // Otherwise another program has it, or had it in the meantime.
+                guard claimed.isGranted, claimed.isHeld else { continue }
+                return claimed.unwritten.map { .failure(.unwritten($0), needs: .whole) } ?? .success(.whole)
+            } catch {
+                return Trials.outcome(error, of: name, .whole)
+            }
+        }
         return nil
     }
-}
 
-extension Obstacle {
-    /// COMMIT is not answered, or not confirmed.
-    static let unconfirmed = {
-        let text = "a COMMIT is not answered in time; the disk, or a standby that synchronous_standby_names waits for"
-        return Obstacle(answer: .outcomeUnknown, summary: text, detail: text)
-    }()
+    private func trial<Value>(
+        _ steps: @escaping @Sendable (Int64) -> [BoundStatement], _ decode: @escaping Decoder<Value>
+    ) -> Transaction<Value> {
+        Transaction(
+            name: "trial", ending: .rollback,
+            steps: { milliseconds in
+                ([TrialStatements.patience, TrialStatements.constraints].map { BoundStatement($0) }
+                    + steps(milliseconds)).map(\.unprepared)
+            },
+            decode: decode)
+    }
+
+    /// - Parameter name: The statement that the trial stands for; nil: it is the one that was refused.
+    static func outcome(_ error: PostgresError, of name: String?, _ depth: ProofDepth) -> TrialOutcome {
+        switch error {
+        case .timedOut:
+            return .unfinished(.unfinished)
+        case .refused(var message):
+            if message.isTimeout { return .unfinished(.unfinished) }
+            if message.isWorthAnotherClaim { return .unfinished(.conflicts) }
+            if let name { message.statement = name }
+            if case .database(let obstacle) = OffersFailure(read: .refused(message)) {
+                return .refused(obstacle, depth)
+            }
+            return .nothing
+        default:
+            if case .database(let obstacle) = OffersFailure(read: error) { return .refused(obstacle, depth) }
+            return .nothing
+        }
+    }
 }

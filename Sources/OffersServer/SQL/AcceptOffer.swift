@@ -14,14 +14,33 @@ import Postgres
 enum AcceptOfferStatement {
     static let statement = ByMaster("offersd_accept", parameters: [.int8Array, .int8Array]) { masterNumber in
         """
+        \(work(masterNumber, history: "\(record) granted"))
+        SELECT j.verdict, j.status, j.expires_at, j.blocked_reason, j.maximum::bigint, j.active,
+            j.master_id, statement_timestamp(),
+            CASE WHEN j.verdict = 'GRANTED' OR j.state = 'ACCEPTED' THEN j.offer_id END,
+            CASE WHEN j.verdict = 'GRANTED' THEN statement_timestamp()
+                WHEN j.state = 'ACCEPTED' THEN j.responded_at END,
+            o.id, o.category, (SELECT c.name FROM cities c WHERE c.id = o.city_id),
+            (SELECT d.name FROM districts d WHERE d.id = o.district_id),
+            (SELECT c.timezone FROM cities c WHERE c.id = o.city_id), o.timeslot_start_utc, o.timeslot_end_utc,
+            (SELECT s.name FROM streets s WHERE s.id = o.street_id), o.house, o.description,
+            CASE WHEN j.verdict = 'GRANTED' THEN 'ASSIGNED' ELSE o.status END, o.apartment, o.address_comment,
+            o.client_name, o.client_phone,
+            coalesce((SELECT a.version FROM assigned a WHERE a.id = o.id), o.version)::bigint, \(mustHold)
+        FROM judged j LEFT JOIN orders o ON o.id = j.order_id ORDER BY j.place
+        """
+    }
+
+    /// The statement up to what it answers. `history` inserts the rows of the history.
+    static func work(_ masterNumber: String, history: String) -> String {
+        """
         WITH judged AS (
             SELECT c.place, m.id AS master_id, m.blocked_reason, o.id AS order_id, o.status, f.id AS offer_id, f.state,
                 f.responded_at, f.expires_at, q.maximum, q.active,
                 CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                     WHEN o.assigned_master_id = m.id THEN 'ALREADY_YOURS'
                     WHEN m.is_blocked THEN 'MASTER_BLOCKED'
-                    WHEN NOT (m.is_active AND NOT m.is_deleted AND m.moderation_status <> 'REJECTED'
-                        AND (m.verified OR m.moderation_status = 'APPROVED')) THEN 'MASTER_NOT_ACTIVE'
+                    WHEN NOT \(isActive) THEN 'MASTER_NOT_ACTIVE'
                     WHEN f.id IS NULL THEN 'OFFER_NOT_FOUND'
                     WHEN o.assigned_master_id IS NOT NULL THEN 'ORDER_TAKEN'
                     WHEN NOT f.is_live THEN \(Fragment.reasonOfState)
@@ -53,20 +72,7 @@ enum AcceptOfferStatement {
             FROM granted g WHERE o.id = g.order_id AND \(Fragment.filter("o.assigned_master_id IS NULL"))
             RETURNING o.id, o.version),
         recorded AS (
-            \(record) granted)
-        SELECT j.verdict, j.status, j.expires_at, j.blocked_reason, j.maximum::bigint, j.active,
-            j.master_id, statement_timestamp(),
-            CASE WHEN j.verdict = 'GRANTED' OR j.state = 'ACCEPTED' THEN j.offer_id END,
-            CASE WHEN j.verdict = 'GRANTED' THEN statement_timestamp()
-                WHEN j.state = 'ACCEPTED' THEN j.responded_at END,
-            o.id, o.category, (SELECT c.name FROM cities c WHERE c.id = o.city_id),
-            (SELECT d.name FROM districts d WHERE d.id = o.district_id),
-            (SELECT c.timezone FROM cities c WHERE c.id = o.city_id), o.timeslot_start_utc, o.timeslot_end_utc,
-            (SELECT s.name FROM streets s WHERE s.id = o.street_id), o.house, o.description,
-            CASE WHEN j.verdict = 'GRANTED' THEN 'ASSIGNED' ELSE o.status END, o.apartment, o.address_comment,
-            o.client_name, o.client_phone,
-            coalesce((SELECT a.version FROM assigned a WHERE a.id = o.id), o.version)::bigint, \(mustHold)
-        FROM judged j LEFT JOIN orders o ON o.id = j.order_id ORDER BY j.place
+            \(history))
         """
     }
 
@@ -90,10 +96,16 @@ enum AcceptOfferStatement {
             f.id DESC LIMIT 1
         """
 
+    /// Whether the master `m` may accept, if he is not blocked.
+    static let isActive = """
+        (m.is_active AND NOT m.is_deleted AND m.moderation_status <> 'REJECTED'
+                        AND (m.verified OR m.moderation_status = 'APPROVED'))
+        """
+
     /// How many active orders the master may have, and has. OFFSET keeps the planner from working the limit out for
     /// each place where it is used. For the reason of `Fragment.filter` the orders are counted with FILTER: among all that
     /// the master ever had, which is the price, and never among the active ones of all masters.
-    private static let quota = """
+    static let quota = """
         SELECT CASE WHEN m.max_active_orders_override > 0 THEN m.max_active_orders_override
                 ELSE coalesce((\(defaultLimit)), 5) END AS maximum,
             (SELECT count(*) FILTER (WHERE a.status IN ('ASSIGNED', 'EN_ROUTE', 'WORKING', 'PAYMENT'))

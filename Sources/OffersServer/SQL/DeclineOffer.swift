@@ -6,6 +6,16 @@ import Postgres
 enum DeclineOfferStatement {
     static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { masterNumber in
         """
+        \(work(masterNumber))
+        SELECT j.verdict, j.status, j.expires_at, j.master_id, j.order_id,
+            coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
+        FROM judged j
+        """
+    }
+
+    /// The statement up to what it answers.
+    static func work(_ masterNumber: String) -> String {
+        """
         WITH master AS (SELECT m.id FROM masters m WHERE \(masterNumber) = $1),
         task AS (SELECT o.id, o.status, o.assigned_master_id FROM orders o WHERE o.id = $2),
         offer AS (
@@ -27,9 +37,6 @@ enum DeclineOfferStatement {
             WHERE j.verdict = 'GRANTED' AND j.are_held AND f.order_id = j.order_id
                 AND \(Fragment.filter("f.master_id = j.master_id AND f.state IN ('SENT', 'VIEWED')"))
             RETURNING f.id)
-        SELECT j.verdict, j.status, j.expires_at, j.master_id, j.order_id,
-            coalesce((SELECT max(d.id) FROM declined d), j.offer_id), \(mustHold)
-        FROM judged j
         """
     }
 

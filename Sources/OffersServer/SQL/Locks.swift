@@ -31,7 +31,7 @@ enum ClaimLocks {
     }
 
     /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
-    private static let counts = "offersd.locked"
+    static let counts = "offersd.locked"
 
     /// Whether as many masters and orders are locked as the deciding statement sees; the two expressions are the numbers
     /// that it sees. A row that came into being after the locks were taken is not locked, either. NULL without the lock

@@ -41,8 +41,9 @@ enum ServiceStatements {
                 ServiceStatement(.supervision, $0)
             }
             + [
-                ServiceStatement(.acceptOffer, TrialStatements.history),
-                ServiceStatement(.supervision, TrialStatements.pair),
+                ServiceStatement(.supervision, TableLocks.query),
+                ServiceStatement(.acceptOffer, TrialStatements.pairs),
+                ServiceStatement(.getOffer, TrialStatements.newest),
             ]
     }
 }

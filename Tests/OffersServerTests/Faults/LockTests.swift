@@ -270,20 +270,15 @@ struct LockTests {
             for table in ["offers", "orders", "masters", "order_status_history", "distribution_metrics"] {
                 try await HeldLock.hold("LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE", in: database) { _ in
                     let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
-                    #expect(report.verdict == .complete, "\(table): \(report.lines)")
+                    // What only optional rows need is a note.
+                    #expect(report.verdict == (table == "distribution_metrics" ? .complete : .lacking))
+                    let line = "timeout: \(table) locked by others"
+                    #expect(report.lines.contains { $0.contains(line) }, "\(table): \(report.lines)")
                     try await RunningService.run(on: database.connectionString) { service in
                         let health = try await service.health()
                         #expect(health["status"]?.stringValue == "ok", "\(table): \(health)")
                     }
                 }
-            }
-            try await HeldLock.hold("LOCK TABLE offers IN ACCESS SHARE MODE", in: database) { reader in
-                async let locks = HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: database) { _ in }
-                try await reader.isWaitedFor()
-                let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
-                #expect(report.verdict == .complete, "\(report.lines)")
-                try await reader.release()
-                try await locks
             }
         }
     }

@@ -195,6 +195,9 @@ struct GenerationServiceTests {
                 try await database.sql("SELECT pg_reload_conf()")
             }
             try await alter("on")
+            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            #expect(report.verdict == .lacking)
+            #expect(report.lines.contains("not tried: acceptOffer and declineOffer: the database is read-only."))
             try await RunningService.run(on: database.connectionString) { service in
                 let health = try await service.waitUntilInspected()
                 #expect(health["status"]?.stringValue == "degraded")

@@ -41,9 +41,9 @@ struct BrokenDatabase: Sendable, CustomTestStringConvertible {
                 SELECT setval('order_status_history_id_seq', 9);
                 ALTER SEQUENCE order_status_history_id_seq MAXVALUE 9 NO CYCLE
                 """,
-            line: "fails: acceptOffer: 2200H in offersd_try_history: nextval: reached maximum value",
+            line: "fails: acceptOffer: 2200H in offersd_accept: nextval: reached maximum value",
             status: "degraded",
-            note: "acceptOffer fails: 2200H in offersd_try_history"),
+            note: "acceptOffer fails: 2200H in offersd_accept"),
         BrokenDatabase(
             testDescription: "The history is partitioned, and this month has no partition",
             sql: """
@@ -51,25 +51,45 @@ struct BrokenDatabase: Sendable, CustomTestStringConvertible {
                 CREATE TABLE order_status_history (LIKE old_history INCLUDING DEFAULTS) PARTITION BY RANGE (created_at);
                 CREATE TABLE history_of_old PARTITION OF order_status_history FOR VALUES FROM ('2001-01-01') TO ('2002-01-01')
                 """,
-            line: "fails: acceptOffer: 23514 in offersd_try_history (table order_status_history): no partition",
-            status: "degraded", note: "acceptOffer fails: 23514 in offersd_try_history (table order_status_history)"),
+            line: "fails: acceptOffer: 23514 in offersd_accept (table order_status_history): no partition",
+            status: "degraded", note: "acceptOffer fails: 23514 in offersd_accept (table order_status_history)"),
         BrokenDatabase(
             testDescription: "A constraint refuses the history's row",
             sql: "ALTER TABLE order_status_history ADD CONSTRAINT by_hand CHECK (reason <> 'accepted_by_master')",
             line:
-                "fails: acceptOffer: 23514 in offersd_try_history (table order_status_history, constraint by_hand): new row",
+                "fails: acceptOffer: 23514 in offersd_accept (table order_status_history, constraint by_hand): new row",
             status: "degraded",
-            note: "acceptOffer fails: 23514 in offersd_try_history (table order_status_history, constraint by_hand)"),
+            note: "acceptOffer fails: 23514 in offersd_accept (table order_status_history, constraint by_hand)"),
         BrokenDatabase(
             testDescription: "A trigger refuses the history's row at COMMIT",
             sql: trigger("AFTER INSERT ON order_status_history DEFERRABLE INITIALLY DEFERRED", isConstraint: true),
-            line: "fails: acceptOffer: P0001 in offersd_try_history (raised by a function or trigger of the database).",
-            status: "degraded", note: "acceptOffer fails: P0001 in offersd_try_history (raised by a function"),
+            line: "fails: acceptOffer: P0001 in offersd_accept (raised by a function or trigger of the database).",
+            status: "degraded", note: "acceptOffer fails: P0001 in offersd_accept (raised by a function"),
         BrokenDatabase(
             testDescription: "A trigger refuses declines as a whole",
             sql: trigger("BEFORE UPDATE OF state ON offers FOR EACH STATEMENT", isConstraint: false),
             line: "fails: acceptOffer: P0001 in offersd_accept (raised by a function or trigger of the database).",
             status: "degraded", note: "acceptOffer fails: P0001 in offersd_accept (raised by a function"),
+        BrokenDatabase(
+            testDescription: "A trigger passes over the history's row without a word",
+            sql: silent("INSERT ON order_status_history"),
+            line: "fails: acceptOffer: rows of order_status_history are not written, and the database does not say so.",
+            status: "degraded", note: "acceptOffer fails: rows of order_status_history are not written"),
+        BrokenDatabase(
+            testDescription: "A trigger passes over the order",
+            sql: silent("UPDATE ON orders"),
+            line: "fails: acceptOffer: rows of orders are not written, and the database does not say so.",
+            status: "degraded", note: "acceptOffer fails: rows of orders are not written"),
+        BrokenDatabase(
+            testDescription: "A trigger passes over offers that are declined",
+            sql: silent("UPDATE ON offers", "NEW.state = 'DECLINED'"),
+            line: "fails: declineOffer: rows of offers are not written, and the database does not say so.",
+            status: "degraded", note: "declineOffer fails: rows of offers are not written"),
+        BrokenDatabase(
+            testDescription: "A trigger passes over the offers of others",
+            sql: silent("UPDATE ON offers", "NEW.state = 'CANCELED'"),
+            line: "fails: acceptOffer: rows of offers are not written, and the database does not say so.",
+            status: "degraded", note: "acceptOffer fails: rows of offers are not written"),
     ]
 
     /// A trigger whose text is nobody's business.
@@ -79,6 +99,14 @@ struct BrokenDatabase: Sendable, CustomTestStringConvertible {
             $$ BEGIN RAISE 'Ann of Mill Lane' USING TABLE = 'Mill Lane', DETAIL = 'Mill Lane', HINT = 'Mill Lane'; END $$;
         CREATE \(isConstraint ? "CONSTRAINT " : "")TRIGGER refuse \(event) \(isConstraint ? "FOR EACH ROW " : "")
             EXECUTE FUNCTION refuse()
+        """
+    }
+
+    /// A trigger that passes over rows without a word.
+    private static func silent(_ event: String, _ condition: String = "true") -> String {
+        """
+        CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+        CREATE TRIGGER pass BEFORE \(event) FOR EACH ROW WHEN (\(condition)) EXECUTE FUNCTION pass()
         """
     }
 }

@@ -10,7 +10,7 @@ import Testing
 
     /// What happened at a second of the test.
     enum Event: Sendable {
-        case success, failure, goodTrial, badTrial, vainTrial
+        case success, failure, wholeTrial, plannedTrial, badTrial, vainTrial, hinderedTrial
     }
 
     private func evidence(_ events: [(Int64, Event)], of work: Work = .acceptOffer) -> Evidence {
@@ -20,9 +20,11 @@ import Testing
             switch event {
             case .success: evidence.succeeded(work, at: moment)
             case .failure: evidence.failed(work, Self.obstacle, at: moment)
-            case .goodTrial: evidence.tried(work, .success(()), at: moment)
-            case .badTrial: evidence.tried(work, .failure(Self.obstacle), at: moment)
-            case .vainTrial: evidence.tried(work, nil, at: moment)
+            case .wholeTrial: evidence.tried(work, .success(.whole), at: moment)
+            case .plannedTrial: evidence.tried(work, .success(.planned), at: moment)
+            case .badTrial: evidence.tried(work, .failure(Self.obstacle, needs: .planned), at: moment)
+            case .vainTrial: evidence.tried(work, .nothing, at: moment)
+            case .hinderedTrial: evidence.tried(work, .unfinished(Self.obstacle), at: moment)
             }
         }
         return evidence
@@ -37,8 +39,14 @@ import Testing
         arguments: [
             ([], false), ([(0, .success)], false), ([(0, .failure)], true), ([(0, .badTrial)], true),
             ([(0, .failure), (1, .success)], false), ([(0, .success), (1, .failure)], true),
-            ([(0, .badTrial), (1, .success)], false), ([(0, .failure), (1, .goodTrial)], false),
-            ([(0, .goodTrial), (1, .failure)], true), ([(0, .failure), (1, .vainTrial)], true),
+            ([(0, .badTrial), (1, .success)], false), ([(0, .failure), (1, .wholeTrial)], false),
+            ([(0, .wholeTrial), (1, .failure)], true), ([(0, .failure), (1, .plannedTrial)], true),
+            ([(0, .badTrial), (1, .plannedTrial)], false),
+            ([(0, .failure), (1, .badTrial), (2, .plannedTrial)], true),
+            ([(0, .hinderedTrial)], false), ([(0, .hinderedTrial), (1, .hinderedTrial)], true),
+            ([(0, .hinderedTrial), (1, .success), (2, .hinderedTrial)], false),
+            ([(0, .hinderedTrial), (1, .hinderedTrial), (6, .plannedTrial)], false),
+            ([(0, .failure), (1, .vainTrial)], true),
             ([(0, .success), (60, .vainTrial)], false),
         ] as [([(Int64, Event)], Bool)])
     func newest(events: [(Int64, Event)], fails: Bool) {
@@ -52,13 +60,14 @@ import Testing
         "It is tried when nothing was heard for five seconds, and more rarely while trials fail",
         arguments: [
             // What happened, and the first second at which it is due.
-            ([], 0), ([(0, .success)], 5), ([(0, .goodTrial)], 5), ([(0, .vainTrial)], 5), ([(0, .badTrial)], 5),
+            ([], 0), ([(0, .success)], 5), ([(0, .plannedTrial)], 5), ([(0, .hinderedTrial)], 0),
+            ([(0, .hinderedTrial), (1, .hinderedTrial)], 6), ([(0, .vainTrial)], 5), ([(0, .badTrial)], 5),
             ([(0, .badTrial), (5, .badTrial)], 15), ([(0, .badTrial), (5, .badTrial), (15, .badTrial)], 35),
             ([(0, .badTrial), (5, .badTrial), (15, .badTrial), (35, .badTrial)], 65),
             ([(0, .badTrial), (5, .badTrial), (15, .badTrial), (35, .badTrial), (65, .badTrial)], 95),
             ([(0, .badTrial), (5, .badTrial), (6, .success)], 11),
             // An obstacle that a request met is tried for at once, whatever other requests meet.
-            ([(0, .failure)], 0), ([(0, .goodTrial), (6, .failure), (7, .failure)], 7),
+            ([(0, .failure)], 0), ([(0, .wholeTrial), (6, .failure), (7, .failure)], 7),
             ([(0, .success), (3, .failure), (4, .badTrial), (8, .failure)], 9),
         ] as [([(Int64, Event)], Int64)])
     func due(events: [(Int64, Event)], from: Int64) {

@@ -15,7 +15,7 @@ struct TruthTests {
     func check(broken: BrokenDatabase) async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
-            _ = try await scene.offeredOrder()
+            _ = try await scene.offeredOrder(toRival: true)
             let well = await DatabaseCheck.run(connectionInfo: database.connectionString)
             #expect(well.verdict == .complete, "\(well.lines)")
             try await database.sql(broken.sql)
@@ -33,7 +33,7 @@ struct TruthTests {
     func health(broken: BrokenDatabase) async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
-            _ = try await scene.offeredOrder()
+            _ = try await scene.offeredOrder(toRival: true)
             try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
                 try await database.sql(broken.sql)
@@ -186,6 +186,7 @@ struct TruthTests {
             try await database.sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO views_\(database.name)")
             let report = await DatabaseCheck.run(connectionInfo: connection)
             #expect(report.verdict == .complete, "\(report.lines)")
+            #expect(!report.lines.contains { $0.hasPrefix("note:") }, "\(report.lines)")
             #expect(report.lines.contains { $0.hasPrefix("This role may not execute pg_logical_emit_message") })
             try await RunningService.run(on: connection, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
@@ -206,7 +207,12 @@ struct TruthTests {
         let names = ServiceStatements.all(uniqueOpenPairs: true, metricsTable: table).map(\.statement.name)
         #expect(Set(names).count == names.count)
         // Proven by being run.
-        let known = names + [TrialStatements.constraints, TrialStatements.commit].map(\.name)
+        let known =
+            names
+            + [
+                TrialStatements.constraints, TrialStatements.patience, TrialStatements.locks, TrialStatements.accept,
+                TrialStatements.decline, TrialStatements.history, TrialStatements.commit,
+            ].map(\.name)
         var found = 0
         for text in try PackageRoot.texts(in: "Sources/OffersServer") {
             for match in text.matches(of: /(?:Statement\(|ByMaster\(|case [a-z]+ =)\s*"(offersd_[a-z_]+)/) {
