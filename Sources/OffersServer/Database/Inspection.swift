@@ -34,7 +34,10 @@ struct Inspection: Sendable {
     }
 
     /// Whether nothing stands in the way of the service, as far as the catalog tells.
-    var isComplete: Bool { shortcomings.isEmpty && rowSecurity.faults.isEmpty }
+    /// What only optional rows need is a note.
+    var isComplete: Bool {
+        shortcomings.allSatisfy { $0.purposes == [.metrics] } && rowSecurity.faults.isEmpty
+    }
 
     /// What follows, in sentences for an operator.
     var consequences: [String] {

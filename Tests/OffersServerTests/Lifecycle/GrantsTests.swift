@@ -126,6 +126,25 @@ struct GrantsTests {
         }
     }
 
+    @Test(
+        "What only the optional rows of distribution_metrics need is a note",
+        arguments: [
+            "REVOKE SELECT (created_at, type) ON orders", "REVOKE INSERT (metadata_json) ON distribution_metrics",
+            "REVOKE USAGE ON SEQUENCE distribution_metrics_id_seq",
+        ])
+    func optional(revoke: String) async throws {
+        try await TestDatabase.withDatabase { database in
+            _ = try await Scene(database).offeredOrder()
+            let role = "rights_\(database.name)"
+            let connectionString = try await database.makeGrantedRole(role)
+            try await database.sql("\(revoke) FROM \(role)")
+            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            #expect(report.verdict == .complete, "\(report.lines)")
+            #expect(report.lines.contains("No distribution_metrics rows are written; nothing else changes."))
+            #expect(report.lines.last == "ok: nothing that the service needs is missing")
+        }
+    }
+
     @Test("What a database does not have is named, and everything else is granted")
     func oldest() async throws {
         try await TestDatabase.withDatabase(.g0) { database in
