@@ -47,8 +47,9 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The connection is of no further use after this error.
     package var closesConnection: Bool { !isRaised && sqlState.closesConnection || isStalePreparation }
 
-    /// The transaction lost against another one and can simply be run again.
-    package var isConflict: Bool { !isRaised && sqlState.isConflict }
+    /// The transaction lost against another one and can simply be run again. That is what the code asks for, also when a
+    /// function raises it.
+    package var isConflict: Bool { sqlState.isConflict }
 
     /// The statement ran into `statement_timeout`, `lock_timeout` or a cancel request.
     package var isTimeout: Bool { !isRaised && sqlState.isTimeout }

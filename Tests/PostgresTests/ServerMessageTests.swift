@@ -58,7 +58,7 @@ import Testing
 
     @Test(
         "The code that a function raises is not the server's, whichever it is; the server's own inside a function is",
-        arguments: ["57014", "55P03", "57P01", "40001", "40P01", "25006", "08006", "53300", "53100", "42501", "26000"])
+        arguments: ["57014", "55P03", "57P01", "25006", "08006", "53300", "53100", "42501", "26000"])
     func raised(code: String) {
         let context = "PL/pgSQL function refuse() line 3 at RAISE"
         for routine in ["exec_stmt_raise", "PLy_output", "pgfdw_report_error"] {
@@ -69,7 +69,13 @@ import Testing
         }
         let own = message(["C": code, "W": context, "R": "ProcessInterrupts"])
         #expect(!own.isRaised && own.isFromFunction)
-        #expect(own.isConflict || own.isTimeout || own.closesConnection || own.isInability || own.isMissingObject)
+        #expect(own.isTimeout || own.closesConnection || own.isInability || own.isMissingObject)
+    }
+
+    @Test("A conflict is one, whatever reports it", arguments: ["40001", "40P01"])
+    func conflict(code: String) {
+        #expect(message(["C": code, "R": "exec_stmt_raise"]).isConflict)
+        #expect(message(["C": code, "R": "heap_update"]).isConflict)
     }
 
     @Test(

@@ -141,7 +141,6 @@ struct AskingAgainTests {
                 END $$;
                 CREATE TRIGGER conflict BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION conflict()
                 """)
-            proxy.inject(.attribute(to: "heap_update"), on: .serverMessage("E"), repeats: true)
             proxy.inject(.disconnect, on: .execute(containing: "BEGIN ISOLATION"))
             let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
             #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")

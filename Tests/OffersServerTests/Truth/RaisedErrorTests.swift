@@ -1,16 +1,17 @@
 import JSONRPC
 import Offers
-import OffersServer
 import TestDatabase
 import Testing
 import Turns
+
+@testable import OffersServer
 
 /// A trigger that raises a code of the server's own.
 @Suite(.inTurn)
 struct RaisedErrorTests {
     @Test(
         "The code is not taken for the server's: refused at once, named by health, logged, and the connection stays",
-        arguments: ["57014", "55P03", "57P01", "57P03", "40001", "40P01", "25006", "08006", "53300", "26000", "42P01"])
+        arguments: ["57014", "55P03", "57P01", "57P03", "25006", "08006", "53300", "26000", "42P01"])
     func raised(code: String) async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
@@ -40,6 +41,42 @@ struct RaisedErrorTests {
                 #expect(try HealthResult(json: health).database.notes.contains("acceptOffer fails: \(text)"))
                 #expect(service.log.texts.contains { $0.hasPrefix("unforeseen failure") && $0.contains(text) })
                 #expect(!service.log.texts.contains { $0.contains("Mill Lane") })
+            }
+        }
+    }
+    @Test(
+        "A conflict that is raised is tried again until the deadline; one that never ends is named by health",
+        arguments: ["40001", "40P01"])
+    func conflict(code: String) async throws {
+        try await TestDatabase.withDatabase { database in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            try await database.sql(
+                """
+                CREATE SEQUENCE attempts;
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    PERFORM nextval('attempts');
+                    RAISE 'Mill Lane' USING ERRCODE = '\(code)';
+                END $$;
+                CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()
+                """)
+            try await RunningService.run(
+                on: database.connectionString,
+                {
+                    $0.writeDeadlineMilliseconds = 1500
+                    $0.triesWork = true
+                }
+            ) { service in
+                try await service.withClient { (client) async throws in
+                    let answer = try await client.accept(order, by: scene.master)
+                    #expect(answer.reason == "TIMED_OUT", "\(answer)")
+                }
+                #expect(try await database.sql("SELECT last_value > 3 FROM attempts") == ["t"])
+                let note = "acceptOffer fails: \(Obstacle.conflicts.summary)"
+                let health = try await eventually(
+                    { try await service.health() },
+                    until: { $0["database"]?["notes"]?.elements?.contains { $0.stringValue == note } == true })
+                #expect(health["status"]?.stringValue == "degraded", "\(health)")
             }
         }
     }
