@@ -69,7 +69,7 @@ package struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConve
         }
     }
 
-    /// The connection is of no further use after this error (DESIGN.md section 5).
+    /// The connection is of no further use after this error.
     package var closesConnection: Bool {
         switch self {
         case .readOnlySQLTransaction, .adminShutdown, .crashShutdown, .cannotConnectNow, .tooManyConnections: true

@@ -12,7 +12,7 @@ import Turns
 /// A call as the checker knows it; JSONRPC has one, too.
 private typealias Call = torture.Call
 
-/// Real processes at their limits (DESIGN.md section 6).
+/// Real processes at their limits.
 @Suite("Overload and shutdown", .serialized, .alone)
 struct OverloadTests {
     @Test("others are answered beside clients that misbehave, and memory stays small")

@@ -2,7 +2,7 @@ import JSONRPC
 import NIOCore
 import Postgres
 
-/// The deadline of a call: so many milliseconds after its turn began (DESIGN.md section 3).
+/// The deadline of a call: so many milliseconds after its turn began.
 struct CallDeadline: Deadline {
     let turn: Turn
     let milliseconds: Int64

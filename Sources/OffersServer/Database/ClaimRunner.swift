@@ -7,7 +7,7 @@ import Postgres
 ///
 /// A claim can be repeated without harm, so whatever did not reach COMMIT is simply run again, and so is a claim whose
 /// COMMIT was sent and not answered: what it finds then is the answer. A success found like that is certain. A refusal
-/// is not, as long as the first backend may still commit: it is given only when that backend is gone (DESIGN.md G5).
+/// is not, as long as the first backend may still commit: it is given only when that backend is gone.
 struct ClaimRunner: Sendable {
     let pool: PostgresPool
     let logger: Logger

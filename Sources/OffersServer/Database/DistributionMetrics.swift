@@ -3,13 +3,12 @@ import Postgres
 import Synchronization
 
 /// Writes the optional `distribution_metrics` row of an accept: after its COMMIT, in another transaction, while the
-/// reply is already on its way. Whatever happens here changes no reply and no other row; it is counted (DESIGN.md G8).
+/// reply is already on its way. Whatever happens here changes no reply and no other row; it is counted.
 ///
 /// Rows that wait together are written together, by one statement: each by itself would ask as much of the disk as the
 /// accepts do, and nearly twice as much of the server's processor (594,000 instructions against 336,000 in eights).
 ///
-/// What is written: behaviour-facts.md section 5, second part. Rows that a shutdown or a long outage does not let
-/// through are lost, as with the program before it, but counted.
+/// Rows that a shutdown or a long outage does not let through are lost and counted.
 final class DistributionMetrics: Sendable {
     /// How many rows may wait. More are dropped, and counted as failures.
     private static let maximumWaiting = 1024
@@ -128,8 +127,7 @@ final class DistributionMetrics: Sendable {
     }
 }
 
-/// The shape of `distribution_metrics`; four exist, one of which is that there is no such table
-/// (schema-facts.md section 3.4).
+/// The shape of `distribution_metrics`; four exist, one of which is that there is no such table.
 struct MetricsTable: Sendable, Equatable {
     /// `category`, or `category_name` where the columns were renamed.
     let categoryColumn: String

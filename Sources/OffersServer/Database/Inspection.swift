@@ -1,7 +1,7 @@
 import Offers
 import Postgres
 
-/// What a database has and lacks of what the service needs; schema-facts.md section 3.
+/// What a database has and lacks of what the service needs.
 struct Inspection: Sendable {
     /// The generation of the schema, from `G0` to `G4`; nil when it is none of these.
     let generation: String?

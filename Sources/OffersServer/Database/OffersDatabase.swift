@@ -27,7 +27,7 @@ final class OffersDatabase: Sendable {
     /// Called once, on any thread, with what came of a query.
     typealias End<Value> = @Sendable (Result<Value, OffersFailure>) -> Void
 
-    /// The master's list: exactly one statement (DESIGN.md G4).
+    /// The master's list: exactly one statement.
     func listOffers(
         _ params: ListOffersParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<ListOffersReply>
     ) {
@@ -62,7 +62,7 @@ final class OffersDatabase: Sendable {
         read(GetOfferQuery.bound(params), deadline: deadline, trace: trace, end: end, decode: GetOfferQuery.decode)
     }
 
-    /// Accepts; a success means that the server has confirmed COMMIT (DESIGN.md G1). What the same caller asked before
+    /// Accepts; a success means that the server has confirmed COMMIT. What the same caller asked before
     /// takes effect before this, or at the same moment.
     func acceptOffer(
         _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline

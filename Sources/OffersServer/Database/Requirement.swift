@@ -25,7 +25,7 @@ struct Requirement: Sendable {
     let subject: Subject
     let purposes: [Purpose]
 
-    /// Everything that the statements of this program name; schema-facts.md section 3.8.
+    /// Everything that the statements of this program name.
     static let all: [Requirement] = [
         reads("masters", "id tg_user_id", for: [.list, .accept, .decline]),
         reads(

@@ -1,7 +1,7 @@
 import Glibc
 import JSONRPC
 
-/// Which sockets a service listens on (DESIGN.md section 2).
+/// Which sockets a service listens on.
 enum Sockets {
     /// No path was given and none can be derived.
     struct NoPath: Error, CustomStringConvertible {

@@ -5,7 +5,8 @@ import Postgres
 /// any number of them and returns a row for each. They must be of different masters and different orders: that is what
 /// keeps the limit, and one winner, among claims that are decided at the same time (`ExclusionKey.keys`).
 ///
-/// Precedence of the verdicts: DESIGN.md section 3. What is written: behaviour-facts.md section 5 and DESIGN.md G7.
+/// The verdicts are tested in the order of their precedence: an order that is this master's comes before everything that
+/// refuses.
 /// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
 /// as a unique index demands.
 ///
@@ -113,7 +114,7 @@ enum AcceptOfferStatement {
         """
 
     /// `settings.max_active_orders`: white space around it, a plus sign and leading zeros do no harm; NULL when it is
-    /// anything but an integer of Postgres's range that is not negative (DESIGN.md G6). OFFSET: as in `quota`.
+    /// anything but an integer of Postgres's range that is not negative. OFFSET: as in `quota`.
     private static let defaultLimit = #"""
         SELECT CASE WHEN v.number <= 2147483647 THEN v.number END
         FROM (SELECT substring(btrim(s.value, E' \t\n\r\f\x0b') FROM '^\+?0*([0-9]{1,10})$')::bigint AS number

@@ -2,7 +2,7 @@ import Offers
 import Postgres
 
 /// The statement that declines all open offers of a pair, or says why there is none; under the locks of `ClaimLocks`.
-/// It touches only SENT and VIEWED rows of the pair, and never the order (DESIGN.md G7).
+/// It touches only SENT and VIEWED rows of the pair, and never the order.
 enum DeclineOfferStatement {
     static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { masterNumber in
         """

@@ -2,7 +2,7 @@ internal import Offers
 import Postgres
 
 /// Pieces of SQL that several statements share, so that list, card, accept and decline have one definition each of
-/// "this master", "live" and "free" (DESIGN.md G3). Constants of this program, never text from outside.
+/// "this master", "live" and "free". Constants of this program, never text from outside.
 enum Fragment {
     /// An offer that can still be answered. `statement_timestamp()`, so that an offer that runs out while its claim
     /// waits for a lock is expired; NULL never expires.

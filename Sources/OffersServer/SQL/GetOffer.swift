@@ -3,7 +3,7 @@ import Postgres
 
 /// One offer with what a master may see of the order before he has it, or why it cannot be accepted.
 /// Of several rows of the pair a live one decides before others, then the one with the highest id, as in an accept.
-/// It writes nothing; the master's block, activity and limit do not matter (DESIGN.md section 3).
+/// It writes nothing; the master's block, activity and limit do not matter.
 enum GetOfferQuery {
     static let statement = ByMaster("offersd_get", parameters: [.int8, .int8]) { masterNumber in
         """

@@ -24,7 +24,7 @@ enum ListOffersQuery {
         case unique = "offersd_list_unique"
     }
 
-    /// The unique index on the order and master of open offers (schema-facts.md section 3.8), which not all databases have.
+    /// The unique index on the order and master of open offers, which not all databases have.
     static let uniqueIndex = "uq_offers__order_master_active"
 
     private static let parameters: [ParameterType] = [.int8, .int8]

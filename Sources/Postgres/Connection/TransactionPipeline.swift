@@ -5,7 +5,7 @@
 /// run by itself.
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
-/// tag ROLLBACK is a rollback, and anything else is unknown (DESIGN.md G1, G5).
+/// tag ROLLBACK is a rollback, and anything else is unknown.
 struct TransactionPipeline {
     /// What has become of a transaction that was begun.
     enum Begun {

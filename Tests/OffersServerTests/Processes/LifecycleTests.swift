@@ -7,7 +7,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// How the program starts and stops (DESIGN.md section 2).
+/// How the program starts and stops.
 @Suite("Start and stop of offersd", .inTurn)
 struct LifecycleTests {
     private static let nowhere = "host=/nonexistent user=nobody dbname=none"

@@ -1,6 +1,6 @@
 import Postgres
 
-/// What an accept writes, judged change by change in their order (DESIGN.md G2, G6, G7).
+/// What an accept writes, judged change by change in their order.
 struct ClaimRules {
     private let evidence: Evidence
     private let attribution: Attribution

@@ -1,7 +1,7 @@
 import Offers
 import Postgres
 
-/// Whether what clients heard can be true, given when the rows were what (DESIGN.md G2, G3, G5, G9).
+/// Whether what clients heard can be true, given when the rows were what.
 struct ReplyRules {
     private struct Offer {
         let id: Int

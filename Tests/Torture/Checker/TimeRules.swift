@@ -1,8 +1,7 @@
 import Offers
 import Postgres
 
-/// Whether every request was answered, in time, and with an error of the service's own only when there was a cause
-/// (DESIGN.md G5, G9, G10).
+/// Whether every request was answered, in time, and with an error of the service's own only when there was a cause.
 enum TimeRules {
     static func violations(_ evidence: Evidence) -> [Violation] {
         evidence.calls.flatMap { violations($0, evidence) }

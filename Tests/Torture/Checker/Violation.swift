@@ -1,6 +1,6 @@
 /// A promise that was broken, with what shows it.
 struct Violation: Sendable, Hashable, CustomStringConvertible {
-    /// The promises (DESIGN.md section 4).
+    /// The promises of the service.
     enum Promise: String, Sendable, CaseIterable {
         case acknowledgedIsThere = "an acknowledged write is there"
         case acknowledgedOnce = "one write is acknowledged once"

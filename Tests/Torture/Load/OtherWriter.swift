@@ -1,7 +1,7 @@
 import Postgres
 
-/// One of the other programs that write to the same tables: scheduler, admin bot, watchdog, operators
-/// (behaviour-facts.md section 7). It writes a journal of what it did.
+/// One of the other programs that write to the same tables: scheduler, admin bot, watchdog, operators.
+/// It writes a journal of what it did.
 struct OtherWriter: Sendable {
     private let board: Board
     private let session: SQLSession
