@@ -140,7 +140,7 @@ final class DatabaseMonitor: Sendable {
     /// Tries the kinds of work of which nothing was heard for a while, if the database can be expected to do them.
     private func tryWhatIsDue() async {
         let due = evidence.withLock { $0.due(at: .now()) }
-        guard !due.isEmpty, let inspection, pool.status.control.connected > 0 else { return }
+        guard !due.isEmpty, let inspection, pool.status.reads.connected > 0 else { return }
         let round = TrialRound(
             trials: trials, inspection: inspection, evidence: known,
             list: ServiceStatements.list(hasUniqueOpenPairs ? .unique : .distinct)[0],

@@ -17,7 +17,7 @@ enum DatabaseState: Sendable, Equatable {
     /// The state that follows from what the pool is doing and what was found last; nil while connections are being
     /// made or replaced, and it is not yet clear what becomes of them.
     init?(_ pool: PoolStatus, _ inspection: Inspection?, _ evidence: Evidence = Evidence()) {
-        let lanes = [("reads", pool.reads), ("writes", pool.writes), ("health", pool.control)]
+        let lanes = [("reads", pool.reads), ("writes", pool.writes)]
         let failing = lanes.filter { $0.1.connected == 0 && $0.1.isFailing }
         let reason = failing.compactMap(\.1.lastFailure).first ?? "no reason was given"
         if failing.count == lanes.count {

@@ -40,7 +40,7 @@ package enum DatabaseCheck {
                 return Report(
                     verdict: .unreachable,
                     lines: ["the database cannot be asked: \(error)"]
-                        + [pool.status.control.lastFailure].compactMap(\.self))
+                        + [pool.status.reads.lastFailure].compactMap(\.self))
             }
         }
     }

@@ -12,11 +12,8 @@ struct HealthCheck: Sendable {
 
     /// Never fails: a database that cannot be asked is a result.
     func check(deadline: any Deadline) async -> HealthResult {
-        // Without a connection of its own it goes with the lists.
-        let control = pool.status.control
-        let purpose = control.connected == 0 && control.isFailing ? PostgresPool.Purpose.work : .control
         let answer = try? await pool.read(
-            HealthQuery.bound, for: purpose, deadline: deadline, decode: HealthQuery.decode)
+            HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }
@@ -61,7 +58,7 @@ extension PoolStatus {
     /// Which kinds of connections cannot be had, in sentences for `health`.
     fileprivate var sentences: [String] {
         [("lists", reads), ("accepts and declines", writes)].compactMap { name, lane in
-            lane.isMissing ? "the database gives no connection for \(name)" : nil
+            lane.isMissing ? "the database gives no connection for \(name); the log has the reason" : nil
         }
     }
 }

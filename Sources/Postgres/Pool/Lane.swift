@@ -13,6 +13,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         let purpose: ServerWatch.Purpose
         /// How many of its connections work at the same time, besides those that are stuck; nil: all.
         var parallelism: Int?
+        /// Whether it has no connection before the other lanes have one each.
+        var isLast = false
     }
 
     private let state: Mutex<LaneState<Worker.Job>>
@@ -23,7 +25,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
     private let logger: Logger
     private let onChange: @Sendable () -> Void
     private let onStalePreparations: @Sendable () -> Void
-    /// Whether every lane that the server can serve has a connection.
+    /// Whether every lane that comes first, and that the server can serve, has a connection.
     private let allHaveOne = Mutex<@Sendable () -> Bool>({ true })
     private let opened = Atomic<Int>(0)
     private let lastFailure = Mutex<String?>(nil)
@@ -185,15 +187,18 @@ final class Lane<Worker: LaneWorker>: Sendable {
         return group.map(\.item)
     }
 
-    /// Connections but the first wait until `allHaveOne`, which must not wait.
+    /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last lane does, too.
     func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne.withLock { $0 = allHaveOne } }
 
+    /// Whether there is a connection.
+    var hasOne: Bool { state.withLock { $0.connectedCount > 0 } }
+
     /// Whether there is a connection, or the server in use is none for this lane.
-    var hasOneIfPossible: Bool { state.withLock { $0.connectedCount > 0 } || !watch.canServe(role.purpose) }
+    var hasOneIfPossible: Bool { hasOne || !watch.canServe(role.purpose) }
 
     private func connect(_ index: Int) {
         // The lock is not held while the others are asked, which ask this one, too.
-        let isFirst = state.withLock { $0.isFirstToConnect(index) }
+        let isFirst = !role.isLast && state.withLock { $0.isFirstToConnect(index) }
         if !isFirst, !allHaveOne.withLock({ $0 })() {
             state.withLock { $0.gaveWay(index, at: .now()) }
             return

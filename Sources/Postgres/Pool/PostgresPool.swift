@@ -11,7 +11,8 @@ package final class PostgresPool: Sendable {
     package enum Purpose: Sendable {
         /// The work of the service.
         case work
-        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck.
+        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck. While there is
+        /// none it goes with the work.
         case control
     }
 
@@ -64,7 +65,7 @@ package final class PostgresPool: Sendable {
             configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
             onStalePreparations: onStale)
         control = Lane(
-            Lane.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false)),
+            Lane.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false), isLast: true),
             connections: 1, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
             onStalePreparations: onStale)
@@ -81,14 +82,15 @@ package final class PostgresPool: Sendable {
     /// Being cancelled is being shut down. It can run once.
     package func run() async {
         watch.start(ask: { [self] in beat() }) { [self] in lookAround() }
-        let allHaveOne: @Sendable () -> Bool = { [reads, control, writes] in
-            reads.hasOneIfPossible && writes.hasOneIfPossible && control.hasOneIfPossible
-        }
-        giveWay(until: allHaveOne)
+        let workHasOne: @Sendable () -> Bool = { [reads, writes] in reads.hasOneIfPossible && writes.hasOneIfPossible }
+        let allHaveOne: @Sendable () -> Bool = { [control] in workHasOne() && control.hasOneIfPossible }
+        reads.giveWay(until: allHaveOne)
+        writes.giveWay(until: allHaveOne)
+        control.giveWay(until: workHasOne)
         defer {
             watch.stop()
             // So that the lanes do not keep each other.
-            giveWay { true }
+            for giveWay in [reads.giveWay, writes.giveWay, control.giveWay] { giveWay { true } }
         }
         reads.start()
         control.start()
@@ -116,12 +118,6 @@ package final class PostgresPool: Sendable {
         writes.lookAround()
     }
 
-    private func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) {
-        reads.giveWay(until: allHaveOne)
-        control.giveWay(until: allHaveOne)
-        writes.giveWay(until: allHaveOne)
-    }
-
     /// Refuses what waits and everything new; what is running is finished. `run` then returns.
     package func shutDown() {
         reads.shutDown()
@@ -132,7 +128,8 @@ package final class PostgresPool: Sendable {
     /// Hears of the server, if it lives.
     private func beat() {
         let read = Read(
-            bound: BoundStatement(PostgresPool.beat), lane: control, admission: .unseen, pool: self, caller: { _ in })
+            bound: BoundStatement(PostgresPool.beat), lane: lane(for: .control), admission: .unseen, pool: self,
+            caller: { _ in })
         start(WorkItem(deadline: FixedDeadline(milliseconds: 2000), job: read))
     }
 
@@ -157,13 +154,9 @@ package final class PostgresPool: Sendable {
         _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline, trace: PoolTrace? = nil,
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
-        let lane =
-            switch purpose {
-            case .work: reads
-            case .control: control
-            }
         let read = Read(
-            bound: bound, lane: lane, admission: purpose == .control ? .exempt : .limited, pool: self, caller: end)
+            bound: bound, lane: lane(for: purpose), admission: purpose == .control ? .exempt : .limited, pool: self,
+            caller: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -177,6 +170,13 @@ package final class PostgresPool: Sendable {
         }
         let rows = try result.get()
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
+    }
+
+    private func lane(for purpose: Purpose) -> Lane<ReadPipeline> {
+        switch purpose {
+        case .work: reads
+        case .control: control.hasOne ? control : reads
+        }
     }
 
     private func start(_ read: WorkItem<Read>) {

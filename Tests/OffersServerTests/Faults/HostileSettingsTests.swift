@@ -147,7 +147,7 @@ struct HostileSettingsTests {
         }
     }
 
-    @Test("a role with few connections: each kind of work has one, and health is ok", arguments: [3, 4, 6])
+    @Test("a role with few connections: each kind of work has one, and health is ok", arguments: [2, 3, 4, 6])
     func connectionLimit(limit: Int) async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let role = "limited_\(database.name)"
