@@ -160,6 +160,7 @@ final class DatabaseMonitor: Sendable {
         uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)
         let isNews = latest.withLock { latest in
             defer { latest = found }
+            if latest?.catalog != found.catalog { evidence.withLock { $0.catalogChanged() } }
             // The index for lists comes and goes with locks; nobody need hear of it.
             return latest?.report != found.report || latest?.metricsTable != found.metricsTable
         }

@@ -37,6 +37,8 @@ struct Evidence: Sendable {
         var successes: [ProofDepth: MonotonicTime] = [:]
         /// The newest failure of those that need each depth.
         var failures: [ProofDepth: (at: MonotonicTime, obstacle: Obstacle)] = [:]
+        /// The last trial that went all the way, while the catalog was as it is.
+        var wentWhole: MonotonicTime?
         /// The last trial, whatever came of it.
         var tried: MonotonicTime?
         /// Trials that failed or told nothing, one after the other.
@@ -62,7 +64,7 @@ struct Evidence: Sendable {
     static let kinds: [Work] = [.listOffers, .getOffer, .acceptOffer, .declineOffer, .commit]
     /// How long what was heard is good for, in milliseconds.
     static let period: Int64 = 5000
-    /// The longest time between two trials, in milliseconds, of what keeps failing.
+    /// The longest time between two trials, in milliseconds, of what keeps failing, and between two that go all the way.
     static let longestPause: Int64 = 30_000
 
     private var known = [Known](repeating: Known(), count: Work.allCases.count)
@@ -85,6 +87,7 @@ struct Evidence: Sendable {
         case .success(let depth):
             known.tried = moment
             known.succeeded(depth, at: moment)
+            if depth == .whole { known.wentWhole = moment }
         case .failure(let obstacle, let needs):
             known.tried = moment
             known.failures[needs] = (moment, obstacle)
@@ -110,6 +113,19 @@ struct Evidence: Sendable {
             known[work.rawValue].failedTrials = 0
             if obstacle(to: work) != nil { known[work.rawValue].tried = nil }
         }
+    }
+
+    /// What writes meet may have changed: they are tried all the way again.
+    mutating func catalogChanged() {
+        for work in Evidence.kinds { known[work.rawValue].wentWhole = nil }
+    }
+
+    /// Whether a trial goes all the way. It locks rows for a moment, which another program may take for an order that is gone:
+    /// so only when the catalog has changed, when something fails, and from time to time.
+    func goesWhole(_ work: Work, at now: MonotonicTime) -> Bool {
+        let known = known[work.rawValue]
+        guard known.failure == nil, !known.isHindered, let last = known.wentWhole else { return true }
+        return last.milliseconds(until: now) >= Evidence.longestPause
     }
 
     /// Why this kind of work fails; nil: it does not, as far as is known.

@@ -16,6 +16,8 @@ struct Inspection: Sendable {
     let remarks: [String]
     /// What row security hides or refuses.
     var rowSecurity = RowSecurity()
+    /// The state of the catalog; nil if this role may not read it.
+    var catalog: CatalogState?
     /// Whether this role may try commits: every role may, unless that was taken away.
     var canTryCommits = true
     /// Whether the database refuses writes: it is a standby, or read-only by its settings.
@@ -55,7 +57,7 @@ struct Inspection: Sendable {
         return sentences
     }
 
-    /// Looks at the database. Three statements, which read only the catalog and wait for no lock that a table had before.
+    /// Looks at the database. Four statements, which read only the catalog and wait for no lock that a table had before.
     static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
@@ -65,14 +67,20 @@ struct Inspection: Sendable {
             rows throws(ResultMismatch) in
             try RowSecurity(rows)
         }
-        return try await pool.read(BoundStatement(features), for: .control, deadline: deadline) {
+        let catalog = try? await pool.read(BoundStatement(CatalogState.query), for: .control, deadline: deadline) {
+            rows throws(ResultMismatch) in
+            try CatalogState(rows)
+        }
+        var found = try await pool.read(BoundStatement(features), for: .control, deadline: deadline) {
             rows throws(ResultMismatch) in
             try decode(rows, shortcomings: shortcomings, rowSecurity)
         }
+        found.catalog = catalog
+        return found
     }
 
     /// What ``inspect(_:deadline:)`` asks.
-    static let statements = [requirements, RowSecurity.query, features]
+    static let statements = [requirements, RowSecurity.query, CatalogState.query, features]
 
     // MARK: What is missing
 

@@ -22,7 +22,9 @@ struct TrialRound: Sendable {
                 await told(work, .blocked(.locked(tables)))
                 continue
             }
-            if pairs == nil, work == .acceptOffer || work == .declineOffer, locks.against(.acceptOffer).isEmpty {
+            if pairs == nil, work == .acceptOffer || work == .declineOffer, goesWhole(work),
+                locks.against(.acceptOffer).isEmpty
+            {
                 pairs = await trials.pairs()
             }
             await told(work, await outcome(of: work, pairs ?? [], mayReadCards: locks.against(.getOffer).isEmpty))
@@ -45,7 +47,7 @@ struct TrialRound: Sendable {
             guard has(.accept) else { return .nothing }
             return await writing {
                 let planned = await trials.accept()
-                guard planned.isSuccess else { return planned }
+                guard planned.isSuccess, goesWhole(work) else { return planned }
                 if let whole = await trials.accept(anyOf: pairs) ?? Trials.untried(pairs, inspection) { return whole }
                 return await trials.history() ?? planned
             }
@@ -53,7 +55,7 @@ struct TrialRound: Sendable {
             guard has(.decline) else { return .nothing }
             return await writing {
                 let planned = await trials.decline()
-                guard planned.isSuccess else { return planned }
+                guard planned.isSuccess, goesWhole(work) else { return planned }
                 return await trials.decline(anyOf: pairs) ?? Trials.untried(pairs, inspection) ?? planned
             }
         case .commit:
@@ -63,6 +65,8 @@ struct TrialRound: Sendable {
             return .nothing
         }
     }
+
+    private func goesWhole(_ work: Work) -> Bool { evidence.goesWhole(work, at: .now()) }
 
     private func has(_ purpose: Requirement.Purpose) -> Bool { inspection.missing(for: purpose).isEmpty }
 

@@ -110,7 +110,7 @@ struct Trials: Sendable {
     }
 
     /// Writes a row of the history, and takes it back: for when no offer can be accepted, as its table may refuse every row.
-    /// Nil: there is no offer at all, or a trigger refuses the row, which may be right as no order is accepted.
+    /// Nil: there is no such offer, or a trigger refuses the row, which may be right as no order is accepted.
     func history() async -> TrialOutcome? {
         do throws(PostgresError) {
             let isWritten = try await pool.transaction(

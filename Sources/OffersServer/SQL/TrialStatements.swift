@@ -9,7 +9,8 @@ enum TrialStatements {
     /// locked are left alone, and so are rows.
     static let patience = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
 
-    /// Some masters and orders among the newest offers, such that an accept is granted now.
+    /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first, which
+    /// masters hardly answer any more.
     static let pairs = Statement(
         "offersd_try_pairs",
         sql: """
@@ -20,7 +21,7 @@ enum TrialStatements {
             WHERE \(Fragment.isLive) AND o.assigned_master_id IS NULL AND o.status IN \(Fragment.acceptableStatuses)
                 AND NOT m.is_blocked AND \(AcceptOfferStatement.isActive)
                 AND NOT (q.maximum > 0 AND q.active >= q.maximum)
-            LIMIT 30
+            ORDER BY f.id LIMIT 30
             """)
 
     /// The newest offer, for a card.
@@ -28,8 +29,8 @@ enum TrialStatements {
         "offersd_try_newest",
         sql: "SELECT f.master_id::bigint, f.order_id::bigint FROM offers f ORDER BY f.id DESC LIMIT 1")
 
-    /// A row of the history as an accept writes it, for the newest offer that no other program has locked. It answers nothing
-    /// if there is none. The status is one that an order can be accepted in, for a constraint may ask for that.
+    /// A row of the history as an accept writes it, for the oldest offer whose rows no other program has locked. Its status is
+    /// one in which an order can be accepted, for a constraint may ask for that.
     static let history = Statement(
         "offersd_try_history",
         sql: """
@@ -38,7 +39,7 @@ enum TrialStatements {
                     (SELECT o.id AS order_id, m.id AS master_id, f.id AS offer_id,
                         CASE WHEN o.status IN \(Fragment.acceptableStatuses) THEN o.status ELSE 'SEARCHING' END AS status
                     FROM offers f JOIN orders o ON o.id = f.order_id JOIN masters m ON m.id = f.master_id
-                    ORDER BY f.id DESC LIMIT 1 FOR KEY SHARE OF o, m SKIP LOCKED) AS newest
+                    ORDER BY f.id LIMIT 1 FOR KEY SHARE OF o, m SKIP LOCKED) AS oldest
                 RETURNING 1)
             SELECT count(*) > 0 FROM inserted
             """)

@@ -76,6 +76,22 @@ import Testing
         #expect((start...100).first { evidence.due(at: Self.moment($0)).contains(.acceptOffer) } == from)
     }
 
+    @Test(
+        "A trial goes all the way at first, when something is wrong, and each thirty seconds",
+        arguments: [
+            ([], 0), ([(0, .wholeTrial)], 30), ([(0, .wholeTrial), (5, .plannedTrial), (10, .success)], 30),
+            ([(0, .plannedTrial)], 0), ([(0, .wholeTrial), (5, .failure)], 5), ([(0, .wholeTrial), (5, .badTrial)], 5),
+            ([(0, .wholeTrial), (5, .hinderedTrial)], 5),
+            ([(0, .wholeTrial), (5, .badTrial), (10, .plannedTrial)], 30),
+        ] as [([(Int64, Event)], Int64)])
+    func goesWhole(events: [(Int64, Event)], from: Int64) {
+        var evidence = evidence(events)
+        let start = events.last?.0 ?? 0
+        #expect((start...100).first { evidence.goesWhole(.acceptOffer, at: Self.moment($0)) } == from)
+        evidence.catalogChanged()
+        #expect(evidence.goesWhole(.acceptOffer, at: Self.moment(start)))
+    }
+
     @Test("Each kind of work has its own evidence; without lists nothing works")
     func kinds() {
         let lists = evidence([(0, .failure)], of: .listOffers)
