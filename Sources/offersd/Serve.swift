@@ -34,6 +34,7 @@ struct Serve: AsyncParsableCommand {
             log = try LogOutput(descriptor: STDERR_FILENO, form: LogForm(ofStandardError: Environment.all))
             LoggingSystem.bootstrap { log.handler(label: $0, level: level) }
             logger = Logger(label: "offersd")
+            for stranger in Environment.strangers { logger.warning("\(stranger)") }
             Signals.rememberStops()
             service = try OffersService(
                 settings: settings, environment: Environment.all, logger: logger, droppedLogLines: { log.dropped }

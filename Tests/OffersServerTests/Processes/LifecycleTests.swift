@@ -218,6 +218,25 @@ struct LifecycleTests {
         }
     }
 
+    @Test("a variable that is no setting is named in the log, with the nearest one that is")
+    func strangers() async throws {
+        try await OffersdProcess.withFolder { (folder) async throws in
+            let ending = try await OffersdProcess.run(
+                in: folder, ["--socket", folder + "/offers.sock"],
+                environment: [
+                    "OFFERSD_DATABASE": Self.nowhere, "OFFERSD_MAX_WAITNG": "", "OFFERSD_POSTGRES_BIN": "/nonexistent",
+                    "OFFERSD_WRITE_DEADLINE": "1000", "OFFERSD_READ_DEADLINE_MS": "1000",
+                ], sockets: 1
+            ) { _ in }
+            let named = ending.errors.compactMap { $0.firstMatch(of: /OFFERSD_.*/)?.output }
+            #expect(
+                named == [
+                    "OFFERSD_MAX_WAITNG is set and is no setting: the nearest one is OFFERSD_MAX_WAITING",
+                    "OFFERSD_WRITE_DEADLINE is set and is no setting: the nearest one is OFFERSD_WRITE_DEADLINE_MS",
+                ], "\(ending.errors)")
+        }
+    }
+
     @Test("how fast connections may come can be set")
     func connectionRate() async throws {
         try await OffersdProcess.withFolder { (folder) async throws in
