@@ -19,6 +19,9 @@ from offersd.screens import Calls
 
 _numbers = itertools.count(1)
 
+OldAccept = Callable[[int, int], Awaitable[str]]
+"""The company's own accept of a master and an order; it returns the toast."""
+
 
 class BotAPI(BaseSession):
     """A double of the Bot API, which refuses what Telegram refuses."""
@@ -55,6 +58,13 @@ class BotAPI(BaseSession):
         """The texts of these requests."""
         return [getattr(request, "text", None) or "" for request in self.requests if isinstance(request, kind)]
 
+    def answer_to(self, query: str) -> str | None:
+        """The toast of this tap; None if it has not been answered."""
+        for request in self.requests:
+            if isinstance(request, AnswerCallbackQuery) and request.callback_query_id == query:
+                return request.text or ""
+        return None
+
     @property
     def toasts(self) -> list[str]:
         """What was shown as a toast."""
@@ -76,7 +86,7 @@ class BotAPI(BaseSession):
 class Program:
     """The company's bot."""
 
-    def __init__(self, client: Calls, *, with_old_code: bool = False) -> None:
+    def __init__(self, client: Calls, *, with_old_code: bool = False, old_accept: OldAccept | None = None) -> None:
         self.api = BotAPI()
         self.bot = Bot("42:TEST", session=self.api)
         self.dispatcher = Dispatcher()
@@ -107,7 +117,9 @@ class Program:
 
         async def old_code(callback: CallbackQuery, master: int) -> None:
             self.old.append(f"{master} {callback.data}")
-            await callback.answer("old")
+            parts = (callback.data or "").split(":")
+            is_accept = old_accept and parts[2:3] == ["acc"]
+            await callback.answer(await old_accept(master, int(parts[3])) if old_accept and is_accept else "old")
 
         old.callback_query(F.data.startswith("m:new"))(old_code)
 
@@ -116,15 +128,16 @@ class Program:
             master=lambda master: master,
             after_accept=show_card,
             menu_row=[InlineKeyboardButton(text="Домой", callback_data="home")],
-            fallback=handlers_of(old) if with_old_code else None,
+            fallback=handlers_of(old) if with_old_code or old_accept else None,
         )
         self.dispatcher.include_routers(router, old)
 
-    async def tap(self, master: int, data: str, *, chat: str = "private") -> None:
-        """A tap of a master on a button."""
+    async def tap(self, master: int, data: str, *, chat: str = "private") -> str:
+        """A tap of a master on a button. Returns the query's id when the program is done with it."""
         user = User(id=7_000_000_000 + master, is_bot=False, first_name="Test")
         message = Message(
             message_id=next(_numbers), date=datetime.now(timezone.utc), chat=Chat(id=user.id, type=chat), text="old"
         )
         query = CallbackQuery(id=str(next(_numbers)), from_user=user, chat_instance="1", message=message, data=data)
         await self.dispatcher.feed_update(self.bot, Update(update_id=next(_numbers), callback_query=query))
+        return query.id
