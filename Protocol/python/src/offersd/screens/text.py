@@ -149,10 +149,12 @@ def _belongs(piece: str, point: str) -> bool:
         return point == "\n"
     if piece[-1] < " " or piece[-1] == "\n":
         return False
-    if point == "\u200d" or unicodedata.category(point) in ("Mn", "Me", "Mc") or "\U0001f3fb" <= point <= "\U0001f3ff":
+    is_mark = unicodedata.category(point) in ("Mn", "Me", "Mc")
+    # Skin tones, and the letters that make the flag of a region.
+    if is_mark or point == "\u200d" or "\U0001f3fb" <= point <= "\U0001f3ff" or "\U000e0020" <= point <= "\U000e007f":
         return True
     if piece[-1] == "\u200d":
-        return True
+        return unicodedata.category(point) == "So"
     return len(piece) == 1 and _is_flag(piece) and _is_flag(point)
 
 
