@@ -19,8 +19,9 @@ struct Offersctl: AsyncParsableCommand {
             The result is printed on standard output: on a terminal for a reader, else as one line of JSON. A refusal \
             is printed on standard error.
 
-            With --retry a call is made again when the service says that this can help, and when the connection failed, \
-            within the deadline. Repeating is safe, also for acceptOffer and declineOffer.
+            With --retry a call is made again when the service says that this can help, when the connection failed, and \
+            when a write got no answer that can be understood, within the deadline. Repeating is safe, also for \
+            acceptOffer and declineOffer.
 
             Exit codes:
               0  done
@@ -74,9 +75,9 @@ struct Offersctl: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var mayBeDone = false
+        var write = WriteOutcome()
         do {
-            let result = try await result(mayBeDone: &mayBeDone)
+            let result = try await result(&write)
             switch result {
             // A text, as the metrics for Prometheus are, is for reading as it is.
             case .string(let text) where !json: try output(text)
@@ -84,8 +85,8 @@ struct Offersctl: AsyncParsableCommand {
             default: try output(line(result) + "\n")
             }
         } catch {
-            if json, let error = error as? RPCError { try output(line(error) + "\n") }
-            let outcome = Outcome(error, mayBeDone: mayBeDone)
+            if json, let error = ((error as? NotSent)?.cause ?? error) as? RPCError { try output(line(error) + "\n") }
+            let outcome = Outcome(error, mayBeDone: write.mayBeDone)
             StandardError.print(outcome.message)
             throw outcome.exitCode
         }
@@ -93,29 +94,49 @@ struct Offersctl: AsyncParsableCommand {
 
     /// Calls until there is an answer, or nothing that another attempt could change.
     ///
-    /// - Parameter mayBeDone: Becomes true when an attempt to write that is repeated may have been carried out.
-    private func result(mayBeDone: inout Bool) async throws -> JSONValue {
-        let writes = Contract.methods.contains { $0.name == method && $0.errors.contains(.outcomeUnknown) }
+    /// - Parameter write: What is known of the call, if it is one that writes.
+    private func result(_ write: inout WriteOutcome) async throws -> JSONValue {
         let clock = ContinuousClock()
-        let end = clock.now.advanced(by: .seconds(deadline))
+        let start = clock.now
+        let end = start.advanced(by: .seconds(deadline))
         let policy = RetryPolicy(retries: retry)
         var attempt = 1
         while true {
             do {
-                let (path, method, members) = (path, method, try members())
-                return try await Client.withConnection(to: path) { client in
-                    try await client.call(method, named: members, deadline: clock.now.duration(to: end))
-                }
+                let given = policy.time(for: attempt, mayBeDone: write.mayBeDone, of: .seconds(deadline))
+                return try await call(heardUntil: end, writtenUntil: start.advanced(by: given))
             } catch {
-                let remaining = clock.now.duration(to: end)
-                guard let pause = policy.pause(after: error, attempt: attempt, remaining: remaining) else {
-                    throw error
-                }
-                if writes, RetryPolicy.mayBeDone(after: error) { mayBeDone = true }
+                var isAnswered = false
+                if writes, case .refused = write.verdict(on: error) { isAnswered = true }
+                let pause = policy.pause(
+                    after: error, mayBeDone: write.mayBeDone && !isAnswered, attempt: attempt,
+                    remaining: clock.now.duration(to: end))
+                guard let pause else { throw error }
                 try await clock.sleep(for: pause)
                 attempt += 1
             }
         }
+    }
+
+    /// One attempt on a connection of its own; of a write on one that has answered something.
+    private func call(
+        heardUntil end: ContinuousClock.Instant, writtenUntil given: ContinuousClock.Instant
+    ) async throws -> JSONValue {
+        let (path, method, members) = (path, method, try members())
+        guard writes else {
+            return try await Client.withConnection(to: path) { client in
+                try await client.call(method, named: members, deadline: ContinuousClock.now.duration(to: end))
+            }
+        }
+        let left = ContinuousClock.now.duration(to: end)
+        return try await Client.withServedConnection(to: path, deadline: left) { client in
+            try await client.call(method, named: members, deadline: ContinuousClock.now.duration(to: given))
+        }
+    }
+
+    /// Whether the method may change anything; one that is not known is taken for a write.
+    private var writes: Bool {
+        Contract.methods.first { $0.name == method }.map { $0.errors.contains(.outcomeUnknown) } ?? true
     }
 
     /// Writes to standard output. A script must not take what could not be written for an empty success.

@@ -15,12 +15,17 @@ struct Outcome {
     /// There is a result, and standard output does not take it.
     static let unwritten = violation
 
-    /// - Parameter mayBeDone: An earlier attempt may have been carried out. Then only a refusal for the sake of the order or
-    ///   the master says what became of the call: a service that is not there says nothing of that attempt.
+    /// - Parameters:
+    ///   - error: How the last attempt ended.
+    ///   - mayBeDone: An attempt to write may have been carried out. Then only a refusal for the sake of the order or the
+    ///     master says what became of the call: a service that is not there says nothing of that attempt.
     init(_ error: any Error, mayBeDone: Bool = false) {
         let ownCode: ExitCode
         var saysWhatBecame = false
-        switch error {
+        switch (error as? NotSent)?.cause ?? error {
+        case ClientError.deadlineExceeded where error is NotSent, ClientError.connectionLost where error is NotSent:
+            ownCode = Self.unavailable
+            message = "offersctl: the socket takes connections, and nothing answers there; the write was not sent"
         case let error as RPCError:
             ownCode = Self.exitCode(of: error.knownReason)
             saysWhatBecame = error.knownReason?.origin == .domain

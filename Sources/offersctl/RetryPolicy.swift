@@ -3,8 +3,8 @@ import Offers
 
 /// When a call is made again: a value without I/O.
 ///
-/// Only what the service calls retryable, and a connection that failed, are worth another attempt. All methods can be
-/// repeated without harm, the writes too (`Protocol/README.md`, "Time").
+/// What the service calls retryable, a connection that failed, and a write that may have been carried out are worth another
+/// attempt. All methods can be repeated without harm, the writes too (`Protocol/README.md`, "Time").
 struct RetryPolicy {
     /// How often a call may be made again.
     let retries: Int
@@ -13,23 +13,21 @@ struct RetryPolicy {
     ///
     /// - Parameters:
     ///   - error: What the last attempt gave.
-    ///   - attempt: Its number, from 1.
+    ///   - mayBeDone: Whether an attempt to write may have been carried out; then the next one can tell.
+    ///   - attempt: The last attempt's number, from 1.
     ///   - remaining: The time that is left for all attempts together. What would not begin within it is not tried.
-    func pause(after error: any Error, attempt: Int, remaining: Duration) -> Duration? {
-        guard attempt <= retries, let wish = wish(of: error) else { return nil }
+    func pause(after error: any Error, mayBeDone: Bool, attempt: Int, remaining: Duration) -> Duration? {
+        guard attempt <= retries, let wish = wish(of: error) ?? (mayBeDone ? .zero : nil) else { return nil }
         // A tenth of a second, then twice as long each time, up to two seconds.
         let own = Duration.milliseconds(100 << min(attempt - 1, 5))
         let pause = max(wish, min(own, .seconds(2)))
         return pause < remaining ? pause : nil
     }
 
-    /// Whether an attempt that ended so may have been carried out all the same.
-    static func mayBeDone(after error: any Error) -> Bool {
-        switch error {
-        case let error as RPCError: error.knownReason == .outcomeUnknown
-        case ClientError.connectionLost: true
-        default: false
-        }
+    /// When an attempt to write is given up, from the start: the last eighth of the time is for asking what became of it, if
+    /// it may be asked again.
+    func time(for attempt: Int, mayBeDone: Bool, of deadline: Duration) -> Duration {
+        attempt <= retries && !mayBeDone ? deadline * 7 / 8 : deadline
     }
 
     /// What the service wishes us to wait; nil: it does not wish to hear this again.
@@ -41,6 +39,7 @@ struct RetryPolicy {
             } else {
                 .zero
             }
+        case let notSent as NotSent: wish(of: notSent.cause)
         case ClientError.cannotConnect, ClientError.connectionLost: .zero
         default: nil
         }

@@ -43,7 +43,12 @@ enum BuiltProgram {
 enum PackageRoot {
     /// The text of a file of the sources, with its path from the root.
     static func text(of file: String) throws -> String {
-        try String(contentsOfFile: root.appending(file).string, encoding: .utf8)
+        try String(contentsOfFile: path(of: file).string, encoding: .utf8)
+    }
+
+    /// The path of a file of the sources, from its path from the root.
+    static func path(of file: String) -> FilePath {
+        root.appending(file)
     }
 
     /// The texts of all Swift files below a folder.

@@ -14,6 +14,8 @@ struct Offersd: OfferCalls {
     var patience: Duration = .seconds(6)
     /// How long a read may take; the service itself gives up after 2 s.
     var readPatience: Duration = .seconds(3)
+    /// How long a write waits for its answer before it is asked about on a new connection. The service answers within 5 s.
+    var answering: Duration = .milliseconds(5250)
     /// How long to go on knocking when nobody listens: a restart takes less, and a tap is not answered late by it.
     var knocking: Duration = .seconds(1)
 
@@ -62,57 +64,60 @@ extension Offersd {
             }
         } catch ClientError.deadlineExceeded {
             throw CallFailure.tooSlow
-        } catch ClientError.connectionLost {
-            throw CallFailure.unreachable
         } catch {
             throw Self.failure(error)
         }
     }
 
-    /// A write that lost its connection is repeated once on a new one, for as long as the time allows, so that a service
-    /// that is restarted in between can say what became of it.
+    /// A write follows the rules of ``WriteOutcome``: it goes on a connection that has answered something, and once it was
+    /// sent it is repeated, for as long as the time allows, until something tells what became of it. A service that is
+    /// restarted in between can say so.
     private func write<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
-        let end = Instant.now + patience
-        do {
-            return try await attempt(until: end, knockingUntil: .now + knocking, call)
-        } catch ClientError.connectionLost {
-            try await Task.sleep(for: Self.breath)
-            return try await repeating(until: end, call)
-        } catch {
-            throw Self.failure(error)
-        }
-    }
-
-    /// The repetition. Only an answer of the database itself counts: the service's "nothing was done" is about this
-    /// attempt and not about the first, and a service that has just started says it until it has reached its database.
-    private func repeating<Result>(
-        until end: Instant, _ call: (OffersClient) async throws -> Result
-    ) async throws -> Result {
+        let start = Instant.now
+        let end = start + patience
+        var outcome = WriteOutcome()
         while true {
+            let heard = outcome.mayBeDone ? end : min(end, start + readPatience)
+            let answered = outcome.mayBeDone ? end : min(end, start + answering)
             do {
-                return try await attempt(until: end, knockingUntil: end, call)
-            } catch let error as RPCError where error.knownReason?.origin == .domain {
-                throw CallFailure.refused(error)
-            } catch let error as RPCError
-                where error.retryable && error.knownReason != .outcomeUnknown && .now < end
-            {
-                try await Task.sleep(for: .milliseconds(50))
+                return try await Client.withServedConnection(to: socket, deadline: Self.left(until: heard)) {
+                    try await call(OffersClient($0, deadline: Self.left(until: answered)))
+                }
             } catch let cancellation as CancellationError {
                 throw cancellation
             } catch {
-                throw CallFailure.outcomeUnknown
+                switch outcome.verdict(on: error) {
+                case .refused(let refusal):
+                    throw CallFailure.refused(refusal)
+                case .nothingDone(let cause):
+                    guard Self.isOfARestart(cause), .now + Self.breath < min(end, start + knocking) else {
+                        throw Self.failure(cause)
+                    }
+                case .unknown:
+                    guard .now + Self.breath < end else { throw CallFailure.outcomeUnknown }
+                }
             }
+            try await Task.sleep(for: Self.breath)
         }
     }
 
-    /// One call on a new connection.
+    /// Whether a service that is restarted gives this failure: soon it may serve.
+    private static func isOfARestart(_ error: any Error) -> Bool {
+        switch error {
+        case ClientError.cannotConnect, ClientError.connectionLost: true
+        case let refusal as RPCError: refusal.knownReason == .shuttingDown
+        default: false
+        }
+    }
+
+    /// One read on a new connection.
     private func attempt<Result>(
         until end: Instant, knockingUntil lastKnock: Instant, _ call: (OffersClient) async throws -> Result
     ) async throws -> Result {
         while true {
             do {
                 return try await Client.withConnection(to: socket) { client in
-                    try await call(OffersClient(client, deadline: max(Instant.now.duration(to: end), .milliseconds(1))))
+                    try await call(OffersClient(client, deadline: Self.left(until: end)))
                 }
             } catch ClientError.cannotConnect where .now < lastKnock {
                 try await Task.sleep(for: .milliseconds(50))
@@ -120,15 +125,18 @@ extension Offersd {
         }
     }
 
+    /// The time that is left; a deadline that has passed still lets an answer in that is there.
+    private static func left(until end: Instant) -> Duration {
+        max(Instant.now.duration(to: end), .milliseconds(1))
+    }
+
+    /// What a call is told after which nothing can take effect.
     private static func failure(_ error: any Error) -> any Error {
         switch error {
         case let refusal as RPCError: CallFailure.refused(refusal)
-        case ClientError.cannotConnect: CallFailure.unreachable
-        case ClientError.connectionLost, ClientError.deadlineExceeded: CallFailure.outcomeUnknown
         case ClientError.protocolViolation, is UnexpectedResult: CallFailure.unintelligible
-        case let failure as CallFailure: failure
         case let cancellation as CancellationError: cancellation
-        // Errors of the socket itself, such as too many open files.
+        // There is no socket, or nothing serves it; errors of the socket itself, such as too many open files.
         default: CallFailure.unreachable
         }
     }

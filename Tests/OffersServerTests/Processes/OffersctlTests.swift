@@ -70,36 +70,18 @@ struct OffersctlTests {
         }
     }
 
-    /// A service that answers one line per connection: with the errors or results of a list, then with the last of it.
-    /// `$F/x` is its socket; what is called afterwards is followed by the number of connections that it had.
+    /// offersctl with a service that does wrong what `Tests/Scripted/service.py` is told to. `$F/x` is its socket; what is
+    /// called is followed by its status, and by the number of requests that the service had, reads before writes aside.
     private func against(_ answers: [String], _ arguments: String) async throws -> String {
-        let script = """
-            import json, socket, sys
-            path, answers = sys.argv[1], sys.argv[2:]
-            listener = socket.socket(socket.AF_UNIX); listener.bind(path); listener.listen()
-            count = 0
-            while True:
-                client = listener.accept()[0]
-                line = client.makefile().readline()
-                if line == "end\\n": break
-                answer = answers[min(count, len(answers) - 1)]
-                count += 1
-                if answer != "close":
-                    reply = {"jsonrpc": "2.0", "id": json.loads(line)["id"]}
-                    reply.update(json.loads(answer))
-                    client.sendall((json.dumps(reply) + "\\n").encode())
-                client.close()
-            print(count)
-            """
-        return try await OffersdProcess.withFolder { folder in
-            try script.write(toFile: folder + "/service.py", atomically: true, encoding: .utf8)
+        try await OffersdProcess.withFolder { folder in
             let quoted = answers.map { "'\($0)'" }.joined(separator: " ")
             return try await BuiltProgram.shell(
                 """
-                F=$1; C=$2; python3 $F/service.py $F/x \(quoted) & \(BuiltProgram.untilListening("$F/x"))
+                F=$1; C=$2; python3 "$3" $F/x \(quoted) >$F/out & P=$!; \(BuiltProgram.untilListening("$F/x"))
                 "$C" --socket $F/x \(arguments) 2>&1; echo "status $?"
-                echo end | socat - UNIX-CONNECT:$F/x; wait
-                """, folder, try BuiltProgram.path("offersctl").string
+                kill $P; wait; wc -l <$F/x.log
+                """, folder, try BuiltProgram.path("offersctl").string,
+                PackageRoot.path(of: "Tests/Scripted/service.py").string
             ).output
         }
     }
@@ -155,13 +137,44 @@ struct OffersctlTests {
             // What the service wishes is more than there is time for: told at once.
             ([later, done], "health --retry 5 --deadline 30", "OVERLOADED: No.\nstatus 3\n1\n"),
             ([#"{"nonsense":1}"#, done], "health --retry 5 --deadline 100", "status 5\n1\n"),
-            (
-                [#"{"nonsense":1}"#, done], "acceptOffer masterId=7 orderId=9 --retry 5 --deadline 100",
-                "status 5\n1\n"
-            ),
         ] {
             let run = try await against(answers, arguments)
             #expect(run.hasSuffix(output), "\(arguments): \(run)")
+        }
+    }
+
+    @Test(
+        "A write is sent only where something answers; once sent, nothing but an answer about it says what became of it"
+    )
+    func writes() async throws {
+        let down = Self.error("DATABASE_UNAVAILABLE", retryable: true, retryAfterMs: 10)
+        let taken = Self.error("ORDER_TAKEN", retryable: false)
+        let stopping = Self.error("SHUTTING_DOWN", retryable: true)
+        let forbidden = Self.error("FORBIDDEN", retryable: false)
+        let (nonsense, done) = (#"{"nonsense":1}"#, #"{"result":true}"#)
+        let notServed = "nothing answers there; the write was not sent\nstatus 3\n0\n"
+        for (answers, options, output) in [
+            (["probe:silent"], "--deadline 0.3", notServed),
+            (["probe:close"], "--deadline 100", notServed),
+            (["probe:half", done], "--deadline 100 --retry 1", "true\nstatus 0\n1\n"),
+            (["probe:line hello"], "--deadline 100", "status 5\n0\n"),
+            (["probe:" + stopping, done], "--deadline 100", "SHUTTING_DOWN: No.\nstatus 3\n0\n"),
+            (["probe:" + stopping, done], "--deadline 100 --retry 1", "true\nstatus 0\n1\n"),
+            // A read that is refused is an answer, too.
+            (["probe:" + forbidden, done], "--deadline 100", "true\nstatus 0\n1\n"),
+            (["close"], "--deadline 100", "status 4\n1\n"),
+            (["silent"], "--deadline 3", "status 4\n1\n"),
+            ([nonsense], "--deadline 100", "status 4\n1\n"),
+            (["line hello"], "--deadline 100", "status 4\n1\n"),
+            (["line hello", done], "--deadline 100 --retry 1", "true\nstatus 0\n2\n"),
+            ([nonsense, down], "--deadline 100 --retry 1", "DATABASE_UNAVAILABLE: No.\nstatus 4\n2\n"),
+            (["half", taken], "--deadline 100 --retry 5", "ORDER_TAKEN: No.\nstatus 1\n2\n"),
+            (["close", forbidden, taken], "--deadline 100 --retry 5", "ORDER_TAKEN: No.\nstatus 1\n3\n"),
+            (["gone"], "--deadline 100 --retry 1", "No such file or directory\nstatus 4\n1\n"),
+            (["close", "probe:silent"], "--deadline 3 --retry 1", "status 4\n1\n"),
+        ] {
+            let run = try await against(answers, "acceptOffer masterId=7 orderId=9 \(options)")
+            #expect(run.hasSuffix(output), "\(answers) \(options): \(run)")
         }
     }
 
