@@ -13,7 +13,8 @@ struct TelegramCommand: AsyncParsableCommand {
         abstract: "Serve masters in Telegram (Bot API, long polling).",
         discussion: """
             The token is read from --token-file, else from bot-token in $CREDENTIALS_DIRECTORY (systemd's \
-            LoadCredential), else from $OFFERS_BOT_TOKEN. A token has one poller: stop the old bot first.
+            LoadCredential), else from $OFFERS_BOT_TOKEN. A token has one poller, and this bot does nothing but new \
+            orders. Commands that the token has are kept.
             """)
 
     @OptionGroup var service: ServiceOptions

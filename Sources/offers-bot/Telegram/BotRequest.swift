@@ -8,6 +8,8 @@ enum BotRequest: Sendable {
     case getUpdates(offset: Int64?, limit: Int, timeout: Int)
     /// A webhook keeps getUpdates from working. Nothing that waits is dropped.
     case deleteWebhook
+    /// The menu of commands that the token has.
+    case getMyCommands
     /// The menu of commands.
     case setMyCommands([(name: String, description: String)])
     /// A new message.
@@ -27,6 +29,7 @@ enum BotRequest: Sendable {
         case .getMe: "getMe"
         case .getUpdates: "getUpdates"
         case .deleteWebhook: "deleteWebhook"
+        case .getMyCommands: "getMyCommands"
         case .setMyCommands: "setMyCommands"
         case .sendMessage: "sendMessage"
         case .editMessageText: "editMessageText"
@@ -42,7 +45,7 @@ extension BotRequest: JSONEncodable {
     func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         switch self {
-        case .getMe:
+        case .getMe, .getMyCommands:
             break
         case .getUpdates(let offset, let limit, let timeout):
             if let offset { writer.member("offset", offset) }

@@ -42,6 +42,8 @@ actor BotAPIDouble {
     private(set) var violations: [String] = []
     /// The highest offset that was asked for: everything before is confirmed.
     private(set) var offset: Int64 = 0
+    /// The menu of the token, as JSON.
+    private var commands = "[]"
     private var updates: [(id: Int64, json: String)] = []
     private var latest: String?
     private var repetitions: [String] = []
@@ -82,6 +84,11 @@ actor BotAPIDouble {
     private func close() { isClosed = true }
 
     // MARK: What happens in Telegram
+
+    /// Another program has given the token a menu.
+    func hasCommands() {
+        commands = #"[{"command":"shift","description":"Смена"}]"#
+    }
 
     /// Somebody writes.
     func writes(_ text: String, user: Int64) {
@@ -192,6 +199,7 @@ actor BotAPIDouble {
     private func result(_ method: String, _ body: JSONValue) async throws -> String {
         switch method {
         case "getMe": return #"{"id":4242,"is_bot":true,"first_name":"Bot","username":"made_up_bot"}"#
+        case "getMyCommands": return commands
         case "getUpdates":
             let from = body["offset"]?.int64Value ?? 0
             offset = max(offset, from)

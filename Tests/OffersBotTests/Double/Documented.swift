@@ -17,6 +17,7 @@ enum Documented {
             ("allowed_updates", .strings, false),
         ],
         "deleteWebhook": [("drop_pending_updates", .boolean, false)],
+        "getMyCommands": [],
         "setMyCommands": [("commands", .commands, true)],
         "sendMessage": screen,
         "editMessageText": screen + [("message_id", .integer, true)],

@@ -135,7 +135,7 @@ struct MisbehaviourTests {
     @Test(
         "What is prepared at the start does not hold up polling, and is done in the end",
         arguments: [
-            "getMe", "deleteWebhook", "setMyCommands",
+            "getMe", "deleteWebhook", "getMyCommands", "setMyCommands",
         ])
     func preparation(method: String) async throws {
         try await Stage.set { stage in
@@ -153,6 +153,24 @@ struct MisbehaviourTests {
                     await telegram.until { $0.contains { $0.method == "setMyCommands" } }
                 }
             }
+        }
+    }
+
+    @Test("The commands that a token has are kept")
+    func commands() async throws {
+        try await Stage.set { stage in
+            let telegram = stage.telegram
+            await telegram.hasCommands()
+            try await stage.withOffersd { _ in
+                _ = try await stage.withBot { _ in
+                    await telegram.until { $0.contains { $0.method == "getMyCommands" } }
+                    await telegram.presses("m:new", user: Self.user)
+                    _ = await telegram.screen(chat: Self.user)
+                    await telegram.untilConfirmed()
+                }
+            }
+            #expect(await telegram.calls.contains { $0.method == "setMyCommands" } == false)
+            #expect(await telegram.violations == [])
         }
     }
 
