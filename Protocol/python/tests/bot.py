@@ -83,13 +83,30 @@ class BotAPI(BaseSession):
         return [button.callback_data for row in rows for button in row]
 
 
-class Program:
-    """The company's bot."""
+class Telegram:
+    """A bot without any handlers yet, and taps on its buttons."""
 
-    def __init__(self, client: Calls, *, with_old_code: bool = False, old_accept: OldAccept | None = None) -> None:
+    def __init__(self) -> None:
         self.api = BotAPI()
         self.bot = Bot("42:TEST", session=self.api)
         self.dispatcher = Dispatcher()
+
+    async def tap(self, master: int, data: str, *, chat: str = "private") -> str:
+        """A tap of a master on a button. Returns the query's id when the program is done with it."""
+        user = User(id=7_000_000_000 + master, is_bot=False, first_name="Test")
+        message = Message(
+            message_id=next(_numbers), date=datetime.now(timezone.utc), chat=Chat(id=user.id, type=chat), text="old"
+        )
+        query = CallbackQuery(id=str(next(_numbers)), from_user=user, chat_instance="1", message=message, data=data)
+        await self.dispatcher.feed_update(self.bot, Update(update_id=next(_numbers), callback_query=query))
+        return query.id
+
+
+class Program(Telegram):
+    """The company's bot."""
+
+    def __init__(self, client: Calls, *, with_old_code: bool = False, old_accept: OldAccept | None = None) -> None:
+        super().__init__()
         self.old: list[str] = []
         self.cards: list[tuple[int, bool]] = []
         self.card_fails = False
@@ -131,13 +148,3 @@ class Program:
             fallback=handlers_of(old) if with_old_code or old_accept else None,
         )
         self.dispatcher.include_routers(router, old)
-
-    async def tap(self, master: int, data: str, *, chat: str = "private") -> str:
-        """A tap of a master on a button. Returns the query's id when the program is done with it."""
-        user = User(id=7_000_000_000 + master, is_bot=False, first_name="Test")
-        message = Message(
-            message_id=next(_numbers), date=datetime.now(timezone.utc), chat=Chat(id=user.id, type=chat), text="old"
-        )
-        query = CallbackQuery(id=str(next(_numbers)), from_user=user, chat_instance="1", message=message, data=data)
-        await self.dispatcher.feed_update(self.bot, Update(update_id=next(_numbers), callback_query=query))
-        return query.id

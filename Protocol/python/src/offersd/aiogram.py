@@ -124,8 +124,9 @@ class _NewOrders:
         try:
             response = await respond(self._client, tap, query.data, master, datetime.now(timezone.utc))
         except Unreachable as error:
+            who = "a sentence" if self._fallback is None else "the old code"
+            _log.warning("offersd is unreachable, %s answers: %s", who, error)
             if self._fallback is not None:
-                _log.warning("offersd is unreachable, the old code answers: %s", error)
                 await _call(self._fallback, query, data)
                 return
             response = failed(error, query.data)
