@@ -52,10 +52,13 @@ class Database:
         )
         return master
 
-    def add_orders(self, count: int, *masters: int, description: str = "Течёт кран") -> list[int]:
-        """Free orders, each offered to all of these masters; the newest is the last."""
-        orders = list(range(self._last_order + 1, self._last_order + count + 1))
-        self._last_order += count
+    def add_orders(
+        self, count: int, *masters: int, description: str = "Течёт кран", first: int | None = None
+    ) -> list[int]:
+        """Free orders, each offered to all of these masters; the newest is the last. `first` is the id of the first."""
+        first = self._last_order + 1 if first is None else first
+        orders = list(range(first, first + count))
+        self._last_order = orders[-1]
         quoted = description.replace("'", "''")
         self.sql(
             "INSERT INTO orders (id, city_id, district_id, street_id, house, status, category, description, type, "
