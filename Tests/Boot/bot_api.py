@@ -19,6 +19,7 @@ TAP = {
 }
 RESULTS = {
     "getMe": {"id": 1, "is_bot": True, "first_name": "Bot", "username": "offers_test_bot"},
+    "getMyCommands": [],
     "sendMessage": {"message_id": 2, "date": 1, "chat": {"id": USER["id"], "type": "private"}},
 }
 lock = threading.Lock()
