@@ -75,8 +75,12 @@ struct MeasureOverload: AsyncParsableCommand {
     @Option(help: "How long each misbehaviour is measured, in seconds.") var seconds = 5.0
     @Option(help: "Arguments of offersd serve, separated by blanks.") var serve = ""
     @Flag(help: "Only what 200 clients in a process of their own notice of a storm of connections.") var storm = false
+    @Flag(help: "Only what accepts of free orders notice of other orders that another program has locked.")
+    var locks = false
 
     func run() async throws {
+        if !storm { try await measureLocks() }
+        if locks { return }
         let measures = try await OverloadByStorm(
             milliseconds: Int64(seconds * 1000), arguments: serve.split(separator: " ").map(String.init)
         ).run()
@@ -86,6 +90,14 @@ struct MeasureOverload: AsyncParsableCommand {
             print("\(measure.name): \(measure.crowd.calls) lists, \(times), \(measure.perSecond) connections a second")
         }
         if !storm { try await misbehaviours() }
+    }
+
+    private func measureLocks() async throws {
+        let arguments = serve.split(separator: " ").map(String.init)
+        for measure in try await OverloadByLocks(milliseconds: Int64(seconds * 1000), arguments: arguments).run() {
+            let times = "median \(measure.median) µs, p99 \(measure.p99) µs, longest \(measure.longest) µs"
+            print("\(measure.name): \(measure.accepts) accepts, \(times)")
+        }
     }
 
     private func misbehaviours() async throws {

@@ -27,6 +27,13 @@ struct OverloadTests {
         }
     }
 
+    @Test("accepts of free orders are granted while others are locked for longer")
+    func locks() async throws {
+        let measures = try await OverloadByLocks(milliseconds: 1500).run()
+        #expect(measures.map(\.name) == ["alone", "beside locks", "alone again"])
+        for measure in measures { #expect(measure.accepts >= 24, "\(measure)") }
+    }
+
     @Test("clients in a process of their own are answered beside a storm of connections")
     func storm() async throws {
         let measures = try await OverloadByStorm(milliseconds: 1500, reconnects: false).run()

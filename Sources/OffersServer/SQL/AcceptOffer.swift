@@ -38,7 +38,8 @@ enum AcceptOfferStatement {
         WITH judged AS (
             SELECT c.place, m.id AS master_id, m.blocked_reason, o.id AS order_id, o.status, f.id AS offer_id, f.state,
                 f.responded_at, f.expires_at, q.maximum, q.active,
-                CASE WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
+                CASE WHEN c.place = ANY (l.places) THEN '\(leftOut)'
+                    WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                     WHEN o.assigned_master_id = m.id THEN 'ALREADY_YOURS'
                     WHEN m.is_blocked THEN 'MASTER_BLOCKED'
                     WHEN NOT \(isActive) THEN 'MASTER_NOT_ACTIVE'
@@ -48,12 +49,13 @@ enum AcceptOfferStatement {
                     WHEN o.status NOT IN \(Fragment.acceptableStatuses) THEN 'ORDER_NOT_AVAILABLE'
                     WHEN q.maximum > 0 AND q.active >= q.maximum THEN 'LIMIT_REACHED'
                     ELSE 'GRANTED' END AS verdict
-            FROM unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
+            FROM (SELECT \(ClaimLocks.leftOut) AS places OFFSET 0) AS l,
+            unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
             LEFT JOIN masters m ON \(masterNumber) = c.master_number LEFT JOIN orders o ON o.id = c.order_id
             LEFT JOIN LATERAL (\(decidingOffer)) f ON true LEFT JOIN LATERAL (\(quota)) q ON true),
         locks AS (
             SELECT CASE WHEN count(*) <> cardinality($1) THEN false
-                WHEN \(ClaimLocks.held(masters: "count(master_id)", orders: "count(order_id)")) THEN true END AS are_held
+                WHEN \(ClaimLocks.held(masters: decided("master_id"), orders: decided("order_id"))) THEN true END AS are_held
             FROM judged),
         granted AS (
             SELECT master_id, order_id, status, offer_id FROM judged
@@ -75,6 +77,13 @@ enum AcceptOfferStatement {
         recorded AS (
             \(history))
         """
+    }
+
+    /// The verdict about a claim of several that has to wait for another program.
+    private static let leftOut = "LEFT_OUT"
+
+    private static func decided(_ column: String) -> String {
+        "count(\(column)) FILTER (WHERE verdict <> '\(leftOut)')"
     }
 
     /// Writes the history of accepts. What they are is to follow: a relation with `order_id`, `status`, `master_id` and
@@ -142,6 +151,7 @@ enum AcceptOfferStatement {
                     BoundStatement(form, [parts.column(0), parts.column(1)]),
                 ]
             },
+            isLeftOut: { $0.text(row: $1, column: 0) == leftOut },
             decode: decode)
     }
 

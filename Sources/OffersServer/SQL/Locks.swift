@@ -1,15 +1,15 @@
 import Offers
 import Postgres
 
-/// The row locks that claims take before they decide: always the masters, then the orders, each in the order of their
-/// ids, so that claims never deadlock with each other. The deciding statement comes after them and has a snapshot of its
-/// own, taken when they are held (READ COMMITTED).
+/// The row locks that claims take before they decide. A claim by itself waits for its master and then for its order, so that
+/// claims never deadlock with each other. Claims that share a transaction wait for nothing. The deciding statement comes after
+/// the locks and has a snapshot of its own, taken when they are held (READ COMMITTED).
 ///
 /// FOR NO KEY UPDATE is enough for what a claim changes, and lets the other programs insert rows that refer to the
 /// order or the master meanwhile.
 enum ClaimLocks {
-    /// All locks, in one statement because another one would cost the server 2 % of a claim. The orders' sub-select
-    /// refers to the count of the masters', which is known when all of those are locked.
+    /// Both locks of a claim by itself, in one statement because another one would cost the server 2 % of a claim. The order's
+    /// sub-select refers to the count of the masters, which is known when the master is locked.
     ///
     /// Both counts are left in a setting of the transaction, where the deciding statement finds them: row security can
     /// let a row be read and not be locked, and then the server passes over it without a word. See ``held``.
@@ -30,6 +30,51 @@ enum ClaimLocks {
         """
     }
 
+    /// The same for claims that share a transaction, which wait for no other program: a claim is left out if another program
+    /// has its master, its order or an open offer of it, and so are those of the same caller behind it. The places of these
+    /// are left in the setting, too. What does not exist is not locked, and left out as well.
+    ///
+    /// An open offer that is locked here cannot make the deciding statement wait.
+    static let ofFree = ByMaster(
+        "offersd_lock_free", parameters: [.int8Array, .int8Array, .int8, .int8Array]
+    ) { masterNumber in
+        """
+        SELECT set_config('statement_timeout', greatest(1,
+            $3 - (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint)::text, true),
+            set_config('\(counts)', CASE WHEN cardinality(m.numbers) = cardinality($1)
+                    AND cardinality(o.ids) = cardinality($2) AND cardinality(f.ids) = seen.offers
+                THEN cardinality($1) || ' ' || cardinality($1) || '|'
+                ELSE (
+                    SELECT count(*) FILTER (WHERE c.is_free) || ' ' || count(*) FILTER (WHERE c.is_free) || '|'
+                        || coalesce(string_agg(c.place::text, ' ') FILTER (WHERE NOT c.is_free), '')
+                    FROM (
+                        SELECT c.place, bool_and(c.number = ANY (m.numbers) AND c.order_id = ANY (o.ids)
+                                AND NOT EXISTS (SELECT FROM offers p WHERE p.order_id = c.order_id
+                                    AND \(open("p")) AND p.id <> ALL (f.ids)))
+                            OVER (PARTITION BY c.caller ORDER BY c.place) AS is_free
+                        FROM unnest($1, $2, $4) WITH ORDINALITY AS c(number, order_id, caller, place)) AS c)
+                END, true)
+        FROM (SELECT coalesce(array_agg(m.number), '{}') AS numbers FROM (
+            SELECT c.number FROM unnest($1) AS c(number) JOIN masters m ON \(masterNumber) = c.number
+            FOR NO KEY UPDATE OF m SKIP LOCKED) AS m) AS m,
+        LATERAL (SELECT coalesce(array_agg(o.id), '{}') AS ids FROM (
+            SELECT o.id FROM unnest($2) AS c(id) JOIN orders o ON o.id = c.id WHERE cardinality(m.numbers) > 0
+            FOR NO KEY UPDATE OF o SKIP LOCKED) AS o) AS o,
+        LATERAL (SELECT coalesce(array_agg(f.id), '{}') AS ids FROM (
+            SELECT f.id FROM unnest(o.ids) AS c(id) JOIN offers f ON f.order_id = c.id AND \(open("f"))
+            FOR NO KEY UPDATE OF f SKIP LOCKED) AS f) AS f,
+        LATERAL (SELECT count(*) AS offers FROM unnest(o.ids) AS c(id) JOIN offers p ON p.order_id = c.id
+            AND \(open("p"))) AS seen
+        """
+    }
+
+    private static func open(_ offer: String) -> String {
+        Fragment.filter("\(offer).state IN ('SENT', 'VIEWED', 'ACCEPTED')")
+    }
+
+    /// The places of the claims that are left out, as an array.
+    static let leftOut = "string_to_array(split_part(current_setting('\(counts)', true), '|', 2), ' ')::bigint[]"
+
     /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
     static let counts = "offersd.locked"
 
@@ -37,13 +82,17 @@ enum ClaimLocks {
     /// that it sees. A row that came into being after the locks were taken is not locked, either. NULL without the lock
     /// statement.
     static func held(masters: String, orders: String) -> String {
-        "\(masters) || ' ' || CASE WHEN \(masters) > 0 THEN \(orders) ELSE 0 END = current_setting('\(counts)', true)"
+        "\(masters) || ' ' || CASE WHEN \(masters) > 0 THEN \(orders) ELSE 0 END"
+            + " = split_part(current_setting('\(counts)', true), '|', 1)"
     }
 
     /// The locks of the claims in `parts`, whose masters are named as `master` is, for a transaction that may take
     /// `milliseconds`.
     static func step(_ master: MasterReference, _ parts: Parts, _ milliseconds: Int64) -> BoundStatement {
-        BoundStatement(statement.form(for: master), [parts.column(0), parts.column(1), .int8(milliseconds)])
+        let parameters = [parts.column(0), parts.column(1), .int8(milliseconds)]
+        return parts.areShared
+            ? BoundStatement(ofFree.form(for: master), parameters + [parts.callerColumn])
+            : BoundStatement(statement.form(for: master), parameters)
     }
 }
 

@@ -1,8 +1,8 @@
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
 /// Several callers may share it, so that what the server does once for each transaction, and for each statement, is done
-/// once for all of them. It is all or nothing then: as soon as anything fails all is rolled back, and each is left to be
-/// run by itself.
+/// once for all of them. As soon as anything fails all is rolled back, and each is left to be run by itself. A part that
+/// would have had to wait for another program is left out by the steps: the others are committed.
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown.
@@ -77,7 +77,7 @@ struct TransactionPipeline {
     /// then.
     static func begin(_ writes: [WorkItem<Write>], on session: Session, margins: Margins) -> Begun {
         let now = MonotonicTime.now()
-        var (timely, places): ([Write], [Int]) = ([], [])
+        var (timely, places, callers): ([Write], [Int], [ObjectIdentifier?]) = ([], [], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
         for (place, write) in writes.enumerated() {
             // Whose time does not run yet has at least all of it.
@@ -88,6 +88,7 @@ struct TransactionPipeline {
             }
             timely.append(write.job)
             places.append(place)
+            callers.append(write.place?.caller)
             deadline = min(deadline, own)
         }
         guard let first = timely.first else { return .ended(WorkEnd(isUsable: true)) }
@@ -98,7 +99,9 @@ struct TransactionPipeline {
             jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             sent: now, ending: first.ending,
             statements: session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
-                + first.steps(Parts(timely.map(\.part)), bound) + [BoundStatement(first.ending.statement)])
+                + first.steps(Parts(timely.map(\.part), callers: numbers(of: callers)), bound) + [
+                    BoundStatement(first.ending.statement)
+                ])
         do {
             try pipeline.send()
         } catch {
@@ -109,6 +112,13 @@ struct TransactionPipeline {
             return .underWay(pipeline)
         } catch {
             return .ended(pipeline.fail(pipeline.unheard, isUsable: false))
+        }
+    }
+
+    /// The same number for the same caller; what has no caller has a number of its own.
+    private static func numbers(of callers: [ObjectIdentifier?]) -> [Int64] {
+        callers.enumerated().map { place, caller in
+            Int64(caller.flatMap { callers.firstIndex(of: $0) } ?? place)
         }
     }
 
@@ -243,8 +253,15 @@ struct TransactionPipeline {
             let statement = statements[statements.count - 2].statement.name
             return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: isUsable)
         }
-        for (row, job) in jobs.enumerated() { job.complete(Write.Answer(rows: rows, row: row)) }
-        return WorkEnd(isUsable: isUsable)
+        var end = WorkEnd(isUsable: isUsable)
+        for (row, job) in jobs.enumerated() {
+            if jobs.count > 1, job.isLeftOut(rows, row) {
+                end.undone.append(places[row])
+            } else {
+                job.complete(Write.Answer(rows: rows, row: row))
+            }
+        }
+        return end
     }
 
     private func fail(_ error: PostgresError, isUsable: Bool) -> WorkEnd {

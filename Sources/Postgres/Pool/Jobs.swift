@@ -40,6 +40,8 @@ struct Write: Sendable {
     /// The caller's parameters.
     let part: [Int64?]
     let steps: Steps
+    /// Whether a row of a shared transaction says that its part was left out.
+    let isLeftOut: @Sendable (QueryResult, _ row: Int) -> Bool
     let attempt: Attempt
     var ending = Ending.commit
     let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
@@ -84,13 +86,23 @@ package typealias Steps = @Sendable (Parts, Int64) -> [BoundStatement]
 /// The parameters of all who take part in a transaction.
 package struct Parts: Sendable {
     private let rows: [[Int64?]]
+    private let callers: [Int64]
 
-    package init(_ rows: [[Int64?]]) {
+    /// - Parameter callers: A number for each part. Parts with the same number take effect in their order; nil: each has
+    ///   a number of its own.
+    package init(_ rows: [[Int64?]], callers: [Int64]? = nil) {
         self.rows = rows
+        self.callers = callers ?? rows.indices.map { Int64($0) }
     }
+
+    /// Whether there are several.
+    package var areShared: Bool { rows.count > 1 }
 
     /// The parameters with this number, in the order of the parts.
     package func column(_ number: Int) -> Parameter { .int8Array(rows.map { $0[number] }) }
+
+    /// The numbers of the callers, in the order of the parts.
+    package var callerColumn: Parameter { .int8Array(callers) }
 }
 
 /// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT.
@@ -103,6 +115,9 @@ package struct Transaction<Value: Sendable>: Sendable {
     /// The caller's parameters.
     package let part: [Int64?]
     package let steps: Steps
+    /// Whether a row of a shared transaction says that its part was left out: it had no effect, nor had those of the same
+    /// caller behind it, and it is run by itself.
+    package let isLeftOut: @Sendable (QueryResult, _ row: Int) -> Bool
     package let ending: Ending
     /// Reads the caller's row of the last step's result, once the transaction has ended as it should.
     package let decode: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
@@ -110,12 +125,14 @@ package struct Transaction<Value: Sendable>: Sendable {
     /// A transaction that others may share.
     package init(
         name: String, company: String, part: [Int64?], steps: @escaping Steps,
+        isLeftOut: @escaping @Sendable (QueryResult, _ row: Int) -> Bool = { _, _ in false },
         decode: @escaping @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
     ) {
         self.name = name
         self.company = company
         self.part = part
         self.steps = steps
+        self.isLeftOut = isLeftOut
         ending = .commit
         self.decode = decode
     }
@@ -129,6 +146,7 @@ package struct Transaction<Value: Sendable>: Sendable {
         company = nil
         part = []
         self.ending = ending
+        isLeftOut = { _, _ in false }
         self.steps = { _, milliseconds in steps(milliseconds) }
         self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }

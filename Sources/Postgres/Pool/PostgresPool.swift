@@ -235,8 +235,9 @@ package final class PostgresPool: Sendable {
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT; or ROLLBACK, for a trial. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
-    /// A first attempt may share a transaction with others of its company that wait at the same time. If that is rolled
-    /// back, it is run by itself before others get their turn: what it is told is never what another one's statements met.
+    /// A first attempt may share a transaction with others of its company that wait at the same time. If it is left out, or that
+    /// is rolled back, it is run by itself before others get their turn: what it is told is never what another one's
+    /// statements met.
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], place: Place? = nil,
         attempt: Attempt = .first, deadline: any Deadline
@@ -246,8 +247,8 @@ package final class PostgresPool: Sendable {
         guard admit(trace, admission) else { throw .overloaded }
         let result = await withCheckedContinuation { caller in
             let write = Write(
-                part: transaction.part, steps: transaction.steps, attempt: attempt, ending: transaction.ending,
-                caller: caller)
+                part: transaction.part, steps: transaction.steps, isLeftOut: transaction.isLeftOut, attempt: attempt,
+                ending: transaction.ending, caller: caller)
             writes.submit(
                 WorkItem(
                     keys: keys, company: attempt == .first ? transaction.company : nil, place: place,

@@ -50,7 +50,7 @@ package struct ExclusionKey: Hashable, Sendable {
 /// with the work of the place before: so it takes effect after that, or at the same moment. A place outlives the work that
 /// was done for it, because that may have to be done again.
 package struct Place: Hashable, Sendable {
-    fileprivate let caller: ObjectIdentifier
+    let caller: ObjectIdentifier
     fileprivate let number: UInt64
 }
 

@@ -167,18 +167,18 @@ struct LockTests {
         }
     }
 
-    @Test("claims together lock all their masters before any order, and each in the order of their ids")
+    @Test("a claim locks its master before its order; claims together wait for neither")
     func lockOrder() async throws {
         try await withService { scene, _, _ in
-            let masters = try await scene.database.insert((0..<2).map { _ in MasterRow() })
-            let orders = [try await scene.order(), try await scene.order()]
-            let parts = Parts([[masters[1], orders[0]], [masters[0], orders[1]]].map { $0.map { Int64($0) } })
-            let transaction = Transaction(
-                name: "locks", steps: { [ClaimLocks.step(.id(nil), parts, $0)] }, decode: { $0.rowCount })
-            // In the order in which they are locked: who waits for one has those before it, and none behind it.
-            let rows =
-                masters.map { "SELECT 1 FROM masters WHERE id = \($0)" }
-                + orders.map { "SELECT 1 FROM orders WHERE id = \($0)" }
+            let claims = try await scene.claims(2).map { [Int64($0.master), Int64($0.order)] }
+            func locks(_ claims: [[Int64]]) -> Transaction<Int> {
+                Transaction(
+                    name: "locks", steps: { [ClaimLocks.step(.id(nil), Parts(claims), $0)] }, decode: { $0.rowCount })
+            }
+            // In the order in which they are locked: a claim that waits for one has that before it, and not that behind it.
+            let rows = [
+                "SELECT 1 FROM masters WHERE id = \(claims[0][0])", "SELECT 1 FROM orders WHERE id = \(claims[0][1])",
+            ]
             let pool = PostgresPool(
                 PostgresConfiguration(connectionInfo: scene.database.connectionString + TestDatabase.patience),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -187,7 +187,9 @@ struct LockTests {
                 defer { pool.shutDown() }
                 for held in rows.indices {
                     try await HeldLock.hold(rows[held] + " FOR UPDATE", in: scene.database) { lock in
-                        async let claim = pool.transaction(transaction, deadline: FixedDeadline(milliseconds: 100_000))
+                        let deadline = FixedDeadline(milliseconds: 100_000)
+                        #expect(try await pool.transaction(locks(claims), deadline: deadline) == 1)
+                        async let claim = pool.transaction(locks([claims[0]]), deadline: deadline)
                         try await lock.isWaitedFor()
                         for other in rows.indices where other != held {
                             let free = try await scene.database.sql(rows[other] + " FOR NO KEY UPDATE SKIP LOCKED")

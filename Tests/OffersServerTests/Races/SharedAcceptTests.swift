@@ -1,3 +1,4 @@
+import EmbeddedPostgres
 import JSONRPC
 import OffersServer
 import TestDatabase
@@ -97,7 +98,8 @@ struct SharedAcceptTests {
                 }
                 #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) })
                 #expect(answers[10]["alreadyAccepted"] == .bool(true))
-                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 0)
+                // What does not exist cannot be locked, and is left out.
+                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 2)
             }
             let transactions = try await scene.transactions(all)
             #expect(transactions[0] != nil && Set(transactions[0...2]).count == 1, "\(transactions)")
@@ -208,6 +210,32 @@ struct SharedAcceptTests {
                     }
                 }
             }
+        }
+    }
+
+    @Test(
+        "claims whose rows another program has are left out: the others are committed together, without an error",
+        arguments: ["orders WHERE id = %o", "offers WHERE order_id = %o", "masters WHERE id = %m"])
+    func locksOfOthers(rows: String) async throws {
+        try await TestDatabase.withServer { database in
+            let scene = try await Scene(database)
+            let taps = try await scene.claims(5)
+            let held = rows.replacing("%o", with: "\(taps[1].order)").replacing("%m", with: "\(taps[1].master)")
+            try await withService(scene) { service in
+                let answers = try await HeldLock.hold("SELECT FROM \(held) FOR UPDATE", in: database) { lock in
+                    async let answers = together(taps, on: service, scene)
+                    let transactions = try await eventually(
+                        { try await scene.transactions(taps) }, until: { $0.count { $0 != nil } == 4 })
+                    #expect(transactions[1] == nil && Set(transactions).count == 2, "\(transactions)")
+                    try await lock.release()
+                    return try await answers
+                }
+                #expect(answers.map(\.reason) == [nil, nil, nil, nil, nil], "\(answers)")
+                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 1)
+            }
+            #expect(try await scene.transactions(taps)[1] != nil)
+            let log = database.server.lastLinesOfLog(1000)
+            #expect(!log.contains("ERROR:"), "\(log)")
         }
     }
 

@@ -1,0 +1,98 @@
+import JSONRPC
+import Offers
+import Postgres
+import TestDatabase
+
+/// Accepts of 24 masters, one after the other for each, while another program has the orders that two more masters ask for.
+struct OverloadByLocks: Sendable {
+    /// What those masters noticed whose orders are free.
+    struct Measure: Sendable {
+        let name: String
+        /// Accepts; all were granted.
+        let accepts: Int
+        /// In microseconds.
+        let median: UInt64
+        /// In microseconds.
+        let p99: UInt64
+        /// In microseconds.
+        let longest: UInt64
+    }
+
+    /// How long each measure takes, in milliseconds; the locks are held for as long.
+    var milliseconds: Int64
+    /// Further arguments of `offersd serve`.
+    var arguments: [String] = []
+
+    /// What was not granted although its order is free.
+    struct Refused: Error { let outcome: Call.Outcome }
+
+    private static let crowd = 24
+    private static let held = 2
+    /// How many orders are made ready for each master and second.
+    private static let ordersASecond: Int64 = 150
+
+    /// Without locks, beside them, and without them again.
+    func run() async throws -> [Measure] {
+        try await Stage.run(Stage.Options(services: 1, writeDeadline: 5000, arguments: arguments)) { stage in
+            var measures: [Measure] = []
+            for name in ["alone", "beside locks", "alone again"] {
+                measures.append(try await measure(name, isBesideLocks: name == "beside locks", stage))
+            }
+            return measures
+        }.value
+    }
+
+    private func measure(_ name: String, isBesideLocks: Bool, _ stage: Stage) async throws -> Measure {
+        let masters = try await stage.database.insert(
+            (0..<Self.crowd + Self.held).map { _ in MasterRow(maxActiveOrdersOverride: 30_000) })
+        let orders = try await stage.database.insert(
+            (0..<masters.count * Int(max(1, milliseconds * Self.ordersASecond / 1000))).map { _ in OrderRow(cityID: 1) }
+        )
+        try await stage.database.insert(
+            orders.enumerated().map { OfferRow(orderID: $1, masterID: masters[$0 % masters.count]) })
+        let pairs = masters.indices.map { master in
+            stride(from: master, to: orders.count, by: masters.count).map { (masters[master], orders[$0]) }
+        }
+        let heldOrders = (Self.crowd..<masters.count).map { orders[$0] }
+        let lock =
+            isBesideLocks
+            ? "SELECT FROM orders WHERE id IN (\(heldOrders.map(String.init).joined(separator: ", "))) FOR UPDATE"
+            : "SELECT"
+        let times = try await HeldLock.hold(lock, in: stage.database) { lock in
+            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+                let socket = stage.services[0].socket
+                for master in Self.crowd..<masters.count where isBesideLocks {
+                    group.addTask {
+                        let again = Array(repeating: pairs[master][0], count: 100)
+                        _ = try await accept(again, on: socket, mayWait: true)
+                        return []
+                    }
+                }
+                if isBesideLocks { try await lock.isWaitedFor() }
+                for master in 0..<Self.crowd {
+                    group.addTask { try await accept(pairs[master], on: socket, mayWait: false) }
+                }
+                return try await group.reduce(into: [UInt64]()) { $0 += $1 }.sorted()
+            }
+        }
+        return Measure(
+            name: name, accepts: times.count, median: times[times.count / 2], p99: times[times.count * 99 / 100],
+            longest: times.last ?? 0)
+    }
+
+    /// Accepts one after the other until the time is over. Returns how long each took, in microseconds.
+    private func accept(_ pairs: [(Int, Int)], on socket: String, mayWait: Bool) async throws -> [UInt64] {
+        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        return try await Client.withConnection(to: socket) { client in
+            var times: [UInt64] = []
+            for (master, order) in pairs where MonotonicTime.now() < end {
+                let began = MonotonicTime.now()
+                let outcome = await LoadClient.outcome(of: .accept(master: master, order: order), client)
+                times.append((MonotonicTime.now().nanoseconds - began.nanoseconds) / 1000)
+                if case .accepted = outcome { continue }
+                guard mayWait else { throw Refused(outcome: outcome) }
+            }
+            return times
+        }
+    }
+}
