@@ -48,7 +48,8 @@ enum ClaimLocks {
                     SELECT count(*) FILTER (WHERE c.is_free) || ' ' || count(*) FILTER (WHERE c.is_free) || '|'
                         || coalesce(string_agg(c.place::text, ' ') FILTER (WHERE NOT c.is_free), '')
                     FROM (
-                        SELECT c.place, bool_and(c.number = ANY (m.numbers) AND c.order_id = ANY (o.ids)
+                        SELECT c.place, bool_and(c.number IS NOT NULL AND c.number = ANY (m.numbers)
+                                AND c.order_id IS NOT NULL AND c.order_id = ANY (o.ids)
                                 AND NOT EXISTS (SELECT FROM offers p WHERE p.order_id = c.order_id
                                     AND \(open("p")) AND p.id <> ALL (f.ids)))
                             OVER (PARTITION BY c.caller ORDER BY c.place) AS is_free

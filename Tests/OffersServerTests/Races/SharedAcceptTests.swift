@@ -80,6 +80,8 @@ struct SharedAcceptTests {
             taps[11] = Claim(order: taps[11].order, master: 2_000_000_000)
             taps.append(unknown)
             taps.append(Claim(order: taps[5].order, master: scene.rival))
+            // More than the column can hold; and the order exists.
+            taps.append(Claim(order: try await scene.order(), master: 3_000_000_000))
             let all = taps
             try await withService(scene, { $0.preparesStatements = prepared }) { service in
                 let answers = try await together(all, on: service, scene)
@@ -87,7 +89,7 @@ struct SharedAcceptTests {
                     answers.map(\.reason) == [
                         nil, nil, nil, "MASTER_BLOCKED", "MASTER_NOT_ACTIVE", "OFFER_NOT_FOUND", "ORDER_TAKEN",
                         "OFFER_EXPIRED", "ORDER_NOT_AVAILABLE", "LIMIT_REACHED", nil, "MASTER_NOT_FOUND",
-                        "OFFER_NOT_FOUND", "OFFER_NOT_FOUND",
+                        "OFFER_NOT_FOUND", "OFFER_NOT_FOUND", "MASTER_NOT_FOUND",
                     ])
                 #expect(answers[3].error?.detail("blockedReason") == .string("made up"))
                 #expect(answers[9].error?.detail("active") == .integer(1))
@@ -99,7 +101,7 @@ struct SharedAcceptTests {
                 #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) })
                 #expect(answers[10]["alreadyAccepted"] == .bool(true))
                 // What does not exist cannot be locked, and is left out.
-                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 2)
+                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 3)
             }
             let transactions = try await scene.transactions(all)
             #expect(transactions[0] != nil && Set(transactions[0...2]).count == 1, "\(transactions)")
