@@ -12,6 +12,8 @@ import Synchronization
 final class DistributionMetrics: Sendable {
     /// How many rows may wait. More are dropped, and counted as failures.
     private static let maximumWaiting = 1024
+    /// How often rows are tried whose connection is lost.
+    private static let maximumAttempts = 3
     /// How many rows one transaction takes.
     private static let maximumGroup = 64
     /// How long a row waits for others, so that a busy service does not make a transaction of every second one.
@@ -103,7 +105,7 @@ final class DistributionMetrics: Sendable {
         }
     }
 
-    private func write(_ rows: [Row], by statement: Statement) async {
+    private func write(_ rows: [Row], by statement: Statement, attempt: Int = 1) async {
         let insert = BoundStatement(
             statement,
             [
@@ -118,6 +120,9 @@ final class DistributionMetrics: Sendable {
         } catch .refused where rows.count > 1 {
             // One that the database does not want must not cost the others theirs.
             for row in rows { await write([row], by: statement) }
+        } catch .connectionLost where attempt < Self.maximumAttempts {
+            // Nothing was written.
+            await write(rows, by: statement, attempt: attempt + 1)
         } catch {
             failureCount.add(rows.count, ordering: .relaxed)
             logger.warning(
