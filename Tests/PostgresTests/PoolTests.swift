@@ -267,6 +267,7 @@ struct PoolTests {
             $0.readTimeoutMilliseconds = 100_000
         }) { (pool, database) async throws in
             try await prepareHeld(database)
+            while pool.status.control.connected == 0 { await Task.yield() }
             async let one: Void = hold(pool)
             async let other: Void = hold(pool)
             while pool.status.requests < 2 { await Task.yield() }

@@ -20,9 +20,12 @@ extension RunningService {
             { try await metrics()["pool"]?["writes"]?["connected"]?.int64Value }, until: { $0 ?? 0 > 0 })
     }
 
-    /// Returns once the service has looked at its database, which it does right after the start, and only once.
+    /// Returns once the service has looked at its database and has a connection of each kind; each one that is opened has it look
+    /// again, and the one that is waited for here is opened last.
     @discardableResult
     func waitUntilInspected() async throws -> JSONValue {
+        _ = try await eventually(
+            { try await metrics()["pool"]?["control"]?["connected"]?.int64Value }, until: { $0 ?? 0 > 0 })
         _ = try await eventually({ log.texts }, until: { $0.contains { $0.hasPrefix("database is of generation") } })
         return try await health()
     }
