@@ -11,6 +11,8 @@ struct TrialRound: Sendable {
     let list: ServiceStatement
     /// The connections for writes, as they are now.
     let writes: @Sendable () -> PoolStatus.Lane
+    /// When it began: whether work goes all the way is decided once.
+    let began = MonotonicTime.now()
 
     /// - Parameter told: Called with what came of each trial, as soon as it ended.
     func run(_ due: [Work], told: (Work, TrialOutcome) async -> Void) async {
@@ -66,7 +68,7 @@ struct TrialRound: Sendable {
         }
     }
 
-    private func goesWhole(_ work: Work) -> Bool { evidence.goesWhole(work, at: .now()) }
+    private func goesWhole(_ work: Work) -> Bool { evidence.goesWhole(work, at: began) }
 
     private func has(_ purpose: Requirement.Purpose) -> Bool { inspection.missing(for: purpose).isEmpty }
 
