@@ -35,7 +35,7 @@ struct PreparationTests {
         #expect(results.allSatisfy { if case .success(1) = $0 { true } else { false } }, "\(results)")
     }
 
-    @Test("The first connection whose plan no longer fits has all of them opened anew; nothing unprepared minds")
+    @Test("The first connection with a plan that does not fit has all of them opened anew; nothing unprepared minds")
     func stale() async throws {
         try await TestDatabase.withDatabase { database in
             try await database.sql("CREATE TABLE things (a int); INSERT INTO things VALUES (1)")

@@ -11,7 +11,7 @@ final class ClaimsByOrder: Sendable {
 
     private let orders = Mutex<[Int64: Claims]>([:])
 
-    /// A claim of an order has begun. Nil is no order, and nobody's.
+    /// A claim of an order has begun. Nil is no order.
     func begin(_ order: Int64?) {
         guard let order else { return }
         orders.withLock { $0[order, default: Claims()].count += 1 }

@@ -10,7 +10,7 @@ enum TrialStatements {
     static let patience = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
 
     /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first, which
-    /// masters hardly answer any more.
+    /// masters answer least.
     static let pairs = Statement(
         "offersd_try_pairs",
         sql: """

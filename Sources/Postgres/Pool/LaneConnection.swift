@@ -28,7 +28,7 @@ struct WorkEnd {
     /// The places in the group of the work that was not done and has not been told so, and is to be done again, each by
     /// itself. All other work has been told its end.
     var undone: [Int] = []
-    /// Whether the server said that what was prepared does not hold any more.
+    /// Whether the server said that what was prepared does not hold.
     var isStale = false
 }
 
@@ -131,7 +131,7 @@ final class LaneConnection<Worker: LaneWorker>: Sendable {
                 if hasInput { try contents.worker?.session.connection.consumeInput() }
                 if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
                 if contents.worker != nil, contents.preparations != preparations.number {
-                    throw LibPQConnection.Broken(reason: "what was prepared does not fit the database any more")
+                    throw LibPQConnection.Broken(reason: "what was prepared does not fit the database")
                 }
                 return .woken
             } catch {

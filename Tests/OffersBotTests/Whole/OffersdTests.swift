@@ -83,7 +83,7 @@ struct OffersdTests {
     }
 
     @Test(
-        "A write that was sent, and of which nothing is heard any more, has an unknown outcome",
+        "A write that was sent, and is never answered has an unknown outcome",
         arguments: [
             ["close"], ["gone"], ["half", "probe:silent"], ["close", error(.databaseUnavailable)],
             [error(.outcomeUnknown), error(.timedOut)], ["line hello", "probe:line hello"],

@@ -9,6 +9,18 @@ import Turns
 /// A trigger that raises a code of the server's own.
 @Suite(.inTurn)
 struct RaisedErrorTests {
+    /// A trigger that refuses each update of an order. A sequence is not rolled back: it counts the attempts.
+    private static func refusal(_ code: String) -> String {
+        """
+        CREATE SEQUENCE attempts;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM nextval('attempts');
+            RAISE 'Mill Lane' USING ERRCODE = '\(code)';
+        END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()
+        """
+    }
+
     @Test(
         "The code is not taken for the server's: refused at once, named by health, logged, and the connection stays",
         arguments: ["57014", "55P03", "57P01", "57P03", "25006", "08006", "53300", "26000", "42P01"])
@@ -16,16 +28,7 @@ struct RaisedErrorTests {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
-            // A sequence is not rolled back: it counts the attempts.
-            try await database.sql(
-                """
-                CREATE SEQUENCE attempts;
-                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                    PERFORM nextval('attempts');
-                    RAISE 'Mill Lane' USING ERRCODE = '\(code)';
-                END $$;
-                CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()
-                """)
+            try await database.sql(Self.refusal(code))
             try await RunningService.run(on: database.connectionString, { $0.writeConnections = 1 }) { service in
                 try await service.waitUntilInspected()
                 try await service.withClient { (client) async throws in
@@ -44,6 +47,7 @@ struct RaisedErrorTests {
             }
         }
     }
+
     @Test(
         "A conflict that is raised is tried again ten times; one that never ends is named by health",
         arguments: ["40001", "40P01"])
@@ -51,15 +55,7 @@ struct RaisedErrorTests {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
-            try await database.sql(
-                """
-                CREATE SEQUENCE attempts;
-                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                    PERFORM nextval('attempts');
-                    RAISE 'Mill Lane' USING ERRCODE = '\(code)';
-                END $$;
-                CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()
-                """)
+            try await database.sql(Self.refusal(code))
             try await RunningService.run(
                 on: database.connectionString,
                 {

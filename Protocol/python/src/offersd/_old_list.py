@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LISTED = ("SEARCHING", "CREATED", "GUARANTEE")
-"""The statuses with which offersd lists an order that is nobody's."""
+"""The statuses with which offersd lists an order without a master."""
 
 _MASTERS = "SELECT id FROM masters ORDER BY id"
 
