@@ -17,6 +17,16 @@ final class Lane<Worker: LaneWorker>: Sendable {
         var isLast = false
     }
 
+    /// Whether every lane that comes first, and that the server can serve, has a connection.
+    ///
+    /// A type of its own, because each access to a function that a `Mutex` holds by itself wraps it once more: a chain
+    /// that only grows, and overflows the stack when it is called or released.
+    private struct Precedence: Sendable {
+        let allHaveOne: @Sendable () -> Bool
+
+        init(_ allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne = allHaveOne }
+    }
+
     private let state: Mutex<LaneState<Worker.Job>>
     private let connections: [LaneConnection<Worker>]
     private let role: Role
@@ -25,8 +35,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
     private let logger: Logger
     private let onChange: @Sendable () -> Void
     private let onStalePreparations: @Sendable () -> Void
-    /// Whether every lane that comes first, and that the server can serve, has a connection.
-    private let allHaveOne = Mutex<@Sendable () -> Bool>({ true })
+    private let precedence = Mutex(Precedence { true })
     private let opened = Atomic<Int>(0)
     private let lastFailure = Mutex<String?>(nil)
 
@@ -188,7 +197,16 @@ final class Lane<Worker: LaneWorker>: Sendable {
     }
 
     /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last lane does, too.
-    func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne.withLock { $0 = allHaveOne } }
+    func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) {
+        precedence.withLock { $0 = Precedence(allHaveOne) }
+    }
+
+    /// Whether connection `index` may be opened before the other lanes have theirs, or they have them.
+    func mayConnect(_ index: Int) -> Bool {
+        // The lock is not held while the others are asked, which ask this one, too.
+        let isFirst = !role.isLast && state.withLock { $0.isFirstToConnect(index) }
+        return isFirst || precedence.withLock { $0 }.allHaveOne()
+    }
 
     /// Whether there is a connection.
     var hasOne: Bool { state.withLock { $0.connectedCount > 0 } }
@@ -197,9 +215,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
     var hasOneIfPossible: Bool { hasOne || !watch.canServe(role.purpose) }
 
     private func connect(_ index: Int) {
-        // The lock is not held while the others are asked, which ask this one, too.
-        let isFirst = !role.isLast && state.withLock { $0.isFirstToConnect(index) }
-        if !isFirst, !allHaveOne.withLock({ $0 })() {
+        guard mayConnect(index) else {
             state.withLock { $0.gaveWay(index, at: .now()) }
             return
         }

@@ -26,7 +26,6 @@ final class ServerWatch: Sendable {
     private let state = Mutex(PrimaryState())
     private let searches = Mutex(Searches())
     private let notes = Mutex<Set<Session.Note>>([])
-    private let onNewTerm = Mutex<(@Sendable () -> Void)?>(nil)
     private let isStopped = Atomic<Bool>(false)
     private let support = StartupOptions.Support()
     private let pipe = WakePipe()
@@ -211,7 +210,9 @@ final class ServerWatch: Sendable {
     }
 
     /// Looks at all addresses. Called on the thread of the watch only.
-    private func search(_ silent: inout Set<ServerAddress>, _ lookups: inout [String: NameLookup]) {
+    private func search(
+        _ silent: inout Set<ServerAddress>, _ lookups: inout [String: NameLookup], onNewTerm: () -> Void
+    ) {
         do throws(LibPQConnection.Broken) {
             let target = try ConnectionTarget(configuration.connectionInfo)
             let settings = SessionSettings(
@@ -219,14 +220,14 @@ final class ServerWatch: Sendable {
                 statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
             ServerSearch.run(
                 configuration, target, options: StartupOptions(settings.options(after: target.options), support),
-                silent: &silent, lookups: &lookups, tell: conclude)
+                silent: &silent, lookups: &lookups, tell: { conclude($0, onNewTerm) })
         } catch {
             let failures = [(address: ServerAddress(host: nil), reason: error.reason)]
-            conclude(ServerSearch.Outcome(began: .now(), isComplete: true, found: [], failures: failures))
+            conclude(ServerSearch.Outcome(began: .now(), isComplete: true, found: [], failures: failures), onNewTerm)
         }
     }
 
-    private func conclude(_ outcome: ServerSearch.Outcome) {
+    private func conclude(_ outcome: ServerSearch.Outcome, _ onNewTerm: () -> Void) {
         let (isNewTerm, chosen) = state.withLock {
             ($0.found(outcome.found, isComplete: outcome.isComplete, began: outcome.began, now: .now()), $0.chosen)
         }
@@ -242,7 +243,7 @@ final class ServerWatch: Sendable {
                 "timeline": "\(chosen.report.history.timeline.map(String.init) ?? "unknown")",
                 "takesWrites": "\(chosen.report.role == .primary)",
             ])
-        onNewTerm.withLock { $0 }?()
+        onNewTerm()
     }
 
     private func unusable() -> LibPQConnection.Broken {
@@ -257,8 +258,7 @@ final class ServerWatch: Sendable {
     /// - Parameters:
     ///   - ask: Has the server asked something; its answer is told by `confirm`. It must not wait.
     ///   - onNewTerm: Called when another server has been chosen; connections to others are to be closed. It must not wait.
-    func start(ask: @escaping @Sendable () -> Void, onNewTerm newTerm: @escaping @Sendable () -> Void) {
-        onNewTerm.withLock { $0 = newTerm }
+    func start(ask: @escaping @Sendable () -> Void, onNewTerm: @escaping @Sendable () -> Void) {
         let started = BlockingThread.start { [self] in
             var silent: Set<ServerAddress> = []
             var lookups: [String: NameLookup] = [:]
@@ -266,8 +266,8 @@ final class ServerWatch: Sendable {
                 let now = MonotonicTime.now()
                 let isWanted = searches.withLock { $0.wanted != nil }
                 switch state.withLock({ $0.duty(at: now) }) {
-                case _ where isWanted: search(&silent, &lookups)
-                case .search: search(&silent, &lookups)
+                case _ where isWanted: search(&silent, &lookups, onNewTerm: onNewTerm)
+                case .search: search(&silent, &lookups, onNewTerm: onNewTerm)
                 case .ask: ask()
                 case .nothing: break
                 }
@@ -281,7 +281,6 @@ final class ServerWatch: Sendable {
     /// Ends the thread soon.
     func stop() {
         isStopped.store(true, ordering: .relaxed)
-        onNewTerm.withLock { $0 = nil }
         pipe?.wake()
     }
 }

@@ -1,0 +1,26 @@
+import Logging
+import Testing
+
+@testable import Postgres
+
+/// The connections of one kind, without a server.
+@Suite("Lane")
+struct LaneTests {
+    @Test("Connections that give way for hours leave nothing behind that could overflow a stack")
+    func givesWayForLong() async {
+        await #expect(processExitsWith: .success) {
+            let configuration = PostgresConfiguration(connectionInfo: "host=/nonexistent")
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let watch = ServerWatch(configuration, logger: logger)
+            let lane = Lane<ReadPipeline>(
+                .init(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)), connections: 2,
+                maximumGroup: 1, configuration: configuration, watch: watch, preparations: Preparations(),
+                logger: logger, onChange: {}, onStalePreparations: {})
+            lane.giveWay { false }
+            // As often as one connection asks in an hour and twenty minutes.
+            for _ in 0..<500_000 where lane.mayConnect(1) { Testing.Issue.record("it has to give way") }
+            lane.giveWay { true }
+            #expect(lane.mayConnect(1))
+        }
+    }
+}
