@@ -81,8 +81,8 @@ struct SharedTransactionTests {
         }
     }
 
-    /// Runs transactions that all wait until the lock of room 0 is let go, as the one before them needs it, and returns
-    /// what became of them.
+    /// Runs transactions that all wait, in this order, until the lock of room 0 is let go, as the one before them needs it,
+    /// and returns what became of them.
     private func together(
         _ parts: [Transaction<Written>], on pool: PostgresPool, _ database: TestDatabase, keys: [ExclusionKey] = []
     ) async throws -> [Outcome] {
@@ -92,8 +92,8 @@ struct SharedTransactionTests {
                 try await until { pool.status.writes.busy > 0 }
                 for (index, part) in parts.enumerated() {
                     group.addTask { await (index, run(part, on: pool, keys: keys)) }
+                    try await until { pool.status.writes.waiting == index + 1 }
                 }
-                try await until { pool.status.writes.waiting == parts.count }
                 try await lock.release()
                 var outcomes: [Int: Outcome] = [:]
                 for try await (index, outcome) in group { outcomes[index] = outcome }

@@ -127,6 +127,23 @@ struct FaultProxyTests {
         }
     }
 
+    @Test("What a muted connection asks is done, and not answered")
+    func mute() async throws {
+        try await withConnection { (database, proxy, connection) async throws in
+            let fault = proxy.inject(.mute, on: .execute(containing: "INSERT"))
+            let asked = Task { try await connection.execute("INSERT INTO notes VALUES ('x')") }
+            await fault.occurred()
+            let other = try await LibPQ(proxy.connectionString)
+            #expect(
+                try await eventually({ try await database.sql("SELECT count(*) FROM notes") }, until: { $0 == ["1"] })
+                    == ["1"])
+            #expect(try await other.execute("SELECT 1") == "SELECT 1")
+            try await database.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'INSERT%'")
+            await #expect(throws: LibPQ.Lost.self) { _ = try await asked.value }
+        }
+    }
+
     @Test("Faults that repeat hit every connection until they are taken out")
     func repeating() async throws {
         try await TestDatabase.withDatabase { database in

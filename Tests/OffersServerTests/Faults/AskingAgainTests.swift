@@ -50,7 +50,7 @@ struct AskingAgainTests {
             $0.writeDeadlineMilliseconds = 61_000
             $0.silenceMarginMilliseconds = 60_000
         }) { scene, service, proxy in
-            proxy.inject(.delay(.seconds(600)), on: .commandComplete("COMMIT"))
+            proxy.inject(.mute, on: Self.attempt)
             let order = try await scene.offeredOrder()
             let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
             #expect(answer["alreadyAccepted"] == .bool(false), "\(answer)")

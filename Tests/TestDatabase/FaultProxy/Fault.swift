@@ -42,6 +42,8 @@ extension FaultProxy {
         case freeze(Direction)
         /// Lets the message wait, and what follows it.
         case delay(Duration)
+        /// Lets what the client sends pass, and nothing of what the server says, on this connection.
+        case mute
         /// Sends a warning with this SQLSTATE along with the message, in the same write, as if this function of the server
         /// had raised it.
         case warn(String, from: String, Place)

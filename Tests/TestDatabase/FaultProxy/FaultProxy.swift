@@ -151,6 +151,7 @@ package final class FaultProxy: Sendable {
                     }
                     group.addTask {
                         for try await message in fromServer {
+                            if session.isMuted { continue }
                             if session.orphaned == nil {
                                 try await self.pass(message, .fromServer, of: session, to: toClient)
                             } else if message.type == "Z" {
@@ -186,6 +187,7 @@ package final class FaultProxy: Sendable {
             case .passThenDisconnect: last = fault
             case .freeze(let frozen): freeze(frozen)
             case .delay(let duration): try await Task.sleep(for: duration)
+            case .mute: session.isMuted = true
             case .warn(let code, let function, .before):
                 before.writeImmutableBuffer(WireMessage.warning(code, from: function).encoded())
             case .warn(let code, let function, .behind):

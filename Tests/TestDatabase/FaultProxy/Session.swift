@@ -12,6 +12,7 @@ extension FaultProxy {
             var lastTag = ""
             var hasEnded = false
             var orphaned: Fault?
+            var isMuted = false
         }
 
         private let state = Mutex(State())
@@ -48,6 +49,12 @@ extension FaultProxy {
             case (.fromClient, _):
                 return [.clientMessage(type)]
             }
+        }
+
+        /// Whether the client gets nothing more of what the server says.
+        var isMuted: Bool {
+            get { state.withLock { $0.isMuted } }
+            set { state.withLock { $0.isMuted = newValue } }
         }
 
         /// The fault that has made the server's side an orphan, if one has.
