@@ -25,6 +25,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -66,7 +67,8 @@ let package = Package(
             name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
-            name: "JSONRPCTests", dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore],
+            name: "JSONRPCTests",
+            dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore, nioEmbedded],
             swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.

@@ -15,7 +15,7 @@ struct SimulatedClient {
     }
 
     /// A reply is the number of its entry.
-    private var sequencer = RequestSequencer<Int>()
+    private var sequencer = RequestSequencer<Void, Int>()
     private var entries: [Entry] = []
     private var lines: [(entries: Range<Int>, isBatch: Bool)] = []
     private var linesThatLeft = 0
@@ -34,8 +34,8 @@ struct SimulatedClient {
         let numbers = entries.count..<entries.count + sent.count
         entries += sent
         lines.append((numbers, asBatch))
-        let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Int>.Arrival in
-            if let turn = entry.turn { return .work(entry.effect, turn) }
+        let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Void, Int>.Arrival in
+            if let turn = entry.turn { return .work(entry.effect, turn, ()) }
             return .answered(entry.wantsReply ? number : nil)
         }
         for number in numbers where entries[number].turn == nil { entries[number].isFinished = true }
@@ -56,7 +56,7 @@ struct SimulatedClient {
 
     /// The next entry to start; a start that the order does not allow is a problem.
     mutating func nextStart() -> (number: Int?, problem: String?) {
-        guard let number = sequencer.nextStart() else { return (nil, nil) }
+        guard let number = sequencer.nextStart()?.id else { return (nil, nil) }
         let problem: String? =
             if entries[number].hasStarted {
                 "entry \(number) started twice"

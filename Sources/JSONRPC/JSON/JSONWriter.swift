@@ -38,8 +38,8 @@ public struct JSONWriter: ~Copyable {
     }
 
     /// What was written, as a line with its line feed.
-    func line(_ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var line = allocator.buffer(capacity: self.text.written.count + 1)
+    func line() -> ByteBuffer {
+        var line = ByteBufferAllocator().buffer(capacity: self.text.written.count + 1)
         line.writeBytes(UnsafeRawBufferPointer(self.text.written))
         line.writeInteger(UInt8(ascii: "\n"))
         return line

@@ -32,7 +32,7 @@ struct Acceptor: Sendable {
                 }
                 for try await accepted in inbound {
                     guard let connection = accepted else { continue }
-                    group.addTask(executorPreference: connection.loop.taskExecutor) {
+                    group.addTask(executorPreference: connection.taskExecutor) {
                         await connections.run(connection)
                         connections.leave(listener.name, connection.role)
                     }
@@ -54,11 +54,9 @@ struct Acceptor: Sendable {
         if role == .refused {
             logger.warning("connection refused: too many are open", metadata: ["socket": "\(listener.name)"])
         }
-        let connection = Connection(
-            channel, on: connections.connectionLoop(of: channel.eventLoop), peer: peer, role: role, methods: methods,
+        return try Connection(
+            channel, on: connections.loop(of: channel.eventLoop), peer: peer, role: role, methods: methods,
             limits: limits, onRefusal: onRefusal)
-        try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
-        return connection
     }
 
     private func bootstrap(_ loops: MultiThreadedEventLoopGroup) -> ServerBootstrap {

@@ -1,38 +1,188 @@
+import Glibc
 import NIOCore
 
-/// Tells a connection what its channel sees. It keeps nothing itself; all of it happens on the connection's loop.
-final class ConnectionHandler: ChannelInboundHandler, Sendable {
+/// One client: what its channel sees goes into `ConnectionState`, and what that says is done here. All of it happens on the
+/// channel's event loop.
+///
+/// The channel allows half-closure and does not read by itself.
+final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    private let connection: Connection
+    private var state: ConnectionState
+    private let channel: any Channel
+    private let peer: Peer
+    private let completed: EventLoopInbox<CompletedEntry>
+    private let tasks: AsyncStream<CallTask>.Continuation
+    private let limits: Limits
+    private let onRefusal: @Sendable (RPCError) -> Void
 
-    init(connection: Connection) {
-        self.connection = connection
+    /// `nextAction` is being asked: what happens meanwhile is found by the next question.
+    private var isActing = false
+    private var hasUnflushed = false
+    private var stallCheckIsScheduled = false
+    /// The client was found to have closed both directions.
+    private var isGone = false
+
+    /// - Parameters:
+    ///   - completed: Brings back what has finished. Connections of one event loop share it.
+    ///   - tasks: Gets what methods run in tasks, and its end when there will be no more.
+    ///   - onRefusal: Called with each error that the connection gives by itself.
+    init(
+        _ channel: any Channel, peer: Peer, role: ConnectionState.Role, methods: [String: Method], limits: Limits,
+        completed: EventLoopInbox<CompletedEntry>, tasks: AsyncStream<CallTask>.Continuation,
+        onRefusal: @escaping @Sendable (RPCError) -> Void
+    ) {
+        self.channel = channel
+        self.peer = peer
+        self.completed = completed
+        self.tasks = tasks
+        self.limits = limits
+        self.onRefusal = onRefusal
+        state = ConnectionState(peer: peer, role: role, methods: methods, limits: limits)
+    }
+
+    // MARK: The channel
+
+    func channelActive(context: ChannelHandlerContext) {
+        if state.role == .refused {
+            channel.eventLoop.scheduleTask(in: limits.overLimitWait) { [channel] in channel.close(promise: nil) }
+        }
+        proceed()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        connection.onLoop(Self.unwrapInboundIn(data)) { $0.received($1) }
+        state.received(Self.unwrapInboundIn(data))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        connection.onLoop { $0.readCompleted() }
-    }
+    func channelReadComplete(context: ChannelHandlerContext) { proceed() }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        connection.onLoop { $0.writabilityChanged() }
+        state.writabilityChanged(to: channel.isWritable)
+        proceed()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return }
-        connection.onLoop { $0.inputEnded() }
+        state.inputEnded()
+        proceed()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        connection.onLoop { $0.inputEnded() }
+        state.becameInactive()
+        proceed()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The client has vanished, or the kernel is out of memory; either way this connection is over.
         context.close(promise: nil)
     }
+
+    /// Begins the end: what has arrived is still read and answered, then the connection closes.
+    func drain() {
+        state.drain()
+        // After SHUT_RD the kernel hands over what had arrived and then end of file (unix(7)), which takes the way of
+        // a client's half-close. NIO's own close(mode: .input) would discard what it has not read yet.
+        withSocket { _ = shutdown($0, Int32(SHUT_RD)) }
+    }
+
+    /// Entries have ended, in this order. Replies that leave for one client leave with one system call.
+    static func finish(_ entries: [CompletedEntry]) {
+        for entry in entries {
+            let handler = entry.handler.value
+            handler.state.finish(entry.id, entry.reply)
+            handler.act()
+        }
+        for entry in entries { entry.handler.value.flush() }
+    }
+
+    // MARK: The state's actions
+
+    private func proceed() {
+        act()
+        flush()
+    }
+
+    private func act() {
+        guard !isActing else { return }
+        isActing = true
+        while let action = state.nextAction() { perform(action) }
+        isActing = false
+    }
+
+    private func perform(_ action: ConnectionState.Action) {
+        switch action {
+        case .beginTurn(let turn):
+            turn.begin(at: .now())
+        case .start(let id, let request):
+            start(id, request)
+        case .refused(let error):
+            onRefusal(error)
+        case .write(let line):
+            hasUnflushed = true
+            channel.write(line, promise: nil)
+        case .read:
+            channel.read()
+        case .close:
+            tasks.finish()
+            // An empty write completes when the kernel has taken what is before it, or the channel closes.
+            channel.writeAndFlush(ByteBuffer()).whenComplete { [channel] _ in channel.close(promise: nil) }
+        }
+    }
+
+    private func start(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) {
+        let call = Call(
+            request: request.request, peer: peer, turn: request.turn, id: id,
+            handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)
+        // What only reads, for a client that is gone, would have others wait for nothing.
+        if request.method.effect == .read, findsClientGone(at: id) { call.drop() } else { request.method.start(call) }
+    }
+
+    /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a half-close is
+    /// not. The kernel is asked where that is likely: at a connection's first request, and behind the end of its input.
+    private func findsClientGone(at id: ConnectionState.EntryID) -> Bool {
+        guard !isGone, channel.isActive else { return true }
+        guard state.inputHasEnded || id == 0 else { return false }
+        withSocket { socket in
+            var entry = pollfd(fd: socket, events: 0, revents: 0)
+            isGone = poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
+        }
+        return isGone
+    }
+
+    private func withSocket(_ body: (CInt) -> Void) {
+        try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
+    }
+
+    private func flush() {
+        guard hasUnflushed else { return }
+        hasUnflushed = false
+        channel.flush()
+        watchOutput()
+    }
+
+    /// Closes the connection when its client takes nothing of what waits for it for too long.
+    private func watchOutput() {
+        guard !stallCheckIsScheduled, let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else { return }
+        switch state.checkOutput(unsent: unsent, now: channel.eventLoop.now) {
+        case .nothingToWatch:
+            break
+        case .checkAgain(let delay):
+            stallCheckIsScheduled = true
+            channel.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+                self.stallCheckIsScheduled = false
+                self.watchOutput()
+            }
+        case .stalled:
+            channel.close(promise: nil)
+        }
+    }
+}
+
+/// An entry that has ended; `reply` is nil for a notification.
+struct CompletedEntry: Sendable {
+    let handler: NIOLoopBound<ConnectionHandler>
+    let id: ConnectionState.EntryID
+    let reply: ByteBuffer?
 }

@@ -5,21 +5,24 @@ import Synchronization
 ///
 /// What comes before the loop has got to it is delivered together: a group of answers from the database wakes the loop
 /// once and takes one place in its queue, and replies that become ready together leave together.
-final class LoopMailbox<Element: Sendable>: Sendable {
+final class EventLoopInbox<Element: Sendable>: Sendable {
     private let loop: any EventLoop
+    private let deliver: @Sendable ([Element]) -> Void
     private let waiting = Mutex<[Element]>([])
 
-    init(_ loop: any EventLoop) {
+    /// - Parameter deliver: Called on the loop with what has come, in order.
+    init(_ loop: any EventLoop, _ deliver: @escaping @Sendable ([Element]) -> Void) {
         self.loop = loop
+        self.deliver = deliver
     }
 
-    /// Any thread. `deliver`, which must be the same each time, is called on the loop with what has come, in order.
-    func put(_ element: Element, _ deliver: @escaping @Sendable ([Element]) -> Void) {
+    /// On any thread.
+    func put(_ element: Element) {
         let isFirst = waiting.withLock { waiting in
             waiting.append(element)
             return waiting.count == 1
         }
-        if isFirst { loop.execute { deliver(self.takeAll()) } }
+        if isFirst { loop.execute { self.deliver(self.takeAll()) } }
     }
 
     private func takeAll() -> [Element] {

@@ -14,7 +14,7 @@ final class OpenConnections: Sendable {
         var connections: [ObjectIdentifier: Connection] = [:]
         var closeListeners: [@Sendable () -> Void] = []
         var isDraining = false
-        var loops: [ObjectIdentifier: ConnectionLoop] = [:]
+        var loops: [ObjectIdentifier: Connection.Loop] = [:]
     }
 
     private let limits: Limits
@@ -26,10 +26,10 @@ final class OpenConnections: Sendable {
     }
 
     /// What all connections of an event loop share.
-    func connectionLoop(of loop: any EventLoop) -> ConnectionLoop {
+    func loop(of loop: any EventLoop) -> Connection.Loop {
         state.withLock { state in
             if let known = state.loops[ObjectIdentifier(loop)] { return known }
-            let new = ConnectionLoop(loop)
+            let new = Connection.Loop(loop)
             state.loops[ObjectIdentifier(loop)] = new
             return new
         }
@@ -42,7 +42,7 @@ final class OpenConnections: Sendable {
 
     /// Decides about a new connection. What is admitted ends with `leave`. Nil: it is to be closed at once, because
     /// too many are waiting to be refused.
-    func admit(on socket: String) -> Connection.Role? {
+    func admit(on socket: String) -> ConnectionState.Role? {
         state.withLock { state in
             var counts = state.sockets[socket, default: Socket()]
             defer { state.sockets[socket] = counts }
@@ -57,7 +57,7 @@ final class OpenConnections: Sendable {
     }
 
     /// Notes that a connection has ended.
-    func leave(_ socket: String, _ role: Connection.Role) {
+    func leave(_ socket: String, _ role: ConnectionState.Role) {
         state.withLock { state in
             switch role {
             case .served: state.sockets[socket]?.served -= 1
@@ -69,12 +69,12 @@ final class OpenConnections: Sendable {
     /// Serves a connection; while it runs, a drain reaches it.
     func run(_ connection: Connection) async {
         let isDraining = state.withLock { state in
-            state.connections[ObjectIdentifier(connection)] = connection
+            state.connections[connection.id] = connection
             return state.isDraining
         }
-        if isDraining { await connection.drain() }
+        if isDraining { connection.drain() }
         await connection.run()
-        _ = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
+        _ = state.withLock { $0.connections.removeValue(forKey: connection.id) }
     }
 
     /// Whether the drain has begun.
@@ -97,7 +97,7 @@ final class OpenConnections: Sendable {
         }
         guard let begun else { return }
         for close in begun.closeListeners { close() }
-        for connection in begun.connections.values { connection.drainSoon() }
+        for connection in begun.connections.values { connection.drain() }
         drain.continuation.finish()
     }
 

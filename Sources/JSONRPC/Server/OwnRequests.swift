@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 
 /// Requests of the server to itself, on the way that those of clients take: an event loop reads the line off a socket,
-/// a `Connection` runs it in its turn, and the loop writes the reply. Who waits for one knows whether clients would be
+/// a `ConnectionHandler` runs it in its turn, and the loop writes the reply. Who waits for one knows whether clients would be
 /// answered. What is left out is only what comes before: the listening sockets, and the bound on connections.
 package struct OwnRequests: Sendable {
     /// Why there was no reply.
@@ -25,7 +25,7 @@ package struct OwnRequests: Sendable {
     let limits: Limits
 
     /// The only method that is known on such a connection.
-    private static let method = Method(name: "self", effect: .read) { _ throws(RPCError) in RPCError.Scalar.null }
+    private static let method = Method(name: "self", effect: .read) { $0.succeed(RPCError.Scalar.null) }
     private static let line = #"{"jsonrpc":"2.0","id":1,"method":"self"}"# + "\n"
     private static let reply = #"{"jsonrpc":"2.0","id":1,"result":null}"# + "\n"
 
@@ -43,15 +43,13 @@ package struct OwnRequests: Sendable {
             .withConnectedSocket(served) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let peer = Peer(userID: getuid(), processID: getpid(), groupID: getgid(), socket: Self.method.name)
-                    let connection = Connection(
-                        channel, on: ConnectionLoop(loop), peer: peer, role: .served,
+                    return try Connection(
+                        channel, on: Connection.Loop(loop), peer: peer, role: .served,
                         methods: [Self.method.name: Self.method], limits: limits, onRefusal: { _ in })
-                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection: connection))
-                    return connection
                 }
             }
         let received = try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask(executorPreference: connection.loop.taskExecutor) { await connection.run() }
+            group.addTask(executorPreference: connection.taskExecutor) { await connection.run() }
             return try await Self.exchange(over: own, on: loop)
         }
         guard received == Self.reply else { throw Failure.wrongReply(received) }

@@ -12,15 +12,15 @@ import DequeModule
 /// - lines leave in the order in which they were read, each when all its entries have finished;
 /// - an entry's turn begins when every earlier entry has finished. Its deadline runs from there.
 ///
-/// `Reply` is what a finished entry leaves for the wire.
-struct RequestSequencer<Reply> {
+/// `Work` is what an entry needs when it starts, and `Reply` what it leaves for the wire when it has finished.
+struct RequestSequencer<Work, Reply> {
     /// The number of an entry: 0, 1, 2… in the order of the connection.
     typealias EntryID = Int
 
     /// One entry of a line, as it is read.
     enum Arrival {
         /// To be executed.
-        case work(Method.Effect, Turn)
+        case work(Method.Effect, Turn, Work)
         /// Nothing to execute: what it answers, if anything, is known already.
         case answered(Reply?)
     }
@@ -37,6 +37,8 @@ struct RequestSequencer<Reply> {
         let effect: Method.Effect
         /// Nil for an entry that needs no execution.
         let turn: Turn?
+        /// Nil as soon as it has started, and for an entry that needs no execution.
+        var work: Work?
         var finished: Bool
         var reply: Reply?
     }
@@ -67,25 +69,18 @@ struct RequestSequencer<Reply> {
     var outstanding: Int { entries.count }
 
     /// The number that the next entry gets.
-    var nextEntry: EntryID { first + entries.count }
+    private var nextEntry: EntryID { first + entries.count }
 
-    /// Whether an entry has started, or needs no start.
-    func hasStarted(_ id: EntryID) -> Bool { id < startFrontier }
-
-    /// Takes a line with a single entry. Returns the entry's number.
-    @discardableResult
-    mutating func append(_ arrival: Arrival) -> EntryID {
+    /// Takes a line with a single entry.
+    mutating func append(_ arrival: Arrival) {
         lines.append(Extent(count: 1, isBatch: false))
-        return admit(arrival)
+        admit(arrival)
     }
 
-    /// Takes a batch, at least one entry. Returns the number of its first entry; the others follow it.
-    @discardableResult
-    mutating func append(batch arrivals: [Arrival]) -> EntryID {
-        let id = nextEntry
+    /// Takes a batch, at least one entry.
+    mutating func append(batch arrivals: [Arrival]) {
         lines.append(Extent(count: arrivals.count, isBatch: true))
         for arrival in arrivals { admit(arrival) }
-        return id
     }
 
     /// Notes that a started entry has ended; `reply` is nil for a notification.
@@ -99,18 +94,18 @@ struct RequestSequencer<Reply> {
     }
 
     /// The next entry that may start now. It counts as started.
-    mutating func nextStart() -> EntryID? {
+    mutating func nextStart() -> (id: EntryID, work: Work)? {
         while startFrontier < nextEntry {
-            let entry = entries[startFrontier - first]
-            guard entry.turn != nil else {
-                startFrontier += 1
-                continue
+            let index = startFrontier - first
+            let effect = entries[index].effect
+            guard entries[index].work == nil || running == 0 || effect == runningEffect && effect != .write else {
+                return nil
             }
-            guard running == 0 || entry.effect == runningEffect && entry.effect != .write else { return nil }
-            defer { startFrontier += 1 }
+            startFrontier += 1
+            guard let work = entries[index].work.take() else { continue }
             running += 1
-            runningEffect = entry.effect
-            return startFrontier
+            runningEffect = effect
+            return (startFrontier - 1, work)
         }
         return nil
     }
@@ -138,17 +133,14 @@ struct RequestSequencer<Reply> {
         return nil
     }
 
-    @discardableResult
-    private mutating func admit(_ arrival: Arrival) -> EntryID {
-        let id = nextEntry
+    private mutating func admit(_ arrival: Arrival) {
         switch arrival {
-        case .work(let effect, let turn):
-            entries.append(Entry(effect: effect, turn: turn, finished: false, reply: nil))
+        case .work(let effect, let turn, let work):
+            entries.append(Entry(effect: effect, turn: turn, work: work, finished: false, reply: nil))
         case .answered(let reply):
-            entries.append(Entry(effect: .read, turn: nil, finished: true, reply: reply))
+            entries.append(Entry(effect: .read, turn: nil, work: nil, finished: true, reply: reply))
             advanceFinishFrontier()
         }
-        return id
     }
 
     private mutating func advanceFinishFrontier() {

@@ -28,25 +28,22 @@ final class OffersDatabase: Sendable {
     typealias End<Value> = @Sendable (Result<Value, OffersFailure>) -> Void
 
     /// The master's list: exactly one statement.
-    func listOffers(
-        _ params: ListOffersParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<ListOffersReply>
-    ) {
-        listOffers(
-            params, monitor.hasUniqueOpenPairs ? .unique : .distinct, deadline: deadline, trace: trace, end: end)
+    func listOffers(_ params: ListOffersParams, _ operation: Operation, end: @escaping End<ListOffersReply>) {
+        listOffers(params, monitor.hasUniqueOpenPairs ? .unique : .distinct, operation, end: end)
     }
 
     private func listOffers(
-        _ params: ListOffersParams, _ form: ListOffersQuery.Form, deadline: any Deadline, trace: PoolTrace?,
+        _ params: ListOffersParams, _ form: ListOffersQuery.Form, _ operation: Operation,
         end: @escaping End<ListOffersReply>
     ) {
         let bound = ListOffersQuery.bound(params, form)
-        pool.read(bound, deadline: deadline, trace: trace) { [self] result in
+        pool.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
                 message.sqlState == .undefinedTable
             {
                 // It was refused, so this is still the one statement that answers.
                 monitor.uniqueOpenPairsAreGone()
-                return listOffers(params, .distinct, deadline: deadline, trace: trace, end: end)
+                return listOffers(params, .distinct, operation, end: end)
             }
             end(
                 answer(result, to: bound) { rows throws(ResultMismatch) in
@@ -56,20 +53,21 @@ final class OffersDatabase: Sendable {
     }
 
     /// The card of one offer.
-    func getOffer(
-        _ params: OrderParams, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<GetOfferResult>
-    ) {
-        read(GetOfferQuery.bound(params), deadline: deadline, trace: trace, end: end, decode: GetOfferQuery.decode)
+    func getOffer(_ params: OrderParams, _ operation: Operation, end: @escaping End<GetOfferResult>) {
+        let bound = GetOfferQuery.bound(params)
+        pool.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
+            end(answer($0, to: bound, GetOfferQuery.decode))
+        }
     }
 
     /// Accepts; a success means that the server has confirmed COMMIT. What the same caller asked before
     /// takes effect before this, or at the same moment.
     func acceptOffer(
-        _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
+        _ params: OrderParams, _ operation: Operation
     ) async throws(OffersFailure) -> AcceptOfferResult {
         claimsByOrder.begin(params.order)
         defer { claimsByOrder.end(params.order) }
-        let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, caller, deadline)
+        let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, operation)
         switch verdict {
         case .refused(let error):
             throw .offers(error)
@@ -100,9 +98,9 @@ final class OffersDatabase: Sendable {
 
     /// Declines all open offers of the pair. For its caller it takes effect in the same order as `acceptOffer`.
     func declineOffer(
-        _ params: OrderParams, caller: ObjectIdentifier, deadline: any Deadline
+        _ params: OrderParams, _ operation: Operation
     ) async throws(OffersFailure) -> DeclineOfferResult {
-        let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, caller, deadline)
+        let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, operation)
         switch verdict {
         case .refused(let error): throw .offers(error)
         case .notLocked: throw .database(.rowsNotLocked)
@@ -112,19 +110,12 @@ final class OffersDatabase: Sendable {
 
     private func run<Success>(
         _ transaction: (OrderParams) -> Transaction<ClaimVerdict<Success>>, _ params: OrderParams,
-        _ caller: ObjectIdentifier, _ deadline: any Deadline
+        _ operation: Operation
     ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
-        try await pool.inOrder(of: caller) { place throws(OffersFailure) in
+        try await pool.inOrder(of: operation.caller) { place throws(OffersFailure) in
             try await claims.run(
-                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: deadline)
+                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: operation.deadline)
         }
-    }
-
-    private func read<Value>(
-        _ bound: BoundStatement, deadline: any Deadline, trace: PoolTrace?, end: @escaping End<Value>,
-        decode: @escaping Decoder<Result<Value, OffersError>>
-    ) {
-        pool.read(bound, deadline: deadline, trace: trace) { [self] in end(answer($0, to: bound, decode)) }
     }
 
     /// What came of a statement, in the contract's terms.

@@ -4,8 +4,6 @@ import Postgres
 
 /// Why a method has no result.
 enum OffersFailure: Error {
-    /// The request itself is wrong.
-    case invalid(RPCError)
     /// One of the contract's errors.
     case offers(OffersError)
     /// The service is ending.

@@ -5,12 +5,12 @@ import Testing
 
 /// The order of replies and effects, without any I/O.
 @Suite struct RequestSequencerTests {
-    private typealias Sequencer = RequestSequencer<String>
+    private typealias Sequencer = RequestSequencer<Void, String>
 
     @Test func `reads run together and answer in order`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn()))
-        sequencer.append(.work(.read, Turn()))
+        sequencer.append(.work(.read, Turn(), ()))
+        sequencer.append(.work(.read, Turn(), ()))
         #expect(sequencer.starts() == [0, 1])
         sequencer.finish(1, "second")
         #expect(sequencer.lines() == [])
@@ -21,11 +21,11 @@ import Testing
 
     @Test func `a write waits for everything before it and holds up everything behind it`() {
         var sequencer = Sequencer()
-        for effect in [Method.Effect.read, .write, .read, .read] { sequencer.append(.work(effect, Turn())) }
+        for effect in [Method.Effect.read, .write, .read, .read] { sequencer.append(.work(effect, Turn(), ())) }
         #expect(sequencer.starts() == [0])
         sequencer.finish(0, "a")
         #expect(sequencer.starts() == [1])
-        #expect(!sequencer.hasStarted(2))
+        #expect(sequencer.nextStart() == nil)
         sequencer.finish(1, "b")
         #expect(sequencer.starts() == [2, 3])
     }
@@ -33,12 +33,12 @@ import Testing
     @Test func `ordered writes run together, and beside nothing else`() {
         var sequencer = Sequencer()
         for effect in [Method.Effect.orderedWrite, .orderedWrite, .read, .orderedWrite, .write, .orderedWrite] {
-            sequencer.append(.work(effect, Turn()))
+            sequencer.append(.work(effect, Turn(), ()))
         }
         #expect(sequencer.starts() == [0, 1])
         sequencer.finish(1, "b")
         #expect(sequencer.starts() == [])
-        sequencer.append(.work(.orderedWrite, Turn()))
+        sequencer.append(.work(.orderedWrite, Turn(), ()))
         sequencer.finish(0, "a")
         #expect(sequencer.starts() == [2])
         sequencer.finish(2, "c")
@@ -51,17 +51,17 @@ import Testing
 
     @Test func `a read does not overtake a write that waits`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn()))
-        sequencer.append(.work(.write, Turn()))
-        sequencer.append(.work(.read, Turn()))
+        sequencer.append(.work(.read, Turn(), ()))
+        sequencer.append(.work(.write, Turn(), ()))
+        sequencer.append(.work(.read, Turn(), ()))
         #expect(sequencer.starts() == [0])
         #expect(sequencer.nextStart() == nil)
     }
 
     @Test func `a batch answers in one piece, and a batch of notifications not at all`() {
         var sequencer = Sequencer()
-        sequencer.append(batch: [.work(.read, Turn()), .answered("known"), .work(.read, Turn())])
-        sequencer.append(batch: [.work(.read, Turn()), .answered(nil)])
+        sequencer.append(batch: [.work(.read, Turn(), ()), .answered("known"), .work(.read, Turn(), ())])
+        sequencer.append(batch: [.work(.read, Turn(), ()), .answered(nil)])
         sequencer.append(.answered("last"))
         #expect(sequencer.starts() == [0, 2, 3])
         sequencer.finish(3, nil)
@@ -74,7 +74,7 @@ import Testing
     @Test func `a turn begins when everything before it has finished`() {
         var sequencer = Sequencer()
         let turns = [Turn(), Turn(), Turn()]
-        for turn in turns { sequencer.append(.work(.read, turn)) }
+        for turn in turns { sequencer.append(.work(.read, turn, ())) }
         #expect(sequencer.starts() == [0, 1, 2])
         #expect(sequencer.nextTurn() === turns[0])
         #expect(sequencer.nextTurn() == nil)
@@ -86,7 +86,7 @@ import Testing
 
     @Test func `what is answered already waits in the line and counts as outstanding`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn()))
+        sequencer.append(.work(.read, Turn(), ()))
         for _ in 0..<10 { sequencer.append(.answered("error")) }
         #expect(sequencer.starts() == [0])
         #expect(sequencer.lines() == [])
@@ -143,13 +143,13 @@ private struct Model {
     var lines: [(entries: Range<Int>, isBatch: Bool)] = []
     var left = 0
 
-    static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<String>.Arrival, Entry) {
+    static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<Void, String>.Arrival, Entry) {
         let turn = Turn()
         switch Int.random(in: 0..<6, using: &random) {
         case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
-        case 1: return (.work(.write, turn), Entry(effect: .write, turn: turn))
-        case 2, 3: return (.work(.orderedWrite, turn), Entry(effect: .orderedWrite, turn: turn))
-        default: return (.work(.read, turn), Entry(effect: .read, turn: turn))
+        case 1: return (.work(.write, turn, ()), Entry(effect: .write, turn: turn))
+        case 2, 3: return (.work(.orderedWrite, turn, ()), Entry(effect: .orderedWrite, turn: turn))
+        default: return (.work(.read, turn, ()), Entry(effect: .read, turn: turn))
         }
     }
 
@@ -193,10 +193,10 @@ private struct Model {
     var outstanding: Int { entries.count - (left < lines.count ? lines[left].entries.lowerBound : entries.count) }
 }
 
-extension RequestSequencer where Reply == String {
+extension RequestSequencer where Work == Void, Reply == String {
     fileprivate mutating func starts() -> [Int] {
         var result: [Int] = []
-        while let id = nextStart() { result.append(id) }
+        while let start = nextStart() { result.append(start.id) }
         return result
     }
 

@@ -82,7 +82,7 @@ func toyMethods(_ state: ToyState) -> [Method] {
             await state.gate.pass()
             return JSONResult(json: "null")
         },
-        Method(name: "later", effect: .read, work: .starts { state.started.continuation.yield($0) }),
+        Method(name: "later", effect: .read, start: { state.started.continuation.yield($0) }),
         Method(name: "add", effect: .write) { _ in
             let before = state.value.withLock { $0 }
             await Task.yield()

@@ -1,0 +1,71 @@
+import NIOCore
+import Synchronization
+
+/// One request on its way to its method and back. An object, because it is handed on a dozen times on that way.
+///
+/// It is answered once: what comes after the first answer is dropped, and a call that is let go without one is answered with
+/// INTERNAL_ERROR.
+package final class Call: Sendable {
+    /// The request as it was read.
+    package let request: Request
+    /// The connection that it came over: calls that are under way and have the same came over the same one.
+    package let connection: ObjectIdentifier
+    /// Who sent it.
+    package let peer: Peer
+    /// When its time began.
+    package let turn: Turn
+
+    private let id: ConnectionState.EntryID
+    private let handler: NIOLoopBound<ConnectionHandler>
+    private let completed: EventLoopInbox<CompletedEntry>
+    private let tasks: AsyncStream<CallTask>.Continuation
+    private let isAnswered = Atomic(false)
+
+    init(
+        request: Request, peer: Peer, turn: Turn, id: ConnectionState.EntryID,
+        handler: NIOLoopBound<ConnectionHandler>, completed: EventLoopInbox<CompletedEntry>,
+        tasks: AsyncStream<CallTask>.Continuation
+    ) {
+        self.request = request
+        self.peer = peer
+        self.turn = turn
+        self.id = id
+        self.handler = handler
+        self.completed = completed
+        self.tasks = tasks
+        connection = ObjectIdentifier(handler.value)
+    }
+
+    deinit { fail(.internalError) }
+
+    /// Replies with a result. On any thread.
+    package func succeed(_ result: some JSONEncodable) {
+        end { ReplyLine.success($0, result) }
+    }
+
+    /// Replies with an error. On any thread.
+    package func fail(_ error: RPCError) {
+        end { ReplyLine.failure($0, error) }
+    }
+
+    /// Ends it without a reply: there is no client.
+    func drop() {
+        end { _ in nil }
+    }
+
+    private func end(_ reply: (RequestID) -> ByteBuffer?) {
+        guard !isAnswered.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        completed.put(CompletedEntry(handler: handler, id: id, reply: request.id.flatMap(reply)))
+    }
+
+    /// Runs `work`, which answers the call, in a task of the connection. The task prefers the connection's event loop. It is
+    /// cancelled only when a shutdown runs out of time, never because the client has gone.
+    package func run(_ work: @escaping @Sendable () async -> Void) {
+        tasks.yield(CallTask(work: work))
+    }
+}
+
+/// What a call does in a task.
+struct CallTask: Sendable {
+    let work: @Sendable () async -> Void
+}

@@ -1,0 +1,24 @@
+package import NIOCore
+import Synchronization
+
+/// When the time of a request began to run.
+package final class Turn: Sendable {
+    /// Nanoseconds of `NIODeadline`; zero stands for "not yet".
+    private let nanoseconds: Atomic<UInt64>
+
+    /// The moment when the request was read and every earlier request of its connection was answered; nil before.
+    package var began: NIODeadline? {
+        let value = nanoseconds.load(ordering: .acquiring)
+        return value == 0 ? nil : .uptimeNanoseconds(value)
+    }
+
+    /// A turn that began at `moment`, or has not begun.
+    package init(began moment: NIODeadline? = nil) {
+        nanoseconds = Atomic(moment?.uptimeNanoseconds ?? 0)
+    }
+
+    /// Begins the turn. Called once, by the connection.
+    func begin(at moment: NIODeadline) {
+        nanoseconds.store(moment.uptimeNanoseconds, ordering: .releasing)
+    }
+}

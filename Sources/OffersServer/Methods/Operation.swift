@@ -1,0 +1,195 @@
+import JSONRPC
+import Logging
+import Offers
+import Postgres
+
+/// One call under way, from its params to its reply: how much time it has, and how it is answered, counted and logged.
+final class Operation: Sendable {
+    /// What all operations use.
+    final class Shared: Sendable {
+        let metrics: ServiceMetrics
+        let settings: Settings
+        let monitor: DatabaseMonitor
+        let logger: Logger
+        /// The logger's level, which every call asks for: a logger has to be copied for the answer.
+        let logLevel: Logger.Level
+
+        init(metrics: ServiceMetrics, settings: Settings, monitor: DatabaseMonitor, logger: Logger) {
+            self.metrics = metrics
+            self.settings = settings
+            self.monitor = monitor
+            self.logger = logger
+            logLevel = logger.logLevel
+        }
+    }
+
+    /// Collects where the time goes in the pool; nil where the log does not show it.
+    let trace: PoolTrace?
+    private let call: Call
+    private let method: String
+    private let effect: Method.Effect
+    private let work: Work?
+    private let subject: Subject?
+    private let shared: Shared
+    private let began = MonotonicTime.now()
+
+    /// - Parameters:
+    ///   - work: What success or failure says about the database.
+    ///   - subject: Nil where the params cannot be read, or name nothing.
+    init(
+        _ call: Call, _ method: String, _ effect: Method.Effect, _ work: Work?, _ subject: Subject?, _ shared: Shared
+    ) {
+        self.call = call
+        self.method = method
+        self.effect = effect
+        self.work = work
+        self.subject = subject
+        self.shared = shared
+        trace = shared.logLevel <= .debug ? PoolTrace() : nil
+    }
+
+    /// Until when it is to be answered.
+    var deadline: CallDeadline {
+        CallDeadline(
+            turn: call.turn,
+            milliseconds: effect == .read
+                ? shared.settings.readDeadlineMilliseconds : shared.settings.writeDeadlineMilliseconds)
+    }
+
+    /// The connection that it came over.
+    var caller: ObjectIdentifier { call.connection }
+
+    // MARK: The end
+
+    /// Works in a task of the connection, and ends with what comes of it.
+    func run<Value: JSONEncodable & Sendable>(
+        _ body: @escaping @Sendable () async throws(OffersFailure) -> Value
+    ) {
+        call.run { [self] in
+            end(
+                await PoolTrace.$current.withValue(trace) {
+                    do throws(OffersFailure) { return .success(try await body()) } catch { return .failure(error) }
+                })
+        }
+    }
+
+    /// Ends with a result or an error of the contract.
+    func end(_ result: Result<some JSONEncodable, OffersFailure>) {
+        switch result {
+        case .success(let value): succeed(value)
+        case .failure(let failure): fail(failure)
+        }
+    }
+
+    /// Ends with a result.
+    func succeed(_ value: some JSONEncodable) {
+        if let work { noteSuccess(of: work, value) }
+        note(outcome: "ok")
+        call.succeed(value)
+    }
+
+    /// Ends with an error of the request itself.
+    func refuse(_ error: RPCError) {
+        note(outcome: error.reason)
+        call.fail(error)
+    }
+
+    private func fail(_ failure: OffersFailure) {
+        if let work { noteFailure(of: work, failure) }
+        refuse(answer(to: failure))
+    }
+
+    /// The error as it goes over the wire. What the database said goes to the log, never to the client.
+    private func answer(to failure: OffersFailure) -> RPCError {
+        switch failure {
+        case .offers(.databaseUnavailable(let retryAfterMs, _)):
+            shared.monitor.lookAgain()
+            let missing = work.flatMap { shared.monitor.inspection?.missing(for: Requirement.Purpose($0)) }
+            return OffersError.databaseUnavailable(retryAfterMs: retryAfterMs, missing: missing ?? []).rpcError
+        case .offers(let error):
+            return error.rpcError
+        case .shuttingDown:
+            return .shuttingDown
+        case .database(let obstacle):
+            if obstacle.isUnforeseen {
+                shared.logger.error(
+                    "unforeseen failure", metadata: ["method": "\(method)", "detail": "\(obstacle.detail)"])
+            }
+            return obstacle.answer.map { answer(to: .offers($0)) } ?? .internalError
+        }
+    }
+
+    // MARK: What it tells
+
+    /// What a success tells of the database. An accept or decline that found its work done and wrote nothing tells nothing.
+    private func noteSuccess(of work: Work, _ value: some JSONEncodable) {
+        if effect == .read { return shared.monitor.succeeded(work, at: .now()) }
+        guard (value as? any WriteResult)?.wasDoneBefore == false else { return }
+        shared.monitor.succeeded(work, at: .now())
+        shared.monitor.succeeded(.commit, at: .now())
+    }
+
+    /// What a failure tells of the database.
+    private func noteFailure(of work: Work, _ failure: OffersFailure) {
+        switch failure {
+        case .database(let obstacle): shared.monitor.failed(work, obstacle, at: .now())
+        case .offers(.outcomeUnknown): shared.monitor.failed(.commit, .unconfirmed, at: .now())
+        case .offers, .shuttingDown: break
+        }
+    }
+
+    /// Counts the call, and logs it if it was a write or slow: the client, what it asked for, and what became of it. With
+    /// debug all are logged, with what they took of the database.
+    private func note(outcome: String) {
+        let now = MonotonicTime.now()
+        let microseconds = (now.nanoseconds - began.nanoseconds) / 1000
+        // A write that waited for those before it on its connection is not slow for that.
+        let counted = effect == .read ? began : max(began, call.turn.moment ?? now)
+        let isSlow = counted.milliseconds(until: now) >= shared.settings.slowRequestMilliseconds
+        shared.metrics.count(method: method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
+        let level: Logger.Level = isSlow ? .warning : effect == .read ? .debug : .info
+        guard level >= shared.logLevel else { return }
+        var fields: Logger.Metadata = [
+            "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
+            "outcome": "\(outcome)", "durationMs": "\(Double(microseconds) / 1000)",
+        ]
+        if isSlow { fields["slow"] = "true" }
+        if let subject {
+            fields["master"] = "\(subject.masterText)"
+            if let order = subject.order { fields["order"] = "\(order)" }
+        } else if effect != .read {
+            (fields["master"], fields["order"]) = ("?", "?")
+        }
+        if let times = trace?.times {
+            fields["databaseCalls"] = "\(times.calls)"
+            fields["waitedMs"] = "\(Double(times.waiting / 1000) / 1000)"
+            fields["databaseMs"] = "\(Double(times.working / 1000) / 1000)"
+        }
+        shared.logger.log(level: level, "\(method)", metadata: fields)
+    }
+}
+
+/// The result of a method that writes.
+private protocol WriteResult {
+    /// Whether it found its work done and wrote nothing.
+    var wasDoneBefore: Bool { get }
+}
+
+extension AcceptOfferResult: WriteResult {
+    fileprivate var wasDoneBefore: Bool { alreadyAccepted }
+}
+
+extension DeclineOfferResult: WriteResult {
+    fileprivate var wasDoneBefore: Bool { alreadyDeclined }
+}
+
+extension Requirement.Purpose {
+    /// What the work needs.
+    fileprivate init(_ work: Work) {
+        switch work {
+        case .acceptOffer: self = .accept
+        case .declineOffer: self = .decline
+        default: self = .list
+        }
+    }
+}
