@@ -5,11 +5,11 @@ import Testing
 import Turns
 
 /// The pool on a real server.
-@Suite("PostgresPool", .inTurn)
+@Suite("PostgresClient", .inTurn)
 struct PoolTests {
     private func withPool<Value: Sendable>(
         _ change: (inout PostgresConfiguration) -> Void = { _ in },
-        _ body: (PostgresPool, TestDatabase) async throws -> Value
+        _ body: (PostgresClient, TestDatabase) async throws -> Value
     ) async throws -> Value {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             // On a busy machine a connection may take longer than the two seconds that it has by default.
@@ -17,7 +17,7 @@ struct PoolTests {
                 connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                 writeConnections: 2)
             change(&configuration)
-            let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 defer { pool.shutDown() }
@@ -42,7 +42,7 @@ struct PoolTests {
             """)
     }
 
-    private func hold(_ pool: PostgresPool) async throws {
+    private func hold(_ pool: PostgresClient) async throws {
         let deadline = FixedDeadline(milliseconds: 100_000)
         _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
     }
@@ -53,14 +53,14 @@ struct PoolTests {
 
     private static let missing = Statement("test_missing", sql: "SELECT nothing FROM nowhere")
 
-    private func sleep(_ pool: PostgresPool, seconds: Double) async throws {
+    private func sleep(_ pool: PostgresClient, seconds: Double) async throws {
         _ = try await pool.read(
             BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: FixedDeadline(milliseconds: 100_000)
         ) { $0.rowCount }
     }
 
     private func divide(
-        _ pool: PostgresPool, by divisor: Int64, for purpose: PostgresPool.Purpose = .work
+        _ pool: PostgresClient, by divisor: Int64, for purpose: PostgresClient.Purpose = .work
     ) async -> Result<Int64, PostgresError> {
         do throws(PostgresError) {
             return .success(

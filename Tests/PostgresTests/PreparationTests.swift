@@ -9,7 +9,7 @@ import Turns
 struct PreparationTests {
     private static let all = Statement("test_all", sql: "SELECT * FROM things")
 
-    private func look(_ pool: PostgresPool, isPrepared: Bool = true) async -> Result<Int, PostgresError> {
+    private func look(_ pool: PostgresClient, isPrepared: Bool = true) async -> Result<Int, PostgresError> {
         do throws(PostgresError) {
             return .success(
                 try await pool.transaction(
@@ -23,7 +23,7 @@ struct PreparationTests {
     }
 
     /// Has every connection for transactions run the statement, by making all wait for one table.
-    private func lookOnAll(_ pool: PostgresPool, _ database: TestDatabase) async throws {
+    private func lookOnAll(_ pool: PostgresClient, _ database: TestDatabase) async throws {
         let connections = pool.status.writes.connections
         let results = try await withThrowingTaskGroup { group in
             try await HeldLock.hold("LOCK TABLE things", in: database) { lock in
@@ -39,7 +39,7 @@ struct PreparationTests {
     func stale() async throws {
         try await TestDatabase.withDatabase { database in
             try await database.sql("CREATE TABLE things (a int); INSERT INTO things VALUES (1)")
-            let pool = PostgresPool(
+            let pool = PostgresClient(
                 PostgresConfiguration(
                     connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                     writeConnections: 4, writeParallelism: 4),

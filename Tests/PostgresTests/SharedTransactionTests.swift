@@ -33,10 +33,10 @@ struct SharedTransactionTests {
         sql: "SELECT id FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
 
     private func part(
-        _ id: Int64, divisor: Int64 = 1, company: String = "test"
+        _ id: Int64, divisor: Int64 = 1, batchKey: String = "test"
     ) -> Transaction<Written> {
         Transaction(
-            name: "test", company: company, part: [id, divisor],
+            name: "test", batchKey: batchKey, part: [id, divisor],
             steps: { parts, _ in
                 [
                     BoundStatement(Self.lock, [parts.column(0)]),
@@ -53,7 +53,7 @@ struct SharedTransactionTests {
 
     private func withPool(
         _ change: (inout PostgresConfiguration) -> Void = { _ in },
-        _ body: (PostgresPool, TestDatabase) async throws -> Void
+        _ body: (PostgresClient, TestDatabase) async throws -> Void
     ) async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             try await database.sql(
@@ -72,7 +72,7 @@ struct SharedTransactionTests {
                 connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                 writeConnections: 1)
             change(&configuration)
-            let pool = PostgresPool(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await pool.run() }
                 defer { pool.shutDown() }
@@ -84,7 +84,7 @@ struct SharedTransactionTests {
     /// Runs transactions that all wait, in this order, until the lock of room 0 is let go, as the one before them needs it,
     /// and returns what became of them.
     private func together(
-        _ parts: [Transaction<Written>], on pool: PostgresPool, _ database: TestDatabase, keys: [ExclusionKey] = []
+        _ parts: [Transaction<Written>], on pool: PostgresClient, _ database: TestDatabase, keys: [ExclusionKey] = []
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
@@ -103,7 +103,7 @@ struct SharedTransactionTests {
     }
 
     private func run(
-        _ part: Transaction<Written>, on pool: PostgresPool, keys: [ExclusionKey] = [],
+        _ part: Transaction<Written>, on pool: PostgresClient, keys: [ExclusionKey] = [],
         until deadline: any Deadline = FixedDeadline(milliseconds: 60_000)
     ) async -> Outcome {
         do throws(PostgresError) {
@@ -142,10 +142,10 @@ struct SharedTransactionTests {
         }
     }
 
-    @Test("no more share a transaction than may, and only those of one company")
+    @Test("no more share a transaction than may, and only those of one batchKey")
     func apart() async throws {
         try await withPool({ $0.maximumParts = 2 }) { pool, database in
-            let parts = [part(1), part(2), part(3), part(4, company: "other"), part(5), part(6)]
+            let parts = [part(1), part(2), part(3), part(4, batchKey: "other"), part(5), part(6)]
             let outcomes = try await together(parts, on: pool, database)
             let transactions = outcomes.map { try? $0.get().transaction }
             #expect(ids(outcomes) == [1, 2, 3, 4, 5, 6])
@@ -170,7 +170,7 @@ struct SharedTransactionTests {
                 #expect(message.sqlState.rawValue == (divisor == 0 ? "22012" : "P0001"))
             }
             #expect(try await database.sql("SELECT count(*) FROM entries") == ["8"])
-            #expect(pool.status.writes.separations == 10)
+            #expect(pool.status.writes.batchSplits == 10)
             #expect(pool.status.writes.opened == 1, "the connection is as good as before")
             #expect(pool.status.requests == 0)
         }
@@ -191,7 +191,7 @@ struct SharedTransactionTests {
         try await withPool({ ($0.writeConnections, $0.writeParallelism) = (2, 1) }) { pool, database in
             try await expectAllButTheLocked(3...4, on: pool, database) { first, second in
                 try await first.release()
-                try await until { pool.status.writes.separations == 2 }
+                try await until { pool.status.writes.batchSplits == 2 }
                 try await second.release()
             }
         }
@@ -200,7 +200,7 @@ struct SharedTransactionTests {
     /// Has parts wait behind two that occupy both connections, until `release` lets these go, and expects that all are
     /// committed while somebody holds the lock of room 3; but for part 3, which is when it has been let go.
     private func expectAllButTheLocked(
-        _ waiting: ClosedRange<Int64>, on pool: PostgresPool, _ database: TestDatabase,
+        _ waiting: ClosedRange<Int64>, on pool: PostgresClient, _ database: TestDatabase,
         release: (HeldLock, HeldLock) async throws -> Void
     ) async throws {
         try await holding(3, in: database) { lock in
@@ -271,7 +271,7 @@ struct SharedTransactionTests {
 
     /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can begin.
     private func withOneNear(
-        _ milliseconds: Int64, on pool: PostgresPool, _ database: TestDatabase
+        _ milliseconds: Int64, on pool: PostgresClient, _ database: TestDatabase
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
@@ -301,7 +301,7 @@ struct SharedTransactionTests {
         }
     }
 
-    @Test("many that wait for one row, among others: only the first of them gets company")
+    @Test("many that wait for one row, among others: only the first of them gets batchKey")
     func hotRow() async throws {
         try await withPool({ $0.writeConnections = 4 }) { pool, database in
             try await holding(3, in: database) { lock in
@@ -313,7 +313,7 @@ struct SharedTransactionTests {
                         for id in 0..<5 { group.addTask { await run(part(100 + 5 * round + Int64(id)), on: pool) } }
                         for _ in 0..<5 { #expect(try await group.next()?.get() != nil) }
                     }
-                    #expect(pool.status.writes.separations <= 5)
+                    #expect(pool.status.writes.batchSplits <= 5)
                     try await lock.release()
                     for try await outcome in group { #expect(throws: PostgresError.self) { try outcome.get() } }
                 }

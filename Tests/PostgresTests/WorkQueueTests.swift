@@ -106,16 +106,16 @@ struct WorkQueueTests {
         #expect(queue.count == 0)
     }
 
-    @Test("work goes with what has the place before, but not of another company, nor if somebody has its key")
+    @Test("work goes with what has the place before, but not of another batchKey, nor if somebody has its key")
     func behind() throws {
         var queue = WorkQueue<Int>()
         let caller = Caller()
         let places = (0..<6).map { _ in queue.enter(ObjectIdentifier(caller)) }
         let keys = [[master], [hot], [], [ExclusionKey(space: 2, value: 5)], [hot], []]
         for job in 0..<6 {
-            let company = job == 5 ? "other" : ""
+            let batchKey = job == 5 ? "other" : ""
             queue.append(
-                WorkItem(keys: keys[job], company: company, place: places[job], deadline: forever, job: job))
+                WorkItem(keys: keys[job], batchKey: batchKey, place: places[job], deadline: forever, job: job))
         }
         let first = queue.next()
         var taken = [try #require(first)]

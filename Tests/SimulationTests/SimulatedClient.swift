@@ -34,7 +34,7 @@ struct SimulatedClient {
         let numbers = entries.count..<entries.count + sent.count
         entries += sent
         lines.append((numbers, asBatch))
-        let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Void, Int>.Arrival in
+        let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Void, Int>.NewEntry in
             if let turn = entry.turn { return .work(entry.effect, turn, ()) }
             return .answered(entry.wantsReply ? number : nil)
         }

@@ -16,7 +16,7 @@ struct Simulation {
         let entry: Int
         let lane: Int
         let keys: [ExclusionKey]
-        let company: String?
+        let batchKey: String?
         let keepsOrder: Bool
         let deadline: TurnDeadline
         var isAnswered = false
@@ -42,7 +42,7 @@ struct Simulation {
     /// What the pool knows the clients by.
     private let callers: [Caller]
     /// Reads, writes.
-    private var lanes: [SimulatedLane]
+    private var lanes: [SimulatedPool]
     private var requests: [Request] = []
     /// Requests that were started and have not been handed to their lane yet.
     private var started: [Int] = []
@@ -59,8 +59,8 @@ struct Simulation {
         callers = clients.map { _ in Caller() }
         let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
         lanes = [
-            SimulatedLane(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
-            SimulatedLane(
+            SimulatedPool(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
+            SimulatedPool(
                 connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers)),
         ]
         patience = [40, 200, 1500][random.below(3)]
@@ -154,7 +154,7 @@ struct Simulation {
         let job = started.remove(at: place)
         let request = requests[job]
         let isTaken = lanes[request.lane].submit(
-            job, keys: request.keys, company: request.company, deadline: request.deadline, at: now)
+            job, keys: request.keys, batchKey: request.batchKey, deadline: request.deadline, at: now)
         if !isTaken { answer([job]) }
     }
 
@@ -194,14 +194,14 @@ struct Simulation {
     private mutating func begin(_ entry: Int, of client: Int) {
         let (effect, turn) = clients[client].work(entry)
         var keys: [ExclusionKey] = []
-        var company: String? = ""
+        var batchKey: String? = ""
         if effect != .read {
-            company = ["accept", "accept_tg", nil][random.below(3)]
+            batchKey = ["accept", "accept_tg", nil][random.below(3)]
             keys = (0..<random.below(3)).map { ExclusionKey(space: UInt8($0), value: Int64(random.below(2))) }
         }
         requests.append(
             Request(
-                client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, company: company,
+                client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, batchKey: batchKey,
                 keepsOrder: effect == .orderedWrite,
                 deadline: TurnDeadline(turn: turn, milliseconds: Int64(1 + random.below(patience)))))
         let job = requests.count - 1

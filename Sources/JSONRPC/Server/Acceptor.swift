@@ -67,7 +67,7 @@ struct Acceptor: Sendable {
                     try listener.listenAgain()
                     // Stands before NIO's own, whose pause of a second is too long for a local service.
                     try channel.pipeline.syncOperations.addHandler(acceptBackoff())
-                    try channel.pipeline.syncOperations.addHandler(AcceptPacer(limits))
+                    try channel.pipeline.syncOperations.addHandler(AcceptRateLimiter(limits))
                 }
             }
             // One in each turn of the loop: between two of them every open connection that is ready has its turn.

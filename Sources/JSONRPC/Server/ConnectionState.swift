@@ -49,7 +49,7 @@ struct ConnectionState {
     private var decoder: LineDecoder
     private var sequencer = RequestSequencer<StartedRequest, ByteBuffer>()
     private var refusals: Deque<RPCError> = []
-    private var stall: OutputProgress
+    private var stall: StallDetector
 
     private(set) var inputHasEnded = false
     private var isActive = true
@@ -68,7 +68,7 @@ struct ConnectionState {
         self.methods = methods
         self.limits = limits
         decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
-        stall = OutputProgress(patience: limits.stalledOutput)
+        stall = StallDetector(timeout: limits.stalledOutput)
     }
 
     /// Whether all that was read has been answered, and there will be no more.
@@ -104,7 +104,7 @@ extension ConnectionState {
 
     /// What is known of the output by the bytes that are unsent `now`. A client that takes nothing for too long is `stalled`:
     /// its connection is to be closed.
-    mutating func checkOutput(unsent: Int, now: NIODeadline) -> OutputProgress.Verdict {
+    mutating func checkOutput(unsent: Int, now: NIODeadline) -> StallDetector.Verdict {
         let verdict = stall.check(unsent: unsent, now: now)
         if verdict == .stalled { dropsRest = true }
         return verdict
@@ -170,7 +170,7 @@ extension ConnectionState {
         }
     }
 
-    private mutating func arrival(_ entry: Entry) -> RequestSequencer<StartedRequest, ByteBuffer>.Arrival {
+    private mutating func arrival(_ entry: Entry) -> RequestSequencer<StartedRequest, ByteBuffer>.NewEntry {
         switch entry {
         case .invalid(let id, let error):
             return refused(id, error)
@@ -186,7 +186,7 @@ extension ConnectionState {
     /// An error of the connection itself; nil for the id of a notification, which gets none.
     private mutating func refused(
         _ id: RequestID?, _ error: RPCError
-    ) -> RequestSequencer<StartedRequest, ByteBuffer>.Arrival {
+    ) -> RequestSequencer<StartedRequest, ByteBuffer>.NewEntry {
         refusals.append(error)
         return .answered(id.map { ReplyLine.failure($0, error) })
     }

@@ -137,7 +137,7 @@ package struct Listener: Sendable {
     func removeFile() {
         guard ownsFile, let file, let path else { return }
         // Without the lock (the folder went away, or another process holds it) the check alone must do.
-        let folder = try? FolderLock(of: path, patience: .zero)
+        let folder = try? FolderLock(of: path, timeout: .zero)
         defer { folder?.unlock() }
         if FileIdentity(path: path) == file { _ = unlink(path) }
     }
@@ -235,16 +235,16 @@ private struct FolderLock {
     private let descriptor: Int32
 
     /// How long a start waits for the lock, which another one holds for some milliseconds.
-    static let patience = Duration.seconds(3)
+    static let timeout = Duration.seconds(3)
     /// How soon it is tried again, in milliseconds.
     private static let pause: Int32 = 10
 
-    /// Takes the lock; waits for at most `patience`.
-    init(of path: String, patience: Duration = patience) throws(Listener.Failure) {
+    /// Takes the lock; waits for at most `timeout`.
+    init(of path: String, timeout: Duration = timeout) throws(Listener.Failure) {
         let folder = folder(of: path)
         descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Listener.Failure("cannot open the folder of the socket,", folder) }
-        let end = ContinuousClock.now + patience
+        let end = ContinuousClock.now + timeout
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let isLocked = errno == EWOULDBLOCK
             guard isLocked || errno == EINTR else {
@@ -256,7 +256,7 @@ private struct FolderLock {
                 _ = close(descriptor)
                 throw Listener.Failure(
                     description: "another process holds a lock on the folder of the socket, \(folder), for more than "
-                        + "\(patience.components.seconds) s: find it with lslocks, end it, and start again")
+                        + "\(timeout.components.seconds) s: find it with lslocks, end it, and start again")
             }
             _ = poll(nil, 0, Self.pause)
         }

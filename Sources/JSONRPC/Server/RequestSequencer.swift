@@ -18,7 +18,7 @@ struct RequestSequencer<Work, Reply> {
     typealias EntryID = Int
 
     /// One entry of a line, as it is read.
-    enum Arrival {
+    enum NewEntry {
         /// To be executed.
         case work(Method.Effect, Turn, Work)
         /// Nothing to execute: what it answers, if anything, is known already.
@@ -43,7 +43,7 @@ struct RequestSequencer<Work, Reply> {
         var reply: Reply?
     }
 
-    private struct Extent {
+    private struct LineSpan {
         let count: Int
         let isBatch: Bool
     }
@@ -51,7 +51,7 @@ struct RequestSequencer<Work, Reply> {
     /// Entries whose line has not left, oldest first. The first one's number is `first`.
     private var entries: Deque<Entry> = []
     private var first: EntryID = 0
-    private var lines: Deque<Extent> = []
+    private var lines: Deque<LineSpan> = []
 
     /// Every entry before this number has started (or needs no start).
     private var startFrontier: EntryID = 0
@@ -72,14 +72,14 @@ struct RequestSequencer<Work, Reply> {
     private var nextEntry: EntryID { first + entries.count }
 
     /// Takes a line with a single entry.
-    mutating func append(_ arrival: Arrival) {
-        lines.append(Extent(count: 1, isBatch: false))
+    mutating func append(_ arrival: NewEntry) {
+        lines.append(LineSpan(count: 1, isBatch: false))
         admit(arrival)
     }
 
     /// Takes a batch, at least one entry.
-    mutating func append(batch arrivals: [Arrival]) {
-        lines.append(Extent(count: arrivals.count, isBatch: true))
+    mutating func append(batch arrivals: [NewEntry]) {
+        lines.append(LineSpan(count: arrivals.count, isBatch: true))
         for arrival in arrivals { admit(arrival) }
     }
 
@@ -133,7 +133,7 @@ struct RequestSequencer<Work, Reply> {
         return nil
     }
 
-    private mutating func admit(_ arrival: Arrival) {
+    private mutating func admit(_ arrival: NewEntry) {
         switch arrival {
         case .work(let effect, let turn, let work):
             entries.append(Entry(effect: effect, turn: turn, work: work, finished: false, reply: nil))

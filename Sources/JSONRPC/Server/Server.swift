@@ -16,7 +16,7 @@ package struct Server: Service {
     private let logger: Logger
     private let onListening: @Sendable () async -> Void
     private let onRefusal: @Sendable (RPCError) -> Void
-    private let companion: @Sendable (OwnRequests) async -> Void
+    private let companion: @Sendable (SelfProbe) async -> Void
     private let connections: OpenConnections
 
     /// A server that owns its listeners from now on.
@@ -34,7 +34,7 @@ package struct Server: Service {
         listeners: [Listener], methods: [Method], limits: Limits = Limits(), eventLoops: Int = 1, logger: Logger,
         onListening: @escaping @Sendable () async -> Void = {},
         onRefusal: @escaping @Sendable (RPCError) -> Void = { _ in },
-        companion: @escaping @Sendable (OwnRequests) async -> Void = { _ in }
+        companion: @escaping @Sendable (SelfProbe) async -> Void = { _ in }
     ) {
         self.listeners = listeners
         self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
@@ -81,7 +81,7 @@ package struct Server: Service {
         try await withThrowingTaskGroup { group in
             group.addTask {
                 try await withThrowingDiscardingTaskGroup { group in
-                    group.addTask { await companion(OwnRequests(loops: loops, limits: limits)) }
+                    group.addTask { await companion(SelfProbe(loops: loops, limits: limits)) }
                     defer { group.cancelAll() }
                     try await serveListeners(on: loops)
                 }

@@ -28,7 +28,7 @@ package struct OffersClient: Sendable {
         try await call(Contract.getOffer, params.members)
     }
 
-    /// Claims an order. A result means that it is committed.
+    /// Accepts an order. A result means that it is committed.
     package func acceptOffer(_ params: OrderParams) async throws -> AcceptOfferResult {
         try await call(Contract.acceptOffer, params.members)
     }

@@ -38,7 +38,7 @@ package enum Contract {
             .orderNotAvailable,
         ] + databaseErrors + callErrors)
 
-    /// The claim.
+    /// Accepting an order.
     package static let acceptOffer = MethodDescription(
         name: "acceptOffer",
         summary: "Assigns the order to the master if it is still free.",

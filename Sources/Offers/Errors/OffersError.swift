@@ -34,7 +34,7 @@ package enum OffersError: Error, Hashable, Sendable {
     case overloaded(retryAfterMs: Int64)
     /// Given up; nothing was written and nothing will be.
     case timedOut
-    /// The claim was sent and its end was not heard.
+    /// The write was sent and its end was not heard.
     case outcomeUnknown
 
     /// The row of the contract's table.

@@ -15,7 +15,7 @@ package struct AcceptOfferResult: ContractResult {
     /// The order with the client's data.
     package let order: AcceptedOrder
 
-    /// A claim that holds.
+    /// An accept that holds.
     package init(
         masterId: Int64, orderId: Int64, offerId: Int64?, alreadyAccepted: Bool, acceptedAt: Timestamp?,
         order: AcceptedOrder

@@ -1,6 +1,6 @@
 import Postgres
 
-extension PostgresPool {
+extension PostgresClient {
     /// Ends a backend, and returns whether it is known to be gone; tries for two seconds at the most.
     func end(_ backend: Backend, deadline: any Deadline) async -> Bool {
         for attempt in 1...20 where !deadline.hasPassed(at: .now()) {
@@ -8,13 +8,13 @@ extension PostgresPool {
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
             ]
             let bound = BoundStatement(BackendEnd.statement, parameters)
-            // The claim's own time need not run yet, and this one is bounded all the same.
+            // The write's own time need not run yet, and this one is bounded all the same.
             let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
             let end = FixedDeadline(min(deadline.instant ?? limit, limit))
             let gone = try? await read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in
                 try rows.bool(row: 0, column: 0) == true
             }
-            // Nil: the database could not be asked, and the claim will not be run either.
+            // Nil: the database could not be asked, and the write will not be run either.
             guard let gone else { return false }
             if gone { return true }
             await Backoff.pause(attempt: min(attempt, 3))

@@ -9,7 +9,7 @@ import Synchronization
 /// things, the status for systemd, the form of the list's statement, and the optional metrics row, which must fit the
 /// shape of its table.
 final class DatabaseMonitor: Sendable {
-    private let pool: PostgresPool
+    private let postgres: PostgresClient
     private let metrics: DistributionMetrics
     private let logger: Logger
     private let onChange: @Sendable (DatabaseState) -> Void
@@ -34,11 +34,11 @@ final class DatabaseMonitor: Sendable {
     ///   - triesWork: whether work of which nothing was heard is tried.
     ///   - onChange: called with each new state, one after the other.
     init(
-        pool: PostgresPool, metrics: DistributionMetrics, logger: Logger, triesWork: Bool = true,
+        postgres: PostgresClient, metrics: DistributionMetrics, logger: Logger, triesWork: Bool = true,
         onChange: @escaping @Sendable (DatabaseState) -> Void = { _ in }
     ) {
-        self.pool = pool
-        trials = Trials(pool: pool)
+        self.postgres = postgres
+        trials = Trials(postgres: postgres)
         self.triesWork = triesWork
         self.metrics = metrics
         self.logger = logger
@@ -91,7 +91,7 @@ final class DatabaseMonitor: Sendable {
                 }
             }
             group.addTask {
-                for await _ in self.pool.connectionChanges { self.lookAgain() }
+                for await _ in self.postgres.connectionChanges { self.lookAgain() }
             }
             group.addTask {
                 while (try? await Task.sleep(for: Self.period)) != nil {
@@ -109,11 +109,11 @@ final class DatabaseMonitor: Sendable {
     /// Says how the database is, if that is new.
     private func tell() async {
         logObstacles()
-        var state = DatabaseState(pool.status, inspection, known)
+        var state = DatabaseState(postgres.status, inspection, known)
         if case .partly = state {
             // Connections are opened and lost one by one.
             try? await Task.sleep(for: Self.settling)
-            state = DatabaseState(pool.status, inspection, known)
+            state = DatabaseState(postgres.status, inspection, known)
         }
         guard let state, !Task.isCancelled else { return }
         let isNews = told.withLock { told in
@@ -140,11 +140,11 @@ final class DatabaseMonitor: Sendable {
     /// Tries the kinds of work of which nothing was heard for a while, if the database can be expected to do them.
     private func tryWhatIsDue() async {
         let due = evidence.withLock { $0.due(at: .now()) }
-        guard !due.isEmpty, let inspection, pool.status.reads.connected > 0 else { return }
+        guard !due.isEmpty, let inspection, postgres.status.reads.connected > 0 else { return }
         let round = TrialRound(
             trials: trials, inspection: inspection, evidence: known,
             list: ServiceStatements.list(hasUniqueOpenPairs ? .unique : .distinct)[0],
-            writes: { self.pool.status.writes })
+            writes: { self.postgres.status.writes })
         await round.run(due) { work, outcome in
             evidence.withLock { $0.tried(work, outcome, at: .now()) }
             await tell()
@@ -154,7 +154,7 @@ final class DatabaseMonitor: Sendable {
     /// Looks now. Returns what was found; nil when the database cannot be asked.
     @discardableResult
     func inspect() async -> Inspection? {
-        guard let found = try? await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 2000)) else {
+        guard let found = try? await Inspection.inspect(postgres, deadline: FixedDeadline(milliseconds: 2000)) else {
             return nil
         }
         uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)

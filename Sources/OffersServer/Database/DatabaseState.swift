@@ -9,7 +9,7 @@ enum DatabaseState: Sendable, Equatable {
     /// No connection can be had, for the reason that libpq gives.
     case unreachable(reason: String)
     /// Some kinds of connections cannot be had, such as those for writes.
-    case partly(lanes: [String], reason: String)
+    case partly(pools: [String], reason: String)
     /// It was reached and looked at.
     case reached(
         status: HealthResult.Status, generation: String?, readOnly: Bool, missing: [String], failing: String? = nil)
@@ -17,15 +17,15 @@ enum DatabaseState: Sendable, Equatable {
     /// The state that follows from what the pool is doing and what was found last; nil while connections are being
     /// made or replaced, and it is not yet clear what becomes of them.
     init?(_ pool: PoolStatus, _ inspection: Inspection?, _ evidence: Evidence = Evidence()) {
-        let lanes = [("reads", pool.reads), ("writes", pool.writes)]
-        let failing = lanes.filter { $0.1.connected == 0 && $0.1.isFailing }
+        let pools = [("reads", pool.reads), ("writes", pool.writes)]
+        let failing = pools.filter { $0.1.connected == 0 && $0.1.isFailing }
         let reason = failing.compactMap(\.1.lastFailure).first ?? "no reason was given"
-        if failing.count == lanes.count {
+        if failing.count == pools.count {
             self = .unreachable(reason: reason)
-        } else if lanes.contains(where: { $0.1.connected == 0 && !$0.1.isFailing }) {
+        } else if pools.contains(where: { $0.1.connected == 0 && !$0.1.isFailing }) {
             return nil
         } else if !failing.isEmpty {
-            self = .partly(lanes: failing.map(\.0), reason: reason)
+            self = .partly(pools: failing.map(\.0), reason: reason)
         } else if let inspection {
             self = .reached(
                 status: max(inspection.status, evidence.status), generation: inspection.generation,
@@ -42,7 +42,7 @@ enum DatabaseState: Sendable, Equatable {
         switch self {
         case .unknown: "the database has not been reached yet"
         case .unreachable: "the database cannot be reached"
-        case .partly(let lanes, _): "the database gives no connection for \(lanes.joined(separator: " and "))"
+        case .partly(let pools, _): "the database gives no connection for \(pools.joined(separator: " and "))"
         case .reached(let status, let generation, let readOnly, let missing, let failing):
             "the database (generation \(generation ?? "unknown")) "
                 + Self.text(status, readOnly: readOnly, missing: missing, failing: failing)

@@ -38,7 +38,7 @@ final class DistributionMetrics: Sendable {
         case present(Statement)
     }
 
-    private let pool: PostgresPool
+    private let postgres: PostgresClient
     private let logger: Logger
     private let table = Mutex(Table.unknown)
     private let waiting = Mutex<[Row]>([])
@@ -48,8 +48,8 @@ final class DistributionMetrics: Sendable {
     private let failureCount = Atomic<Int>(0)
     private let writtenCount = Atomic<Int>(0)
 
-    init(pool: PostgresPool, logger: Logger) {
-        self.pool = pool
+    init(postgres: PostgresClient, logger: Logger) {
+        self.postgres = postgres
         self.logger = logger
         (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -113,7 +113,7 @@ final class DistributionMetrics: Sendable {
                 .array(rows.map(\.statusBefore)),
             ])
         do {
-            _ = try await pool.transaction(
+            _ = try await postgres.transaction(
                 Transaction(name: "distributionMetrics", steps: { _ in [insert] }, decode: { $0.rowCount }),
                 deadline: FixedDeadline(milliseconds: 1000))
             writtenCount.add(rows.count, ordering: .relaxed)

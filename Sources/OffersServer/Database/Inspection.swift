@@ -58,20 +58,21 @@ struct Inspection: Sendable {
     }
 
     /// Looks at the database. Four statements, which read only the catalog and wait for no lock that a table had before.
-    static func inspect(_ pool: PostgresPool, deadline: any Deadline) async throws(PostgresError) -> Inspection {
-        let shortcomings = try await pool.read(BoundStatement(requirements), for: .control, deadline: deadline) {
+    static func inspect(_ postgres: PostgresClient, deadline: any Deadline) async throws(PostgresError) -> Inspection {
+        let shortcomings = try await postgres.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
             decodeShortcomings(rows)
         }
-        let rowSecurity = try await pool.read(BoundStatement(RowSecurity.query), for: .control, deadline: deadline) {
+        let rowSecurity = try await postgres.read(BoundStatement(RowSecurity.query), for: .control, deadline: deadline)
+        {
             rows throws(ResultMismatch) in
             try RowSecurity(rows)
         }
-        let catalog = try? await pool.read(BoundStatement(CatalogState.query), for: .control, deadline: deadline) {
+        let catalog = try? await postgres.read(BoundStatement(CatalogState.query), for: .control, deadline: deadline) {
             rows throws(ResultMismatch) in
             try CatalogState(rows)
         }
-        var found = try await pool.read(BoundStatement(features), for: .control, deadline: deadline) {
+        var found = try await postgres.read(BoundStatement(features), for: .control, deadline: deadline) {
             rows throws(ResultMismatch) in
             try decode(rows, shortcomings: shortcomings, rowSecurity)
         }

@@ -7,25 +7,25 @@ import Postgres
 ///
 /// An object, because every call takes it along.
 final class OffersDatabase: Sendable {
-    private let pool: PostgresPool
-    private let claims: ClaimRunner
+    private let postgres: PostgresClient
+    private let writes: WriteExecutor
     private let metrics: DistributionMetrics
     private let monitor: DatabaseMonitor
-    private let claimsByOrder = ClaimsByOrder()
+    private let writesByOrder = WritesByOrder()
 
     /// - Parameter onRetry: called each time that an accept or decline is run again.
     init(
-        pool: PostgresPool, monitor: DatabaseMonitor, metrics: DistributionMetrics, logger: Logger,
+        postgres: PostgresClient, monitor: DatabaseMonitor, metrics: DistributionMetrics, logger: Logger,
         onRetry: @escaping @Sendable () -> Void
     ) {
-        self.pool = pool
+        self.postgres = postgres
         self.monitor = monitor
-        self.claims = ClaimRunner(pool: pool, logger: logger, onRetry: onRetry)
+        self.writes = WriteExecutor(postgres: postgres, logger: logger, onRetry: onRetry)
         self.metrics = metrics
     }
 
     /// Called once, on any thread, with what came of a query.
-    typealias End<Value> = @Sendable (Result<Value, OffersFailure>) -> Void
+    typealias End<Value> = @Sendable (Result<Value, MethodError>) -> Void
 
     /// The master's list: exactly one statement.
     func listOffers(_ params: ListOffersParams, _ operation: Operation, end: @escaping End<ListOffersReply>) {
@@ -37,7 +37,7 @@ final class OffersDatabase: Sendable {
         end: @escaping End<ListOffersReply>
     ) {
         let bound = ListOffersQuery.bound(params, form)
-        pool.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
                 message.sqlState == .undefinedTable
             {
@@ -55,7 +55,7 @@ final class OffersDatabase: Sendable {
     /// The card of one offer.
     func getOffer(_ params: OrderParams, _ operation: Operation, end: @escaping End<GetOfferResult>) {
         let bound = GetOfferQuery.bound(params)
-        pool.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
             end(answer($0, to: bound, GetOfferQuery.decode))
         }
     }
@@ -64,10 +64,10 @@ final class OffersDatabase: Sendable {
     /// takes effect before this, or at the same moment.
     func acceptOffer(
         _ params: OrderParams, _ operation: Operation
-    ) async throws(OffersFailure) -> AcceptOfferResult {
-        claimsByOrder.begin(params.order)
-        defer { claimsByOrder.end(params.order) }
-        let (verdict, unheardSince) = try await run(AcceptOfferStatement.transaction, params, operation)
+    ) async throws(MethodError) -> AcceptOfferResult {
+        writesByOrder.begin(params.order)
+        defer { writesByOrder.end(params.order) }
+        let (verdict, unknownSince) = try await run(AcceptOfferStatement.transaction, params, operation)
         switch verdict {
         case .refused(let error):
             throw .offers(error)
@@ -76,21 +76,21 @@ final class OffersDatabase: Sendable {
         case .done(let acceptance):
             var result = acceptance.result
             if !result.alreadyAccepted {
-                claimsByOrder.tell(result.orderId)
-            } else if let unheardSince, let at = result.acceptedAt {
+                writesByOrder.tell(result.orderId)
+            } else if let unknownSince, let at = result.acceptedAt {
                 // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
-                // that one, unless another claim of this order has been told so. The database's clock was at `asOf` a moment
-                // ago, so this never denies what was our own doing; it may claim what the same master did on another
+                // that one, unless another write of this order has been told so. The database's clock was at `asOf` a moment
+                // ago, so this never denies what was our own doing; it may count as its own what the same master did on another
                 // instance in the milliseconds that `asOf` took to get here.
-                let elapsed = Int64((MonotonicTime.now().nanoseconds - unheardSince.nanoseconds) / 1000)
-                if at.microseconds >= acceptance.asOf - elapsed, claimsByOrder.tellFirst(result.orderId) {
+                let elapsed = Int64((MonotonicTime.now().nanoseconds - unknownSince.nanoseconds) / 1000)
+                if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
                     result = result.asAcceptedNow
                 }
             }
             if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
                 metrics.record(
                     order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
-                    statusBefore: unheardSince == nil ? acceptance.statusBefore : nil)
+                    statusBefore: unknownSince == nil ? acceptance.statusBefore : nil)
             }
             return result
         }
@@ -99,7 +99,7 @@ final class OffersDatabase: Sendable {
     /// Declines all open offers of the pair. For its caller it takes effect in the same order as `acceptOffer`.
     func declineOffer(
         _ params: OrderParams, _ operation: Operation
-    ) async throws(OffersFailure) -> DeclineOfferResult {
+    ) async throws(MethodError) -> DeclineOfferResult {
         let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, operation)
         switch verdict {
         case .refused(let error): throw .offers(error)
@@ -109,11 +109,11 @@ final class OffersDatabase: Sendable {
     }
 
     private func run<Success>(
-        _ transaction: (OrderParams) -> Transaction<ClaimVerdict<Success>>, _ params: OrderParams,
+        _ transaction: (OrderParams) -> Transaction<WriteVerdict<Success>>, _ params: OrderParams,
         _ operation: Operation
-    ) async throws(OffersFailure) -> (verdict: ClaimVerdict<Success>, unheardSince: MonotonicTime?) {
-        try await pool.inOrder(of: operation.caller) { place throws(OffersFailure) in
-            try await claims.run(
+    ) async throws(MethodError) -> (verdict: WriteVerdict<Success>, unknownSince: MonotonicTime?) {
+        try await postgres.inOrder(of: operation.caller) { place throws(MethodError) in
+            try await writes.run(
                 transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: operation.deadline)
         }
     }
@@ -122,21 +122,21 @@ final class OffersDatabase: Sendable {
     private func answer<Value>(
         _ result: Result<QueryResult, PostgresError>, to bound: BoundStatement,
         _ decode: Decoder<Result<Value, OffersError>>
-    ) -> Result<Value, OffersFailure> {
-        result.mapError(OffersFailure.init(read:)).flatMap { rows in
+    ) -> Result<Value, MethodError> {
+        result.mapError(MethodError.init(read:)).flatMap { rows in
             do throws(ResultMismatch) {
-                return try decode(rows).mapError(OffersFailure.offers)
+                return try decode(rows).mapError(MethodError.offers)
             } catch {
-                return .failure(OffersFailure(read: PostgresError(error, in: bound.statement.name)))
+                return .failure(MethodError(read: PostgresError(error, in: bound.statement.name)))
             }
         }
     }
 }
 
 extension ExclusionKey {
-    /// At most one claim per order and per master is under way, so that those that wait for a lock do not use up the
+    /// At most one write per order and per master is under way, so that those that wait for a lock do not use up the
     /// connections, and no two of them share a transaction. A master named by Telegram user is another key than by id:
-    /// telling that they are one would take a query more. Such claims share no transaction either, by their company.
+    /// telling that they are one would take a query more. Such writes share no transaction either, by their batch key.
     fileprivate static func keys(of params: OrderParams) -> [ExclusionKey] {
         var keys: [ExclusionKey] = []
         switch params.master {

@@ -10,7 +10,7 @@ struct TrialRound: Sendable {
     /// The list's statement that is explained.
     let list: ServiceStatement
     /// The connections for writes, as they are now.
-    let writes: @Sendable () -> PoolStatus.Lane
+    let writes: @Sendable () -> PoolStatus.Connections
     /// When it began: whether work goes all the way is decided once.
     let began = MonotonicTime.now()
 

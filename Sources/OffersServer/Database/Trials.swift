@@ -4,14 +4,14 @@ import Postgres
 /// Tries the service's statements on a database, without a trace: what is explained is not run, and what is run is rolled
 /// back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
 struct Trials: Sendable {
-    let pool: PostgresPool
+    let postgres: PostgresClient
     /// How long a trial may take, in milliseconds.
     var milliseconds: Int64 = 1500
 
     /// Looks which tables other programs lock, which waits for none of them. Nil: it could not be asked.
     func tableLocks() async -> TableLocks? {
         let bound = BoundStatement(TableLocks.query, isPrepared: false)
-        return try? await pool.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
+        return try? await postgres.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
             try TableLocks(rows)
         }
     }
@@ -42,7 +42,7 @@ struct Trials: Sendable {
 
     private func read(_ bound: BoundStatement, of name: String, _ depth: ProofDepth) async -> TrialOutcome {
         do throws(PostgresError) {
-            try await pool.read(bound.unprepared, deadline: deadline) { _ in }
+            try await postgres.read(bound.unprepared, deadline: deadline) { _ in }
             return .success(depth)
         } catch {
             return Trials.outcome(error, of: name, depth)
@@ -69,7 +69,7 @@ struct Trials: Sendable {
     }
 
     private func pairs(_ statement: Statement) async -> [OrderParams]? {
-        try? await pool.read(BoundStatement(statement).unprepared, deadline: deadline) {
+        try? await postgres.read(BoundStatement(statement).unprepared, deadline: deadline) {
             rows throws(ResultMismatch) in
             var pairs: [OrderParams] = []
             for row in 0..<rows.rowCount {
@@ -86,18 +86,18 @@ struct Trials: Sendable {
 
     /// Decides about an accept of what is not there, as the service does it. It locks nothing and writes nothing.
     func accept() async -> TrialOutcome {
-        await claim(AcceptOfferStatement.transaction(Trials.impossible))
+        await write(AcceptOfferStatement.transaction(Trials.impossible))
     }
 
     /// The same for a decline.
     func decline() async -> TrialOutcome {
-        await claim(DeclineOfferStatement.transaction(Trials.impossible))
+        await write(DeclineOfferStatement.transaction(Trials.impossible))
     }
 
     /// Accepts the first of these pairs that no other program has locked, and takes it back. Nil: there was none.
     func accept(anyOf pairs: [OrderParams]) async -> TrialOutcome? {
         await whole(pairs, of: AcceptOfferStatement.statement) { pair in
-            let parts = Parts([pair.part])
+            let parts = BatchParameters([pair.part])
             return BoundStatement(TrialStatements.accept, [parts.column(0), parts.column(1)])
         }
     }
@@ -113,7 +113,7 @@ struct Trials: Sendable {
     /// Nil: there is no such offer, or a trigger refuses the row, which may be right as no order is accepted.
     func history() async -> TrialOutcome? {
         do throws(PostgresError) {
-            let isWritten = try await pool.transaction(
+            let isWritten = try await postgres.transaction(
                 trial({ _ in [BoundStatement(TrialStatements.history)] }) { rows throws(ResultMismatch) in
                     try rows.bool(row: 0, column: 0) == true
                 }, deadline: deadline)
@@ -130,7 +130,7 @@ struct Trials: Sendable {
     func commit() async -> TrialOutcome {
         let began = MonotonicTime.now()
         do throws(PostgresError) {
-            try await pool.transaction(
+            try await postgres.transaction(
                 Transaction(
                     name: "trial", steps: { _ in [BoundStatement(TrialStatements.commit, isPrepared: false)] },
                     decode: { _ in }),
@@ -141,7 +141,7 @@ struct Trials: Sendable {
         } catch .unknownOutcome(let backend, _) {
             // A connection that broke at once is another matter, and seen elsewhere.
             guard began.milliseconds(until: .now()) >= milliseconds / 2 else { return .nothing }
-            if let backend { _ = await pool.end(backend, deadline: deadline) }
+            if let backend { _ = await postgres.end(backend, deadline: deadline) }
             return .failure(.unconfirmed, needs: .asked)
         } catch {
             return Trials.outcome(error, of: "offersd_commit", .whole)
@@ -153,11 +153,13 @@ struct Trials: Sendable {
 
     private var deadline: FixedDeadline { FixedDeadline(milliseconds: milliseconds) }
 
-    private func claim<Success>(_ claim: Transaction<ClaimVerdict<Success>>) async -> TrialOutcome {
-        let steps: @Sendable (Int64) -> [BoundStatement] = { claim.steps(Parts([Trials.impossible.part]), $0) }
+    private func write<Success>(_ write: Transaction<WriteVerdict<Success>>) async -> TrialOutcome {
+        let steps: @Sendable (Int64) -> [BoundStatement] = {
+            write.steps(BatchParameters([Trials.impossible.part]), $0)
+        }
         do throws(PostgresError) {
-            let verdict = try await pool.transaction(
-                trial(steps) { rows throws(ResultMismatch) in try claim.decode(rows, 0) }, deadline: deadline)
+            let verdict = try await postgres.transaction(
+                trial(steps) { rows throws(ResultMismatch) in try write.decode(rows, 0) }, deadline: deadline)
             if case .notLocked = verdict { return .failure(.rowsNotLocked, needs: .planned) }
             return .success(.planned)
         } catch {
@@ -165,8 +167,8 @@ struct Trials: Sendable {
         }
     }
 
-    /// What a claim that went all the way tells.
-    private struct Claimed: Sendable {
+    /// What a write that went all the way tells.
+    private struct Rehearsed: Sendable {
         let isGranted: Bool
         let isHeld: Bool
         /// The table of rows that were not written.
@@ -189,12 +191,12 @@ struct Trials: Sendable {
         for pair in pairs {
             let lock = BoundStatement(TrialStatements.locks, [.int8(pair.master.number), .int8(pair.order)])
             do throws(PostgresError) {
-                let claimed = try await pool.transaction(
-                    trial({ _ in [lock, step(pair)] }) { rows throws(ResultMismatch) in try Claimed(rows) },
+                let rehearsed = try await postgres.transaction(
+                    trial({ _ in [lock, step(pair)] }) { rows throws(ResultMismatch) in try Rehearsed(rows) },
                     deadline: deadline)
                 // Otherwise another program has it, or had it in the meantime.
-                guard claimed.isGranted, claimed.isHeld else { continue }
-                return claimed.unwritten.map { .failure(.unwritten($0), needs: .whole) } ?? .success(.whole)
+                guard rehearsed.isGranted, rehearsed.isHeld else { continue }
+                return rehearsed.unwritten.map { .failure(.unwritten($0), needs: .whole) } ?? .success(.whole)
             } catch {
                 return Trials.outcome(error, of: name, .whole)
             }
@@ -208,7 +210,7 @@ struct Trials: Sendable {
         Transaction(
             name: "trial", ending: .rollback,
             steps: { milliseconds in
-                ([TrialStatements.patience, TrialStatements.constraints].map { BoundStatement($0) }
+                ([TrialStatements.lockTimeout, TrialStatements.constraints].map { BoundStatement($0) }
                     + steps(milliseconds)).map(\.unprepared)
             },
             decode: decode)
@@ -221,14 +223,14 @@ struct Trials: Sendable {
             return .unfinished(.unfinished)
         case .refused(var message):
             if message.isTimeout { return .unfinished(.unfinished) }
-            if message.isWorthAnotherClaim { return .unfinished(.conflicts) }
+            if message.isWorthAnotherWrite { return .unfinished(.conflicts) }
             if let name { message.statement = name }
-            if case .database(let obstacle) = OffersFailure(read: .refused(message)) {
+            if case .database(let obstacle) = MethodError(read: .refused(message)) {
                 return .refused(obstacle, depth)
             }
             return .nothing
         default:
-            if case .database(let obstacle) = OffersFailure(read: error) { return .refused(obstacle, depth) }
+            if case .database(let obstacle) = MethodError(read: error) { return .refused(obstacle, depth) }
             return .nothing
         }
     }

@@ -24,34 +24,34 @@ package enum DatabaseCheck {
     package static func run(
         connectionInfo: String, schema: String = "public", preparesStatements: Bool = true
     ) async -> Report {
-        let pool = PostgresPool(
+        let postgres = PostgresClient(
             PostgresConfiguration(
                 connectionInfo: connectionInfo, schema: schema, readConnections: 1, writeConnections: 1,
                 preparesStatements: preparesStatements),
             logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         return await withTaskGroup(of: Void.self) { group in
-            group.addTask { await pool.run() }
-            defer { pool.shutDown() }
+            group.addTask { await postgres.run() }
+            defer { postgres.shutDown() }
             do {
                 return await report(
-                    try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 5000)), pool)
+                    try await Inspection.inspect(postgres, deadline: FixedDeadline(milliseconds: 5000)), postgres)
             } catch {
                 // The operator who runs the check is the one to be told why.
                 return Report(
                     verdict: .unreachable,
                     lines: ["the database cannot be asked: \(error)"]
-                        + [pool.status.reads.lastFailure].compactMap(\.self))
+                        + [postgres.status.reads.lastFailure].compactMap(\.self))
             }
         }
     }
 
-    private static func report(_ inspection: Inspection, _ pool: PostgresPool) async -> Report {
-        let proof = Proof(inspection, pool)
+    private static func report(_ inspection: Inspection, _ postgres: PostgresClient) async -> Report {
+        let proof = Proof(inspection, postgres)
         let found = await proof.found()
         let isComplete = inspection.isComplete && found.allSatisfy(\.isNote)
         return Report(
             verdict: isComplete ? .complete : .lacking,
-            lines: inspection.report + found.map(\.text) + pool.status.notes
+            lines: inspection.report + found.map(\.text) + postgres.status.notes
                 + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
     }
 }

@@ -15,7 +15,7 @@ package struct OffersService: Service {
     package static let version = Release.version
 
     private let server: Server
-    private let pool: PostgresPool
+    private let postgres: PostgresClient
     private let monitor: DatabaseMonitor
     private let distributionMetrics: DistributionMetrics
     private let report: StatusReport
@@ -46,28 +46,29 @@ package struct OffersService: Service {
                 "the limit of open files allows fewer connections than the settings",
                 metadata: ["openFiles": "\(descriptors)", "connectionsPerSocket": "\(limits.connectionsPerSocket)"])
         }
-        pool = PostgresPool(settings.postgres, logger: logger)
-        distributionMetrics = DistributionMetrics(pool: pool, logger: logger)
+        postgres = PostgresClient(settings.postgres, logger: logger)
+        distributionMetrics = DistributionMetrics(postgres: postgres, logger: logger)
         let notifier = SystemdNotifier(environment)
         let report = StatusReport(notifier)
         self.report = report
         monitor = DatabaseMonitor(
-            pool: pool, metrics: distributionMetrics, logger: logger, triesWork: settings.triesWork,
+            postgres: postgres, metrics: distributionMetrics, logger: logger, triesWork: settings.triesWork,
             onChange: { report.changed(to: $0) })
-        let watchdog = WatchdogRequest(environment, processID: getpid()).map { [pool] in
+        let watchdog = WatchdogRequest(environment, processID: getpid()).map { [postgres] in
             Watchdog(
-                request: $0, notifier: notifier, pool: pool,
+                request: $0, notifier: notifier, postgres: postgres,
                 longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
         }
         let socketWatch = SocketWatch(listeners, logger: logger)
         let metrics = ServiceMetrics(
-            pool: pool, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
+            postgres: postgres, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
             droppedLogLines: droppedLogLines)
         let methods = OffersMethods(
             database: OffersDatabase(
-                pool: pool, monitor: monitor, metrics: distributionMetrics, logger: logger,
+                postgres: postgres, monitor: monitor, metrics: distributionMetrics, logger: logger,
                 onRetry: { metrics.countRetry() }),
-            health: HealthCheck(pool: pool, monitor: monitor, socketNotes: { socketWatch.notes }), metrics: metrics,
+            health: HealthCheck(postgres: postgres, monitor: monitor, socketNotes: { socketWatch.notes }),
+            metrics: metrics,
             settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,
@@ -88,7 +89,7 @@ package struct OffersService: Service {
 
     /// Writes a line to the log that says how the service is, and has the database looked at again now.
     package func reportStatus() {
-        let status = pool.status
+        let status = postgres.status
         logger.notice(
             "status: \(monitor.state.text)",
             metadata: [
@@ -111,13 +112,13 @@ package struct OffersService: Service {
 
     private func serve() async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { await pool.run() }
+            group.addTask { await postgres.run() }
             group.addTask {
                 await withTaskGroup { group in
                     group.addTask { await monitor.run() }
                     await distributionMetrics.run()
                     // All rows are written: nobody needs the database any more.
-                    pool.shutDown()
+                    postgres.shutDown()
                     group.cancelAll()
                 }
             }

@@ -11,15 +11,15 @@ struct Proof: Sendable {
     }
 
     private let inspection: Inspection
-    private let pool: PostgresPool
+    private let postgres: PostgresClient
     private let trials: Trials
     /// The purposes that lack something: that has lines of its own.
     private let lacking: Set<Requirement.Purpose>
 
-    init(_ inspection: Inspection, _ pool: PostgresPool) {
+    init(_ inspection: Inspection, _ postgres: PostgresClient) {
         self.inspection = inspection
-        self.pool = pool
-        trials = Trials(pool: pool, milliseconds: 3000)
+        self.postgres = postgres
+        trials = Trials(postgres: postgres, milliseconds: 3000)
         lacking = Set(inspection.shortcomings.flatMap(\.purposes))
     }
 
@@ -82,9 +82,10 @@ struct Proof: Sendable {
 
     /// Why work was not tried about which the database said nothing.
     private func gap(of work: Work) -> String {
-        let lane = [.listOffers, .getOffer, .supervision].contains(work) ? pool.status.reads : pool.status.writes
-        guard lane.connected == 0, lane.isFailing else { return Proof.silence }
-        return "the database gives no connection: \(lane.lastFailure ?? "no reason was given")"
+        let connections =
+            [.listOffers, .getOffer, .supervision].contains(work) ? postgres.status.reads : postgres.status.writes
+        guard connections.connected == 0, connections.isFailing else { return Proof.silence }
+        return "the database gives no connection: \(connections.lastFailure ?? "no reason was given")"
     }
 }
 

@@ -38,7 +38,7 @@ package struct Settings: Sendable {
     package var maximumPipeline = 64
     /// Whether statements are prepared by name. Off for a transaction pooler.
     package var preparesStatements = true
-    /// How long before its deadline a claim whose COMMIT is not answered is asked about, in milliseconds. No flag sets it.
+    /// How long before its deadline a write whose COMMIT is not answered is asked about, in milliseconds. No flag sets it.
     package var silenceMarginMilliseconds: Int64 = 250
     /// Whether work is tried while no requests show that it succeeds. Tests that count statements do without.
     package var triesWork = true
@@ -96,7 +96,7 @@ package struct Settings: Sendable {
             silenceMarginMilliseconds: silenceMarginMilliseconds)
     }
 
-    /// For the wire. The connections to the database close after the sockets, within the same time. A claim that was
+    /// For the wire. The connections to the database close after the sockets, within the same time. A write that was
     /// running already can still say OUTCOME_UNKNOWN.
     private var limits: Limits {
         var limits = Limits()

@@ -11,13 +11,13 @@ import Postgres
 struct Watchdog: Sendable {
     let request: WatchdogRequest
     let notifier: SystemdNotifier
-    let pool: PostgresPool
+    let postgres: PostgresClient
     /// Work on a database connection that takes longer hangs; in milliseconds.
     let longestWorkMilliseconds: Int64
     let logger: Logger
 
     /// Beats until it is cancelled.
-    func run(_ requests: OwnRequests) async {
+    func run(_ requests: SelfProbe) async {
         while (try? await Task.sleep(for: request.pause)) != nil {
             do {
                 try await withThrowingTaskGroup { group in
@@ -32,7 +32,7 @@ struct Watchdog: Sendable {
                 logger.critical("a request of our own failed; the watchdog is not fed", metadata: ["error": "\(error)"])
                 continue
             }
-            let status = pool.status
+            let status = postgres.status
             let longest = [status.reads, status.writes, status.control].map(\.longestWorkMilliseconds).max() ?? 0
             guard longest <= longestWorkMilliseconds else {
                 logger.critical(

@@ -4,7 +4,7 @@ import Postgres
 
 /// Answers `health`: one round trip to the database, and what is known of its shape and of the work that it did.
 struct HealthCheck: Sendable {
-    let pool: PostgresPool
+    let postgres: PostgresClient
     let monitor: DatabaseMonitor
     /// A sentence for each socket that clients cannot reach.
     let socketNotes: @Sendable () -> [String]
@@ -12,12 +12,12 @@ struct HealthCheck: Sendable {
 
     /// Never fails: a database that cannot be asked is a result.
     func check(deadline: any Deadline) async -> HealthResult {
-        let answer = try? await pool.read(
+        let answer = try? await postgres.read(
             HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }
-        let (poolStatus, evidence) = (pool.status, monitor.known)
+        let (poolStatus, evidence) = (postgres.status, monitor.known)
         let missing = inspection.map { inspection in
             inspection.shortcomings.map(\.name)
         }
@@ -57,13 +57,13 @@ struct HealthCheck: Sendable {
 extension PoolStatus {
     /// Which kinds of connections cannot be had, in sentences for `health`.
     fileprivate var sentences: [String] {
-        [("lists", reads), ("accepts and declines", writes)].compactMap { name, lane in
-            lane.isMissing ? "the database gives no connection for \(name); the log has the reason" : nil
+        [("lists", reads), ("accepts and declines", writes)].compactMap { name, connections in
+            connections.isMissing ? "the database gives no connection for \(name); the log has the reason" : nil
         }
     }
 }
 
-extension PoolStatus.Lane {
+extension PoolStatus.Connections {
     /// Whether there is none, and the last attempt to open one failed.
     fileprivate var isMissing: Bool { connected == 0 && isFailing }
 }

@@ -32,11 +32,11 @@ struct OffersMethods {
             },
             method(Contract.acceptOffer, .orderedWrite, .acceptOffer, OrderParams.init) {
                 [database] params, operation in
-                operation.run { () throws(OffersFailure) in try await database.acceptOffer(params, operation) }
+                operation.run { () throws(MethodError) in try await database.acceptOffer(params, operation) }
             },
             method(Contract.declineOffer, .orderedWrite, .declineOffer, OrderParams.init) {
                 [database] params, operation in
-                operation.run { () throws(OffersFailure) in try await database.declineOffer(params, operation) }
+                operation.run { () throws(MethodError) in try await database.declineOffer(params, operation) }
             },
             method(Contract.health, .read, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline) }

@@ -63,18 +63,18 @@ final class Operation: Sendable {
 
     /// Works in a task of the connection, and ends with what comes of it.
     func run<Value: JSONEncodable & Sendable>(
-        _ body: @escaping @Sendable () async throws(OffersFailure) -> Value
+        _ body: @escaping @Sendable () async throws(MethodError) -> Value
     ) {
         call.run { [self] in
             end(
                 await PoolTrace.$current.withValue(trace) {
-                    do throws(OffersFailure) { return .success(try await body()) } catch { return .failure(error) }
+                    do throws(MethodError) { return .success(try await body()) } catch { return .failure(error) }
                 })
         }
     }
 
     /// Ends with a result or an error of the contract.
-    func end(_ result: Result<some JSONEncodable, OffersFailure>) {
+    func end(_ result: Result<some JSONEncodable, MethodError>) {
         switch result {
         case .success(let value): succeed(value)
         case .failure(let failure): fail(failure)
@@ -94,13 +94,13 @@ final class Operation: Sendable {
         call.fail(error)
     }
 
-    private func fail(_ failure: OffersFailure) {
+    private func fail(_ failure: MethodError) {
         if let work { noteFailure(of: work, failure) }
         refuse(answer(to: failure))
     }
 
     /// The error as it goes over the wire. What the database said goes to the log, never to the client.
-    private func answer(to failure: OffersFailure) -> RPCError {
+    private func answer(to failure: MethodError) -> RPCError {
         switch failure {
         case .offers(.databaseUnavailable(let retryAfterMs, _)):
             shared.monitor.lookAgain()
@@ -130,7 +130,7 @@ final class Operation: Sendable {
     }
 
     /// What a failure tells of the database.
-    private func noteFailure(of work: Work, _ failure: OffersFailure) {
+    private func noteFailure(of work: Work, _ failure: MethodError) {
         switch failure {
         case .database(let obstacle): shared.monitor.failed(work, obstacle, at: .now())
         case .offers(.outcomeUnknown): shared.monitor.failed(.commit, .unconfirmed, at: .now())

@@ -20,13 +20,13 @@ struct PrometheusText: JSONEncodable {
         lines.family(
             "offersd_connections", .gauge, "Connections of clients that are open, by socket.",
             snapshot.connections.map { (["socket": $0.name], "\($0.count)") })
-        pool(&lines)
+        pools(&lines)
         lines.family(
             "offersd_retries_total", .counter,
             "What was run again because of a conflict, a lost connection, or what it shared a transaction with.",
             [
                 (["kind": "read"], "\(snapshot.pool.readRetries)"), (["kind": "claim"], "\(snapshot.claimRetries)"),
-                (["kind": "separation"], "\(snapshot.pool.writes.separations)"),
+                (["kind": "separation"], "\(snapshot.pool.writes.batchSplits)"),
             ])
         lines.single(
             "offersd_distribution_metrics_written_total", .counter, "Optional rows that were written.",
@@ -70,9 +70,9 @@ struct PrometheusText: JSONEncodable {
         }
     }
 
-    private func pool(_ lines: inout Lines) {
-        func perLane(_ name: String, _ kind: Lines.Kind, _ help: String, _ value: (PoolStatus.Lane) -> Int) {
-            lines.family(name, kind, help, snapshot.lanes.map { (["lane": $0.name], "\(value($0.lane))") })
+    private func pools(_ lines: inout Lines) {
+        func perPool(_ name: String, _ kind: Lines.Kind, _ help: String, _ value: (PoolStatus.Connections) -> Int) {
+            lines.family(name, kind, help, snapshot.pools.map { (["lane": $0.name], "\(value($0.connections))") })
         }
         lines.single(
             "offersd_database_up", .gauge, "1 if a connection for reads is open, else 0.",
@@ -80,12 +80,12 @@ struct PrometheusText: JSONEncodable {
         lines.single(
             "offersd_pool_requests", .gauge, "Requests that wait for or use a database connection.",
             snapshot.pool.requests)
-        perLane("offersd_pool_size", .gauge, "Database connections that there are to be.") { $0.connections }
-        perLane("offersd_pool_connections", .gauge, "Database connections that are open.") { $0.connected }
-        perLane("offersd_pool_connections_busy", .gauge, "Database connections that are working.") { $0.busy }
-        perLane("offersd_pool_waiting", .gauge, "Requests that wait for a database connection.") { $0.waiting }
-        perLane("offersd_pool_opened_total", .counter, "Database connections opened.") { $0.opened }
-        perLane("offersd_pool_connect_failures_total", .counter, "Attempts to open one that failed.") {
+        perPool("offersd_pool_size", .gauge, "Database connections that there are to be.") { $0.connections }
+        perPool("offersd_pool_connections", .gauge, "Database connections that are open.") { $0.connected }
+        perPool("offersd_pool_connections_busy", .gauge, "Database connections that are working.") { $0.busy }
+        perPool("offersd_pool_waiting", .gauge, "Requests that wait for a database connection.") { $0.waiting }
+        perPool("offersd_pool_opened_total", .counter, "Database connections opened.") { $0.opened }
+        perPool("offersd_pool_connect_failures_total", .counter, "Attempts to open one that failed.") {
             $0.failedAttempts
         }
     }

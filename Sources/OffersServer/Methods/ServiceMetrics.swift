@@ -25,7 +25,7 @@ final class ServiceMetrics: Sendable {
         }
     }
 
-    private let pool: PostgresPool
+    private let postgres: PostgresClient
     private let distributionMetrics: DistributionMetrics
     private let methods: [(name: String, calls: Counter)]
     private let sockets: [String]
@@ -44,10 +44,10 @@ final class ServiceMetrics: Sendable {
     ///   - sockets: The names of the sockets.
     ///   - droppedLogLines: Lines of the log that were dropped since the start.
     init(
-        pool: PostgresPool, distributionMetrics: DistributionMetrics, sockets: [String],
+        postgres: PostgresClient, distributionMetrics: DistributionMetrics, sockets: [String],
         droppedLogLines: @escaping @Sendable () -> Int
     ) {
-        self.pool = pool
+        self.postgres = postgres
         self.sockets = sockets
         self.droppedLogLines = droppedLogLines
         self.distributionMetrics = distributionMetrics
@@ -64,7 +64,7 @@ final class ServiceMetrics: Sendable {
         refusals.withLock { $0[reason, default: 0] += 1 }
     }
 
-    /// A claim was run again.
+    /// A write was run again.
     func countRetry() {
         retries.add(1, ordering: .relaxed)
     }
@@ -96,7 +96,7 @@ final class ServiceMetrics: Sendable {
             refusals: refusals.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             connections: sockets.map { ($0, server?.openConnections(on: $0) ?? 0) },
             claimRetries: retries.load(ordering: .relaxed),
-            pool: pool.status, distributionMetricsWritten: distributionMetrics.written,
+            pool: postgres.status, distributionMetricsWritten: distributionMetrics.written,
             distributionMetricsFailures: distributionMetrics.failures, droppedLogLines: droppedLogLines())
         return switch format {
         case .json: snapshot
@@ -132,7 +132,7 @@ final class ServiceMetrics: Sendable {
         let droppedLogLines: Int
 
         /// The lanes with their names.
-        var lanes: [(name: String, lane: PoolStatus.Lane)] {
+        var pools: [(name: String, connections: PoolStatus.Connections)] {
             [("reads", pool.reads), ("writes", pool.writes), ("control", pool.control)]
         }
 
@@ -159,22 +159,22 @@ final class ServiceMetrics: Sendable {
             writer.counts("connections", connections)
             writer.key("pool")
             writer.beginObject()
-            for (name, lane) in lanes {
+            for (name, connections) in pools {
                 writer.key(named: name)
                 writer.beginObject()
-                writer.member("connections", Int64(lane.connections))
-                writer.member("connected", Int64(lane.connected))
-                writer.member("busy", Int64(lane.busy))
-                writer.member("waiting", Int64(lane.waiting))
-                writer.member("opened", Int64(lane.opened))
-                writer.member("failedAttempts", Int64(lane.failedAttempts))
+                writer.member("connections", Int64(connections.connections))
+                writer.member("connected", Int64(connections.connected))
+                writer.member("busy", Int64(connections.busy))
+                writer.member("waiting", Int64(connections.waiting))
+                writer.member("opened", Int64(connections.opened))
+                writer.member("failedAttempts", Int64(connections.failedAttempts))
                 writer.endObject()
             }
             writer.endObject()
             writer.member("requests", Int64(pool.requests))
             writer.member("readRetries", Int64(pool.readRetries))
             writer.member("claimRetries", Int64(claimRetries))
-            writer.member("claimSeparations", Int64(pool.writes.separations))
+            writer.member("claimSeparations", Int64(pool.writes.batchSplits))
             writer.member("distributionMetricsWritten", Int64(distributionMetricsWritten))
             writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
             writer.member("logLinesDropped", Int64(droppedLogLines))

@@ -1,16 +1,16 @@
 import Offers
 import Postgres
 
-/// The statement that decides about accepts, and writes those that are granted; under the locks of `ClaimLocks`. It takes
+/// The statement that decides about accepts, and writes those that are granted; under the locks of `WriteLocks`. It takes
 /// any number of them and returns a row for each. They must be of different masters and different orders: that is what
-/// keeps the limit, and one winner, among claims that are decided at the same time (`ExclusionKey.keys`).
+/// keeps the limit, and one winner, among writes that are decided at the same time (`ExclusionKey.keys`).
 ///
 /// The verdicts are tested in the order of their precedence: an order that is this master's comes before everything that
 /// refuses.
 /// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
 /// as a unique index demands.
 ///
-/// It is most of what a claim costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
+/// It is most of what a write costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
 /// and sub-selects take 8 % less of the server's instructions than joins of whole rows did.
 enum AcceptOfferStatement {
     static let statement = ByMaster("offersd_accept", parameters: [.int8Array, .int8Array]) { masterNumber in
@@ -49,13 +49,13 @@ enum AcceptOfferStatement {
                     WHEN o.status NOT IN \(Fragment.acceptableStatuses) THEN 'ORDER_NOT_AVAILABLE'
                     WHEN q.maximum > 0 AND q.active >= q.maximum THEN 'LIMIT_REACHED'
                     ELSE 'GRANTED' END AS verdict
-            FROM (SELECT \(ClaimLocks.leftOut) AS places OFFSET 0) AS l,
+            FROM (SELECT \(WriteLocks.leftOut) AS places OFFSET 0) AS l,
             unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
             LEFT JOIN masters m ON \(masterNumber) = c.master_number LEFT JOIN orders o ON o.id = c.order_id
             LEFT JOIN LATERAL (\(decidingOffer)) f ON true LEFT JOIN LATERAL (\(quota)) q ON true),
         locks AS (
             SELECT CASE WHEN count(*) <> cardinality($1) THEN false
-                WHEN \(ClaimLocks.held(masters: decided("master_id"), orders: decided("order_id"))) THEN true END AS are_held
+                WHEN \(WriteLocks.held(masters: decided("master_id"), orders: decided("order_id"))) THEN true END AS are_held
             FROM judged),
         granted AS (
             SELECT master_id, order_id, status, offer_id FROM judged
@@ -79,7 +79,7 @@ enum AcceptOfferStatement {
         """
     }
 
-    /// The verdict about a claim of several that has to wait for another program.
+    /// The verdict about a write of several that has to wait for another program.
     private static let leftOut = "LEFT_OUT"
 
     private static func decided(_ column: String) -> String {
@@ -133,21 +133,21 @@ enum AcceptOfferStatement {
     /// NULL if the locks are not held: then nothing is granted.
     ///
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the
-    /// update, which then finds nothing. The division fails, everything is rolled back, and the claim is run again.
-    /// So it is if a claim has two rows, as it would where two masters have one Telegram user: no row is another's answer.
+    /// update, which then finds nothing. The division fails, everything is rolled back, and the write is run again.
+    /// So it is if a write has two rows, as it would where two masters have one Telegram user: no row is another's answer.
     private static let mustHold = """
         1 / CASE (SELECT are_held FROM locks) WHEN false THEN 0
             WHEN true THEN CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)
                 AND (SELECT count(*) FROM assigned) = (SELECT count(*) FROM granted) THEN 1 ELSE 0 END END
         """
 
-    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<Acceptance>> {
+    static func transaction(_ params: OrderParams) -> Transaction<WriteVerdict<Acceptance>> {
         let form = statement.form(for: params.master)
         return Transaction(
-            name: "acceptOffer", company: form.name, part: params.part,
+            name: "acceptOffer", batchKey: form.name, part: params.part,
             steps: { parts, milliseconds in
                 [
-                    ClaimLocks.step(params.master, parts, milliseconds),
+                    WriteLocks.step(params.master, parts, milliseconds),
                     BoundStatement(form, [parts.column(0), parts.column(1)]),
                 ]
             },
@@ -157,7 +157,7 @@ enum AcceptOfferStatement {
 
     private static func decode(
         _ rows: QueryResult, row: Int
-    ) throws(ResultMismatch) -> ClaimVerdict<Acceptance> {
+    ) throws(ResultMismatch) -> WriteVerdict<Acceptance> {
         guard !rows.isNull(row: row, column: 26) else { return .notLocked }
         let verdict = try rows.requiredText(row: row, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_YOURS" else {
@@ -210,8 +210,8 @@ struct Acceptance: Sendable {
     let asOf: Int64
 }
 
-/// What the database said to a claim.
-enum ClaimVerdict<Success: Sendable>: Sendable {
+/// What the database said to a write.
+enum WriteVerdict<Success: Sendable>: Sendable {
     /// Granted now, or had been before.
     case done(Success)
     case refused(OffersError)

@@ -1,7 +1,7 @@
 import Offers
 import Postgres
 
-/// The statement that declines all open offers of a pair, or says why there is none; under the locks of `ClaimLocks`.
+/// The statement that declines all open offers of a pair, or says why there is none; under the locks of `WriteLocks`.
 /// It touches only SENT and VIEWED rows of the pair, and never the order.
 enum DeclineOfferStatement {
     static let statement = ByMaster("offersd_decline", parameters: [.int8, .int8]) { masterNumber in
@@ -40,7 +40,7 @@ enum DeclineOfferStatement {
         """
     }
 
-    private static let areHeld = ClaimLocks.held(
+    private static let areHeld = WriteLocks.held(
         masters: "(SELECT count(*) FROM master)", orders: "(SELECT count(*) FROM task)")
 
     /// As in `AcceptOfferStatement`: NULL if the locks are not held; or another program answered the offer in the same
@@ -50,12 +50,12 @@ enum DeclineOfferStatement {
             1 / CASE WHEN j.verdict = 'GRANTED' AND NOT EXISTS (SELECT FROM declined) THEN 0 ELSE 1 END END
         """
 
-    static func transaction(_ params: OrderParams) -> Transaction<ClaimVerdict<DeclineOfferResult>> {
+    static func transaction(_ params: OrderParams) -> Transaction<WriteVerdict<DeclineOfferResult>> {
         Transaction(
             name: "declineOffer",
             steps: { milliseconds in
                 [
-                    ClaimLocks.step(params.master, Parts([params.part]), milliseconds),
+                    WriteLocks.step(params.master, BatchParameters([params.part]), milliseconds),
                     statement(params.master, .int8(params.order)),
                 ]
             },
@@ -64,7 +64,7 @@ enum DeclineOfferStatement {
 
     private static func decode(
         _ rows: QueryResult
-    ) throws(ResultMismatch) -> ClaimVerdict<DeclineOfferResult> {
+    ) throws(ResultMismatch) -> WriteVerdict<DeclineOfferResult> {
         guard !rows.isNull(row: 0, column: 6) else { return .notLocked }
         let verdict = try rows.requiredText(row: 0, column: 0)
         guard verdict == "GRANTED" || verdict == "ALREADY_DECLINED" else {

@@ -4,7 +4,7 @@ import Postgres
 /// Pieces of SQL that several statements share, so that list, card, accept and decline have one definition each of
 /// "this master", "live" and "free". Constants of this program, never text from outside.
 enum Fragment {
-    /// An offer that can still be answered. `statement_timestamp()`, so that an offer that runs out while its claim
+    /// An offer that can still be answered. `statement_timestamp()`, so that an offer that runs out while its write
     /// waits for a lock is expired; NULL never expires.
     static let isLive = """
         (f.state IN ('SENT', 'VIEWED') AND (f.expires_at IS NULL OR f.expires_at > statement_timestamp()))

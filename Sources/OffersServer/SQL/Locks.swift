@@ -1,14 +1,14 @@
 import Offers
 import Postgres
 
-/// The row locks that claims take before they decide. A claim by itself waits for its master and then for its order, so that
-/// claims never deadlock with each other. Claims that share a transaction wait for nothing. The deciding statement comes after
+/// The row locks that writes take before they decide. A write by itself waits for its master and then for its order, so that
+/// writes never deadlock with each other. Writes that share a transaction wait for nothing. The deciding statement comes after
 /// the locks and has a snapshot of its own, taken when they are held (READ COMMITTED).
 ///
-/// FOR NO KEY UPDATE is enough for what a claim changes, and lets the other programs insert rows that refer to the
+/// FOR NO KEY UPDATE is enough for what a write changes, and lets the other programs insert rows that refer to the
 /// order or the master meanwhile.
-enum ClaimLocks {
-    /// Both locks of a claim by itself, in one statement because another one would cost the server 2 % of a claim. The order's
+enum WriteLocks {
+    /// Both locks of a write by itself, in one statement because another one would cost the server 2 % of a write. The order's
     /// sub-select refers to the count of the masters, which is known when the master is locked.
     ///
     /// Both counts are left in a setting of the transaction, where the deciding statement finds them: row security can
@@ -30,7 +30,7 @@ enum ClaimLocks {
         """
     }
 
-    /// The same for claims that share a transaction, which wait for no other program: a claim is left out if another program
+    /// The same for writes that share a transaction, which wait for no other program: a write is left out if another program
     /// has its master, its order or an open offer of it, and so are those of the same caller behind it. The places of these
     /// are left in the setting, too. What does not exist is not locked, and left out as well.
     ///
@@ -73,7 +73,7 @@ enum ClaimLocks {
         Fragment.filter("\(offer).state IN ('SENT', 'VIEWED', 'ACCEPTED')")
     }
 
-    /// The places of the claims that are left out, as an array.
+    /// The places of the writes that are left out, as an array.
     static let leftOut = "string_to_array(split_part(current_setting('\(counts)', true), '|', 2), ' ')::bigint[]"
 
     /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
@@ -87,9 +87,9 @@ enum ClaimLocks {
             + " = split_part(current_setting('\(counts)', true), '|', 1)"
     }
 
-    /// The locks of the claims in `parts`, whose masters are named as `master` is, for a transaction that may take
+    /// The locks of the writes in `parts`, whose masters are named as `master` is, for a transaction that may take
     /// `milliseconds`.
-    static func step(_ master: MasterReference, _ parts: Parts, _ milliseconds: Int64) -> BoundStatement {
+    static func step(_ master: MasterReference, _ parts: BatchParameters, _ milliseconds: Int64) -> BoundStatement {
         let parameters = [parts.column(0), parts.column(1), .int8(milliseconds)]
         return parts.areShared
             ? BoundStatement(ofFree.form(for: master), parameters + [parts.callerColumn])
@@ -98,6 +98,6 @@ enum ClaimLocks {
 }
 
 extension OrderParams {
-    /// The claim as its part of a transaction: the master's number, and the order's.
+    /// The write as its part of a transaction: the master's number, and the order's.
     var part: [Int64?] { [master.number, order] }
 }

@@ -32,7 +32,7 @@ enum ServiceStatements {
     /// All of them, for a database of this kind.
     static func all(uniqueOpenPairs: Bool, metricsTable: MetricsTable?) -> [ServiceStatement] {
         list(.distinct) + (uniqueOpenPairs ? list(.unique) : []) + card
-            + (ClaimLocks.statement.forms + ClaimLocks.ofFree.forms + AcceptOfferStatement.statement.forms).map {
+            + (WriteLocks.statement.forms + WriteLocks.ofFree.forms + AcceptOfferStatement.statement.forms).map {
                 ServiceStatement(.acceptOffer, $0)
             }
             + DeclineOfferStatement.statement.forms.map { ServiceStatement(.declineOffer, $0) }

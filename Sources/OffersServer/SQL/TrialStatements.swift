@@ -7,7 +7,7 @@ enum TrialStatements {
 
     /// A trial waits for others no longer than this. It is the last resort, for the server logs the error: tables that are
     /// locked are left alone, and so are rows.
-    static let patience = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
+    static let lockTimeout = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
 
     /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first, which
     /// masters answer least.
@@ -44,12 +44,12 @@ enum TrialStatements {
             SELECT count(*) > 0 FROM inserted
             """)
 
-    /// The locks of a claim, and of the offers that it closes, but only of what no other program has locked: a trial neither
-    /// waits nor fails for that, it then decides nothing. The locks are those of ``ClaimLocks``, in the same order.
+    /// The locks of a write, and of the offers that it closes, but only of what no other program has locked: a trial neither
+    /// waits nor fails for that, it then decides nothing. The locks are those of ``WriteLocks``, in the same order.
     static let locks = Statement(
         "offersd_try_lock", parameters: [.int8, .int8],
         sql: """
-            SELECT set_config('\(ClaimLocks.counts)',
+            SELECT set_config('\(WriteLocks.counts)',
                 CASE WHEN f.locked = f.seen THEN m.masters || ' ' || o.orders ELSE '' END, true)
             FROM (SELECT count(*) AS masters FROM (
                 SELECT m.id FROM masters m WHERE m.id = $1 FOR NO KEY UPDATE OF m SKIP LOCKED) AS m) AS m,

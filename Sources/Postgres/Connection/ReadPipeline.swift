@@ -9,7 +9,7 @@ internal import DequeModule
 ///
 /// An error makes the server skip what is behind it in the group; those reads, which have not run, are sent again, each
 /// with a sync of its own, so that an error touches nobody else.
-struct ReadPipeline: LaneWorker {
+struct ReadPipeline: ConnectionDriver {
     /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
     private final class Group {
         let reads: [WorkItem<Read>]
@@ -68,7 +68,7 @@ struct ReadPipeline: LaneWorker {
 
     /// How long a connection may owe answers that nobody waits for; in milliseconds. `statement_timeout` ends
     /// such a statement about when its deadline does, so a server that is alive needs much less.
-    private static let patience: Int64 = 400
+    private static let abandonedAnswerTimeout: Int64 = 400
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
@@ -243,7 +243,7 @@ struct ReadPipeline: LaneWorker {
         if !session.isCurrent { throw ServerWatch.retired }
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
-        let limit = now.advanced(byMilliseconds: -ReadPipeline.patience)
+        let limit = now.advanced(byMilliseconds: -ReadPipeline.abandonedAnswerTimeout)
         let nobodyWaits = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
         let isTooLong = oldest.givenUp.contains(0) && lastWord.milliseconds(until: now) >= longestSilence
         if nobodyWaits || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }

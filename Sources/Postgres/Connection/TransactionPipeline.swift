@@ -22,10 +22,10 @@ struct TransactionPipeline {
         /// The waiting for the answer of COMMIT, which is taken for lost then.
         let silence: Int64
 
-        /// There is time to inquire.
+        /// There is time to check the outcome.
         static func usual(silence: Int64) -> Margins { Margins(lock: 500, silence: silence) }
-        /// Those of an inquiry, which nothing comes after.
-        static let inquiry = Margins(lock: 100, silence: 50)
+        /// Those of an outcome check, which nothing comes after.
+        static let outcomeCheck = Margins(lock: 100, silence: 50)
     }
 
     private let jobs: [Write]
@@ -99,7 +99,7 @@ struct TransactionPipeline {
             jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             sent: now, ending: first.ending,
             statements: session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
-                + first.steps(Parts(timely.map(\.part), callers: numbers(of: callers)), bound) + [
+                + first.steps(BatchParameters(timely.map(\.part), callers: numbers(of: callers)), bound) + [
                     BoundStatement(first.ending.statement)
                 ])
         do {

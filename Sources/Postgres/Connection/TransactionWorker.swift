@@ -1,5 +1,5 @@
 /// Runs transactions on one connection, one at a time.
-struct TransactionWorker: LaneWorker {
+struct TransactionWorker: ConnectionDriver {
     let session: Session
     private let usual: TransactionPipeline.Margins
     private var begun: TransactionPipeline.Begun?
@@ -40,9 +40,9 @@ struct TransactionWorker: LaneWorker {
     static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.job.fail(error) }
 
     private mutating func begin(_ writes: [WorkItem<Write>]) {
-        // Nobody shares a transaction with an inquiry.
-        let isInquiry = writes.first?.job.attempt == .inquiry
-        begun = TransactionPipeline.begin(writes, on: session, margins: isInquiry ? .inquiry : usual)
+        // Nobody shares a transaction with an outcome check.
+        let isOutcomeCheck = writes.first?.job.attempt == .outcomeCheck
+        begun = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
     }
 
     private mutating func finish() -> WorkEnd {

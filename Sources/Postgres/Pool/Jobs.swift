@@ -12,25 +12,25 @@ enum Admission: Sendable {
 struct Read: Sendable {
     let bound: BoundStatement
     /// Where it runs.
-    let lane: Lane<ReadPipeline>
+    let pool: ConnectionPool<ReadPipeline>
     /// How it counts.
     let admission: Admission
     /// Whose attempt it is, and which: 1, 2…
-    let pool: PostgresPool
+    let client: PostgresClient
     var number = 1
     /// Who is told of the end of the last attempt, once.
     let caller: @Sendable (Result<QueryResult, PostgresError>) -> Void
 }
 
 extension WorkItem<Read> {
-    /// The attempt after this one. It is made by itself: it may be its company that took too long.
+    /// The attempt after this one. It is made by itself: what it was taken with may be what took too long.
     var next: WorkItem {
         var read = job
         read.number += 1
-        return WorkItem(company: nil, deadline: deadline, job: read, trace: trace)
+        return WorkItem(batchKey: nil, deadline: deadline, job: read, trace: trace)
     }
 
-    func end(_ result: Result<QueryResult, PostgresError>) { job.pool.ended(self, result) }
+    func end(_ result: Result<QueryResult, PostgresError>) { job.client.ended(self, result) }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
@@ -61,11 +61,11 @@ struct Write: Sendable {
 package enum Attempt: Sendable {
     /// It has not been run before. It may share a transaction.
     case first
-    /// An earlier attempt was rolled back or lost. That may have been for its own sake: it is nobody's company.
+    /// An earlier attempt was rolled back or lost. That may have been for its own sake: it is never batched.
     case another
     /// An earlier attempt may have committed: this one is to find out, by itself and almost to the deadline, because there
     /// is no other way to a certain answer.
-    case inquiry
+    case outcomeCheck
 }
 
 /// How a transaction ends when none of its steps fails.
@@ -81,14 +81,14 @@ package typealias Decoder<Value> = @Sendable (QueryResult) throws(ResultMismatch
 
 /// The statements of a transaction between BEGIN and COMMIT, given its parts and the milliseconds that the server may
 /// spend on its locks: the same number that is set as `statement_timeout`, which counts anew for every statement.
-package typealias Steps = @Sendable (Parts, Int64) -> [BoundStatement]
+package typealias Steps = @Sendable (BatchParameters, Int64) -> [BoundStatement]
 
 /// The parameters of all who take part in a transaction.
-package struct Parts: Sendable {
+package struct BatchParameters: Sendable {
     private let rows: [[Int64?]]
     private let callers: [Int64]
 
-    /// - Parameter callers: A number for each part. Parts with the same number take effect in their order; nil: each has
+    /// - Parameter callers: A number for each part. Those with the same number take effect in their order; nil: each has
     ///   a number of its own.
     package init(_ rows: [[Int64?]], callers: [Int64]? = nil) {
         self.rows = rows
@@ -109,9 +109,9 @@ package struct Parts: Sendable {
 package struct Transaction<Value: Sendable>: Sendable {
     /// For the log.
     package let name: String
-    /// Transactions of the same company that wait at the same time may become parts of one; nil: it is never shared.
+    /// Transactions of the same batch key that wait at the same time may become parts of one; nil: it is never shared.
     /// Their steps are alike, and carry out all parts; the last one returns a row for each, in their order.
-    package let company: String?
+    package let batchKey: String?
     /// The caller's parameters.
     package let part: [Int64?]
     package let steps: Steps
@@ -124,12 +124,12 @@ package struct Transaction<Value: Sendable>: Sendable {
 
     /// A transaction that others may share.
     package init(
-        name: String, company: String, part: [Int64?], steps: @escaping Steps,
+        name: String, batchKey: String, part: [Int64?], steps: @escaping Steps,
         isLeftOut: @escaping @Sendable (QueryResult, _ row: Int) -> Bool = { _, _ in false },
         decode: @escaping @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
     ) {
         self.name = name
-        self.company = company
+        self.batchKey = batchKey
         self.part = part
         self.steps = steps
         self.isLeftOut = isLeftOut
@@ -143,7 +143,7 @@ package struct Transaction<Value: Sendable>: Sendable {
         decode: @escaping Decoder<Value>
     ) {
         self.name = name
-        company = nil
+        batchKey = nil
         part = []
         self.ending = ending
         isLeftOut = { _, _ in false }

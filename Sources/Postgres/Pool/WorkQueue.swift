@@ -4,8 +4,8 @@ internal import DequeModule
 package final class WorkItem<Job: Sendable>: Sendable {
     /// What must not run at the same time as other work with the same key: at most two keys.
     package let keys: [ExclusionKey]
-    /// Work of the same company may be taken together; nil: it is taken by itself.
-    package let company: String?
+    /// Work of the same batch key may be taken together; nil: it is taken by itself.
+    package let batchKey: String?
     /// Where it is in the order of its caller's work; nil: it has none.
     package let place: Place?
     /// When the work is given up if it has not started by then.
@@ -16,11 +16,11 @@ package final class WorkItem<Job: Sendable>: Sendable {
     let trace: PoolTrace?
 
     package init(
-        keys: [ExclusionKey] = [], company: String? = "", place: Place? = nil, deadline: any Deadline, job: Job,
+        keys: [ExclusionKey] = [], batchKey: String? = "", place: Place? = nil, deadline: any Deadline, job: Job,
         trace: PoolTrace? = nil
     ) {
         self.keys = keys
-        self.company = company
+        self.batchKey = batchKey
         self.place = place
         self.deadline = deadline
         self.job = job
@@ -29,7 +29,7 @@ package final class WorkItem<Job: Sendable>: Sendable {
 
     /// The same, not to be taken together with any other.
     fileprivate var byItself: WorkItem {
-        WorkItem(keys: keys, company: nil, place: place, deadline: deadline, job: job, trace: trace)
+        WorkItem(keys: keys, batchKey: nil, place: place, deadline: deadline, job: job, trace: trace)
     }
 }
 
@@ -54,7 +54,7 @@ package struct Place: Hashable, Sendable {
     fileprivate let number: UInt64
 }
 
-/// The waiting work of one lane, in order. Work with a common key runs one after the other, in order of arrival;
+/// The waiting work of one pool, in order. Work with a common key runs one after the other, in order of arrival;
 /// it waits here and not on a connection, so that a hot key does not use up the connections. What waits for its place is
 /// in nobody's way: it gets in line for its keys when its turn has come.
 ///
@@ -155,16 +155,16 @@ package struct WorkQueue<Job: Sendable>: Sendable {
 
     /// The same, but only if it may be taken together with `other`. What is ready has no key in common.
     package mutating func next(with other: Taken) -> Taken? {
-        guard let company = other.item.company, ready.first?.item.company == company else { return nil }
+        guard let batchKey = other.item.batchKey, ready.first?.item.batchKey == batchKey else { return nil }
         return ready.popFirst()
     }
 
     /// Takes what waits for the place behind that of `other`, if it may be taken together with that: nobody has its keys or
     /// waits for them.
     package mutating func next(behind other: Taken) -> Taken? {
-        guard let company = other.item.company, let place = other.item.place, let order = orders[place.caller],
+        guard let batchKey = other.item.batchKey, let place = other.item.place, let order = orders[place.caller],
             let index = order.places.firstIndex(of: place.number), index + 1 < order.places.count,
-            let next = order.parked[order.places[index + 1]], next.company == company,
+            let next = order.parked[order.places[index + 1]], next.batchKey == batchKey,
             next.keys.allSatisfy({ lines[$0] == nil })
         else { return nil }
         parkedCount -= 1

@@ -103,7 +103,7 @@ import Testing
             if running.isEmpty || Bool.random(using: &random) {
                 let count = Int.random(in: 1...3, using: &random)
                 let isBatch = count > 1 || Bool.random(using: &random)
-                var arrivals: [Sequencer.Arrival] = []
+                var arrivals: [Sequencer.NewEntry] = []
                 for _ in 0..<count {
                     let (arrival, entry) = Model.random(id: model.entries.count, &random)
                     arrivals.append(arrival)
@@ -143,7 +143,7 @@ private struct Model {
     var lines: [(entries: Range<Int>, isBatch: Bool)] = []
     var left = 0
 
-    static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<Void, String>.Arrival, Entry) {
+    static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<Void, String>.NewEntry, Entry) {
         let turn = Turn()
         switch Int.random(in: 0..<6, using: &random) {
         case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))

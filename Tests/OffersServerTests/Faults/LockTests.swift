@@ -173,13 +173,14 @@ struct LockTests {
             let claims = try await scene.claims(2).map { [Int64($0.master), Int64($0.order)] }
             func locks(_ claims: [[Int64]]) -> Transaction<Int> {
                 Transaction(
-                    name: "locks", steps: { [ClaimLocks.step(.id(nil), Parts(claims), $0)] }, decode: { $0.rowCount })
+                    name: "locks", steps: { [WriteLocks.step(.id(nil), BatchParameters(claims), $0)] },
+                    decode: { $0.rowCount })
             }
             // In the order in which they are locked: a claim that waits for one has that before it, and not that behind it.
             let rows = [
                 "SELECT 1 FROM masters WHERE id = \(claims[0][0])", "SELECT 1 FROM orders WHERE id = \(claims[0][1])",
             ]
-            let pool = PostgresPool(
+            let pool = PostgresClient(
                 PostgresConfiguration(connectionInfo: scene.database.connectionString + TestDatabase.patience),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -33,13 +33,14 @@ import Testing
 
     @Test("The state of the database follows from the pool and from what was found, and has one line")
     func states() {
-        func lane(_ connected: Int, failing: Bool = false) -> PoolStatus.Lane {
-            PoolStatus.Lane(
+        func lane(_ connected: Int, failing: Bool = false) -> PoolStatus.Connections {
+            PoolStatus.Connections(
                 connections: 2, connected: connected, busy: 0, waiting: 0, opened: 0, failedAttempts: 0,
                 isFailing: failing, longestWorkMilliseconds: 0, lastFailure: failing ? "refused" : nil)
         }
         func state(
-            _ reads: PoolStatus.Lane, _ writes: PoolStatus.Lane, _ control: PoolStatus.Lane, _ found: Inspection? = nil
+            _ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections, _ control: PoolStatus.Connections,
+            _ found: Inspection? = nil
         ) -> DatabaseState? {
             DatabaseState(PoolStatus(reads: reads, control: control, writes: writes, requests: 0), found)
         }
@@ -53,7 +54,7 @@ import Testing
         #expect(state(lane(0), lane(0), lane(0)) == nil, "connections are being made")
         #expect(state(up, up, up) == nil, "not looked at yet")
         #expect(state(down, down, down, found()) == .unreachable(reason: "refused"))
-        #expect(state(up, down, up, found()) == .partly(lanes: ["writes"], reason: "refused"))
+        #expect(state(up, down, up, found()) == .partly(pools: ["writes"], reason: "refused"))
         #expect(state(up, lane(0), up, found()) == nil)
         for (found, text) in [
             (found(), "the database (generation G3) is complete"),

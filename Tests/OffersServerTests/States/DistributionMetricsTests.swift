@@ -176,13 +176,13 @@ struct DistributionMetricsTests {
         of database: TestDatabase, _ body: (DistributionMetrics, MetricsTable?) async throws -> Void
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let pool = PostgresPool(
+        let pool = PostgresClient(
             PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience), logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
             defer { pool.shutDown() }
             let found = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
-            try await body(DistributionMetrics(pool: pool, logger: logger), found.metricsTable)
+            try await body(DistributionMetrics(postgres: pool, logger: logger), found.metricsTable)
         }
     }
 

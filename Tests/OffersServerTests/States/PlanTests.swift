@@ -114,7 +114,7 @@ struct PlanTests {
     private func expectGoodPlans(_ calls: [Call], _ generation: Generation, _ past: Past) async throws {
         try await TestDatabase.withDatabase(generation) { database in
             try await database.sql(Self.people + ";" + past.sql)
-            let pool = PostgresPool(
+            let pool = PostgresClient(
                 PostgresConfiguration(
                     connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
                     readTimeoutMilliseconds: 100_000),
@@ -146,7 +146,7 @@ struct PlanTests {
         }
     }
 
-    private func rows(of bound: BoundStatement, on pool: PostgresPool) async throws -> [String] {
+    private func rows(of bound: BoundStatement, on pool: PostgresClient) async throws -> [String] {
         try await pool.read(bound, deadline: FixedDeadline(milliseconds: 100_000)) { rows throws(ResultMismatch) in
             (0..<rows.rowCount).map { rows.text(row: $0, column: 0) ?? "" }
         }

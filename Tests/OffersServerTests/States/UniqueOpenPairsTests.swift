@@ -39,7 +39,7 @@ struct UniqueOpenPairsTests {
             let log = RecordedLog()
             let logger = Logger(label: "test") { _ in log }
             let monitor = DatabaseMonitor(
-                pool: pool, metrics: DistributionMetrics(pool: pool, logger: logger), logger: logger)
+                postgres: pool, metrics: DistributionMetrics(postgres: pool, logger: logger), logger: logger)
             func isReliedOn() async throws -> Bool {
                 _ = try #require(await monitor.inspect())
                 return monitor.hasUniqueOpenPairs
@@ -64,10 +64,10 @@ struct UniqueOpenPairsTests {
     }
 
     private func withPool(
-        _ generation: Generation, _ body: (TestDatabase, PostgresPool) async throws -> Void
+        _ generation: Generation, _ body: (TestDatabase, PostgresClient) async throws -> Void
     ) async throws {
         try await TestDatabase.withDatabase(generation) { database in
-            let pool = PostgresPool(
+            let pool = PostgresClient(
                 PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { group in

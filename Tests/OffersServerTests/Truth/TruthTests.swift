@@ -210,7 +210,7 @@ struct TruthTests {
         let known =
             names
             + [
-                TrialStatements.constraints, TrialStatements.patience, TrialStatements.locks, TrialStatements.accept,
+                TrialStatements.constraints, TrialStatements.lockTimeout, TrialStatements.locks, TrialStatements.accept,
                 TrialStatements.decline, TrialStatements.history, TrialStatements.commit,
             ].map(\.name)
         var found = 0

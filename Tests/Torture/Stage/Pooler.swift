@@ -17,7 +17,7 @@ enum Pooler {
         _ body: @Sendable (String) async throws -> Value
     ) async throws -> Value {
         // The bound of a return: after a login that failed PgBouncer tries no other one, and tells everybody so, for
-        // server_login_retry, which is 15 s unless it is set; we are at the door again every 150 ms (LaneState).
+        // server_login_retry, which is 15 s unless it is set; we are at the door again every 150 ms (PoolStateMachine).
         let settings = """
             [databases]
             \(database) = host=\(server.folder) port=\(EmbeddedPostgres.Server.port) dbname=\(database) user=\(role)

@@ -3,7 +3,7 @@ import Offers
 import Postgres
 
 /// Why a method has no result.
-enum OffersFailure: Error {
+enum MethodError: Error {
     /// One of the contract's errors.
     case offers(OffersError)
     /// The service is ending.
@@ -13,19 +13,19 @@ enum OffersFailure: Error {
 
     /// What a failed read means to the caller: it wrote nothing, whatever happened.
     init(read error: PostgresError) {
-        self = OffersFailure.common(error)
+        self = MethodError.common(error)
     }
 
-    /// What a failed claim means to the caller. After COMMIT was sent, only the server's word says that nothing
+    /// What a failed write means to the caller. After COMMIT was sent, only the server's word says that nothing
     /// was written.
-    init(claim error: PostgresError) {
+    init(write error: PostgresError) {
         switch error {
         case .unknownOutcome, .unconfirmed, .unexpectedResult: self = .offers(.outcomeUnknown)
-        default: self = OffersFailure.common(error)
+        default: self = MethodError.common(error)
         }
     }
 
-    private static func common(_ error: PostgresError) -> OffersFailure {
+    private static func common(_ error: PostgresError) -> MethodError {
         switch error {
         case .unavailable, .connectionLost: .offers(.databaseUnavailable(retryAfterMs: 250))
         case .overloaded: .offers(.overloaded(retryAfterMs: 250))
@@ -38,7 +38,7 @@ enum OffersFailure: Error {
         }
     }
 
-    private static func refusal(_ message: ServerMessage) -> OffersFailure {
+    private static func refusal(_ message: ServerMessage) -> MethodError {
         let state = message.sqlState
         if message.isConflict || message.isTimeout { return .offers(.timedOut) }
         // It says something of this connection or this server, and the next one may do it.
@@ -86,7 +86,7 @@ struct Obstacle: Error, Sendable, Equatable {
         self.init(answer: nil, summary: text, detail: text, isUnforeseen: true)
     }
 
-    /// The locks of a claim's rows were not taken.
+    /// The locks of a write's rows were not taken.
     static let rowsNotLocked = {
         let text = "the server lets this role read rows of masters or orders and not lock them (row security)"
         return Obstacle(answer: .databaseUnavailable(retryAfterMs: 5000), summary: text, detail: text)

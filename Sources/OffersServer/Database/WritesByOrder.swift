@@ -1,20 +1,20 @@
 import Synchronization
 
-/// The orders that are being claimed just now, and whether one of the claims has been told that it accepted the order. Of
+/// The orders that accepts are under way for, and whether one of the writes has been told that it accepted the order. Of
 /// two taps of one master both may be lost on their way: what one of them did is not the other's doing as well.
-final class ClaimsByOrder: Sendable {
-    private struct Claims {
+final class WritesByOrder: Sendable {
+    private struct Writes {
         /// How many are under way.
         var count = 0
         var isTold = false
     }
 
-    private let orders = Mutex<[Int64: Claims]>([:])
+    private let orders = Mutex<[Int64: Writes]>([:])
 
-    /// A claim of an order has begun. Nil is no order.
+    /// A write of an order has begun. Nil is no order.
     func begin(_ order: Int64?) {
         guard let order else { return }
-        orders.withLock { $0[order, default: Claims()].count += 1 }
+        orders.withLock { $0[order, default: Writes()].count += 1 }
     }
 
     /// It has ended.
@@ -26,12 +26,12 @@ final class ClaimsByOrder: Sendable {
         }
     }
 
-    /// A claim of the order is told that it was accepted by it.
+    /// A write of the order is told that it was accepted by it.
     func tell(_ order: Int64) {
         orders.withLock { $0[order]?.isTold = true }
     }
 
-    /// The same, unless another claim that is under way, or was while this one is, was told that. Returns whether it is told.
+    /// The same, unless another write that is under way, or was while this one is, was told that. Returns whether it is told.
     func tellFirst(_ order: Int64) -> Bool {
         orders.withLock { orders in
             guard orders[order]?.isTold != true else { return false }

@@ -1,24 +1,24 @@
 import NIOCore
 
 /// Whether a client takes the output that waits for it. A pure value; the times are the caller's.
-struct OutputProgress {
+struct StallDetector {
     /// What is to be done.
     enum Verdict: Equatable {
         /// All output was taken.
         case nothingToWatch
         /// Some waits; ask again after the delay.
         case checkAgain(TimeAmount)
-        /// Nothing was taken for as long as our patience.
+        /// Nothing was taken for as long as our timeout.
         case stalled
     }
 
-    private let patience: TimeAmount
+    private let timeout: TimeAmount
     private var written = 0
     /// Bytes taken at the last progress, and when that was seen; nil while nothing waits.
     private var progress: (taken: Int, at: NIODeadline)?
 
-    init(patience: TimeAmount) {
-        self.patience = patience
+    init(timeout: TimeAmount) {
+        self.timeout = timeout
     }
 
     /// Notes output. What is taken is what was written less what is unsent, so that more output is no progress.
@@ -35,11 +35,11 @@ struct OutputProgress {
         let taken = written - unsent
         guard let progress, progress.taken == taken else {
             self.progress = (taken, now)
-            // A quarter of the patience: a stall is seen at most that much late.
+            // A quarter of the timeout: a stall is seen at most that much late.
             return .checkAgain(interval)
         }
-        return now - progress.at >= patience ? .stalled : .checkAgain(interval)
+        return now - progress.at >= timeout ? .stalled : .checkAgain(interval)
     }
 
-    private var interval: TimeAmount { .nanoseconds(max(1, patience.nanoseconds / 4)) }
+    private var interval: TimeAmount { .nanoseconds(max(1, timeout.nanoseconds / 4)) }
 }

@@ -1,8 +1,8 @@
 import Postgres
 import Testing
 
-@Suite("LaneState")
-struct LaneStateTests {
+@Suite("PoolStateMachine")
+struct PoolStateMachineTests {
     private let forever = FixedDeadline(nil)
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
@@ -10,7 +10,7 @@ struct LaneStateTests {
         WorkItem(keys: keys, deadline: forever, job: job)
     }
 
-    private func jobs(_ step: LaneState<Int>.Step) -> [Int]? {
+    private func jobs(_ step: PoolStateMachine<Int>.Step) -> [Int]? {
         if case .work(let group) = step { group.map(\.item.job) } else { nil }
     }
 
@@ -19,7 +19,7 @@ struct LaneStateTests {
         case waits, wakes(Int), begins(on: Int), unavailable, shuttingDown
     }
 
-    private func outcome(_ submission: LaneState<Int>.Submission) -> Outcome {
+    private func outcome(_ submission: PoolStateMachine<Int>.Submission) -> Outcome {
         switch submission {
         case .queued(let index): index.map { .wakes($0) } ?? .waits
         case .begin(_, let index): .begins(on: index)
@@ -28,21 +28,21 @@ struct LaneStateTests {
         }
     }
 
-    private func isSleep(_ step: LaneState<Int>.Step) -> Bool {
+    private func isSleep(_ step: PoolStateMachine<Int>.Step) -> Bool {
         if case .sleep = step { true } else { false }
     }
 
     /// A lane whose one connection has just been opened.
-    private func openLane(maximumGroup: Int) -> LaneState<Int> {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: maximumGroup)
+    private func openLane(maximumGroup: Int) -> PoolStateMachine<Int> {
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: maximumGroup)
         _ = lane.step(of: 0, at: start)
         lane.connected(0)
         return lane
     }
 
     /// A lane whose connections are open and have nothing to do.
-    private func idleLane(connections: Int, maximumGroup: Int, parallelism: Int? = nil) -> LaneState<Int> {
-        var lane = LaneState<Int>(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
+    private func idleLane(connections: Int, maximumGroup: Int, parallelism: Int? = nil) -> PoolStateMachine<Int> {
+        var lane = PoolStateMachine<Int>(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
         for index in 0..<connections {
             _ = lane.step(of: index, at: start)
             lane.connected(index)
@@ -53,7 +53,7 @@ struct LaneStateTests {
 
     @Test("a connection connects first, then takes what waits, and sleeps")
     func ordinaryLife() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         lane.connected(0)
@@ -73,7 +73,7 @@ struct LaneStateTests {
         #expect(isSleep(lane.step(of: 0, at: start)), "a thread that was woken for nothing leaves it alone")
         #expect(outcome(lane.submit(item(2), at: start)) == .waits)
         #expect(lane.more(for: 0, at: start).isEmpty, "not before the thread has it")
-        lane.attended(0)
+        lane.resumed(0)
         #expect(lane.more(for: 0, at: start).map(\.item.job) == [2])
         #expect(lane.finished(0, [taken], usable: true, at: start).wake.isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
@@ -88,7 +88,7 @@ struct LaneStateTests {
         #expect(lane.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
         let later = start.advanced(byMilliseconds: 50)
         #expect(lane.expire(at: later).wake == [0])
-        lane.attended(0)
+        lane.resumed(0)
         #expect(lane.expire(at: later).wake.isEmpty)
         #expect(!lane.needsLookingAfter)
         #expect(lane.longestWork(at: later) == 50)
@@ -111,14 +111,14 @@ struct LaneStateTests {
         #expect(lane.shutDown().refused.isEmpty)
         #expect(isSleep(lane.step(of: 0, at: start)))
         #expect(!lane.isStopped)
-        lane.attended(0)
+        lane.resumed(0)
         _ = lane.finished(0, [taken], usable: true, at: start)
         guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
     @Test("a connection takes its share of what waits and is under way, and leaves the rest to the others")
     func share() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 8)
+        var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 8)
         for index in 0...1 {
             _ = lane.step(of: index, at: start)
             lane.connected(index)
@@ -140,7 +140,7 @@ struct LaneStateTests {
         for index in 0...1 { #expect(outcome(lane.submit(item(index), at: start)) == .begins(on: index)) }
         for job in 2...6 { #expect(outcome(lane.submit(item(job), at: start)) == .waits) }
         #expect(isSleep(lane.step(of: 2, at: start)), "a thread that was woken for nothing leaves them")
-        lane.attended(0)
+        lane.resumed(0)
         #expect(lane.finished(0, [], usable: true, at: start).wake.isEmpty, "it is awake itself")
         guard case .work(let group) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
@@ -167,7 +167,7 @@ struct LaneStateTests {
         #expect(group.map(\.item.job) == [1, 2, 3])
         _ = lane.submit(item(5), at: start)
         #expect(lane.finished(0, group, undone: [0, 2], usable: true, at: start).refused.isEmpty)
-        #expect(lane.separations == 2)
+        #expect(lane.batchSplits == 2)
         #expect(lane.waitingCount == 4)
         guard case .work(let first) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(first.map(\.item.job) == [1], "before those that came later, and its rival behind it")
@@ -187,11 +187,11 @@ struct LaneStateTests {
         guard case .close = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
     }
 
-    @Test("only work of one company goes together, and only from the front")
+    @Test("only work of one batchKey goes together, and only from the front")
     func companies() {
         var lane = openLane(maximumGroup: 8)
-        for (job, company) in [(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, nil), (6, nil)] {
-            _ = lane.submit(WorkItem(company: company, deadline: forever, job: job), at: start)
+        for (job, batchKey) in [(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, nil), (6, nil)] {
+            _ = lane.submit(WorkItem(batchKey: batchKey, deadline: forever, job: job), at: start)
         }
         for expected in [[1, 2], [3], [4], [5], [6]] { #expect(jobs(lane.step(of: 0, at: start)) == expected) }
     }
@@ -210,7 +210,7 @@ struct LaneStateTests {
         #expect(lane.busyCount == 2 && lane.waitingCount == 4)
         #expect(lane.leave(places[5], at: start).wake.isEmpty)
         #expect(lane.leave(places[0], at: start).wake.isEmpty, "both work")
-        lane.attended(0)
+        lane.resumed(0)
         _ = lane.finished(0, [], usable: true, at: start)
         #expect(jobs(lane.step(of: 0, at: start)) == [2, 3, 4, 5])
     }
@@ -233,7 +233,7 @@ struct LaneStateTests {
     func unavailableAtItsPlace() {
         final class Caller {}
         let caller = Caller()
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
         let places = (0...2).map { _ in lane.enter(ObjectIdentifier(caller)) }
         _ = lane.step(of: 0, at: start)
         for job in 0...1 { _ = lane.submit(WorkItem(place: places[job], deadline: forever, job: job), at: start) }
@@ -247,7 +247,7 @@ struct LaneStateTests {
 
     @Test("a connection that is alone takes all, also when the other one is being opened")
     func shareAlone() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 8)
+        var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 8)
         for index in 0...1 { _ = lane.step(of: index, at: start) }
         lane.connected(0)
         for job in 1...5 { _ = lane.submit(item(job), at: start) }
@@ -256,7 +256,7 @@ struct LaneStateTests {
 
     @Test("more is given only to a connection that works, and counts as its getting on")
     func more() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 1)
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 1)
         _ = lane.step(of: 0, at: start)
         lane.connected(0)
         for job in 1...3 { _ = lane.submit(item(job), at: start) }
@@ -274,7 +274,7 @@ struct LaneStateTests {
 
     @Test("the longest work under way is counted from its start to its end, sleep and attempts to connect are not")
     func longestWork() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)
         let later = start.advanced(byMilliseconds: 5000)
         _ = lane.step(of: 0, at: start)
         #expect(lane.longestWork(at: later) == 0)
@@ -293,7 +293,7 @@ struct LaneStateTests {
 
     @Test("work waits during the first attempt, and is refused at once after it failed")
     func refusedWhenDown() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 4)
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
         _ = lane.step(of: 0, at: start)
         #expect(outcome(lane.submit(item(1), at: start)) == .waits)
         #expect(lane.connectFailed(0, at: start).map(\.job) == [1])
@@ -302,7 +302,7 @@ struct LaneStateTests {
 
     @Test("after a failure it pauses before the next attempt, and works again after a success")
     func reconnects() {
-        var lane = LaneState<Int>(connections: 1, maximumGroup: 4, pauseMilliseconds: 100)
+        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 4, pauseMilliseconds: 100)
         _ = lane.step(of: 0, at: start)
         _ = lane.connectFailed(0, at: start)
         guard case .pause(let until) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
@@ -315,7 +315,7 @@ struct LaneStateTests {
 
     @Test("one failed attempt does not refuse work while another connection is open")
     func oneOfTwo() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)
         _ = lane.step(of: 0, at: start)
         _ = lane.step(of: 1, at: start)
         lane.connected(0)
@@ -332,7 +332,7 @@ struct LaneStateTests {
             return #expect(Bool(false))
         }
         #expect(outcome(lane.submit(item(2, keys: [hot]), at: start)) == .waits, "it cannot start yet")
-        lane.attended(0)
+        lane.resumed(0)
         #expect(lane.finished(0, [taken], usable: false, at: start).wake == [1])
         guard case .connect = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
@@ -350,7 +350,7 @@ struct LaneStateTests {
         for job in 2...3 {
             #expect(outcome(lane.submit(item(job, keys: [keys[job - 2]]), at: start)) == .waits)
         }
-        lane.attended(0)
+        lane.resumed(0)
         #expect(
             lane.finished(0, [taken], usable: true, at: start).wake.isEmpty,
             "it is awake itself, for the one that is ready")
@@ -368,7 +368,7 @@ struct LaneStateTests {
             return #expect(Bool(false))
         }
         _ = lane.submit(item(2, keys: [hot]), at: start)
-        lane.attended(0)
+        lane.resumed(0)
         #expect(lane.finished(0, [taken], usable: true, at: start).wake.isEmpty, "it is awake itself")
         #expect(lane.lost(0, at: start) == [1])
         #expect(jobs(lane.step(of: 1, at: start)) == [2])
@@ -376,7 +376,7 @@ struct LaneStateTests {
 
     @Test("connections that nobody works on are no reason to wait: neither for their work nor for their end")
     func abandoned() {
-        var lane = LaneState<Int>(connections: 3, maximumGroup: 4)
+        var lane = PoolStateMachine<Int>(connections: 3, maximumGroup: 4)
         _ = lane.submit(item(1), at: start)
         #expect(lane.abandoned(2).isEmpty, "there are others")
         _ = lane.step(of: 0, at: start)
@@ -388,7 +388,7 @@ struct LaneStateTests {
         _ = lane.step(of: 0, at: start)
         #expect(lane.isStopped)
 
-        var none = LaneState<Int>(connections: 1, maximumGroup: 4)
+        var none = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
         _ = none.submit(item(2), at: start)
         #expect(none.abandoned(0).map(\.job) == [2])
         #expect(outcome(none.submit(item(3), at: start)) == .unavailable)
@@ -397,7 +397,7 @@ struct LaneStateTests {
 
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
     func shutdown() {
-        var lane = LaneState<Int>(connections: 2, maximumGroup: 1)
+        var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)
         _ = lane.step(of: 0, at: start)
         lane.connected(0)
         _ = lane.submit(item(1), at: start)

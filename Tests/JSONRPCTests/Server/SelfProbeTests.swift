@@ -9,11 +9,11 @@ import Turns
 
 /// What feeds a watchdog: requests of the server to itself.
 @Suite(.inTurn)
-struct OwnRequestsTests {
+struct SelfProbeTests {
     @Test("A request is answered on every event loop, again and again")
     func answered() async throws {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 3)
-        let requests = OwnRequests(loops: loops, limits: Limits())
+        let requests = SelfProbe(loops: loops, limits: Limits())
         for _ in 1...100 { try await requests.answer() }
         try await loops.shutdownGracefully()
     }
@@ -39,11 +39,11 @@ struct OwnRequestsTests {
         for await _ in blocked {}
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await OwnRequests(loops: loops, limits: Limits()).answer()
+                try await SelfProbe(loops: loops, limits: Limits()).answer()
                 watch.note("answered")
             }
             // Meanwhile others are answered many times over.
-            for _ in 1...50 { try await OwnRequests(loops: others, limits: Limits()).answer() }
+            for _ in 1...50 { try await SelfProbe(loops: others, limits: Limits()).answer() }
             watch.note("released")
             watch.isReleased.store(true, ordering: .releasing)
             try await group.waitForAll()

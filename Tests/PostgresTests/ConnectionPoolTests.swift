@@ -5,14 +5,14 @@ import Testing
 
 /// The connections of one kind, without a server.
 @Suite("Lane")
-struct LaneTests {
+struct ConnectionPoolTests {
     @Test("Connections that give way for hours leave nothing behind that could overflow a stack")
     func givesWayForLong() async {
         await #expect(processExitsWith: .success) {
             let configuration = PostgresConfiguration(connectionInfo: "host=/nonexistent")
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let watch = ServerWatch(configuration, logger: logger)
-            let lane = Lane<ReadPipeline>(
+            let lane = ConnectionPool<ReadPipeline>(
                 .init(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)), connections: 2,
                 maximumGroup: 1, configuration: configuration, watch: watch, preparations: Preparations(),
                 logger: logger, onChange: {}, onStalePreparations: {})

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its `LaneConnection`.
-protocol LaneWorker<Job>: SendableMetatype {
+/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its `PooledConnection`.
+protocol ConnectionDriver<Job>: SendableMetatype {
     associatedtype Job: Sendable
 
     /// - Parameter session: Its connection, which belongs to nobody else.
@@ -46,10 +46,10 @@ final class Preparations: Sendable {
     }
 }
 
-/// One connection of a lane as its thread and those who hand work over share it.
+/// One connection of a pool as its thread and those who hand work over share it.
 ///
-/// `LaneState` says whose turn it is, so that the lock is free whenever somebody takes it, but for moments.
-final class LaneConnection<Worker: LaneWorker>: Sendable {
+/// `PoolStateMachine` says whose turn it is, so that the lock is free whenever somebody takes it, but for moments.
+final class PooledConnection<Worker: ConnectionDriver>: Sendable {
     typealias Taken = WorkQueue<Worker.Job>.Taken
 
     private struct Contents {

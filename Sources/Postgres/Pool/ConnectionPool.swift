@@ -1,23 +1,23 @@
 import Logging
 import Synchronization
 
-/// The connections of one kind: a thread each, which does what `LaneState` says. I/O around a pure value, no more.
-final class Lane<Worker: LaneWorker>: Sendable {
+/// The connections of one kind: a thread each, which does what `PoolStateMachine` says. I/O around a pure value, no more.
+final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     typealias Item = WorkItem<Worker.Job>
     private typealias Taken = WorkQueue<Worker.Job>.Taken
 
-    /// What the lane is for.
+    /// What the pool is for.
     struct Role: Sendable {
         let name: String
         /// What its connections are opened for.
         let purpose: ServerWatch.Purpose
         /// How many of its connections work at the same time, besides those that are stuck; nil: all.
         var parallelism: Int?
-        /// Whether it has no connection before the other lanes have one each.
+        /// Whether it has no connection before the other pools have one each.
         var isLast = false
     }
 
-    /// Whether every lane that comes first, and that the server can serve, has a connection.
+    /// Whether every pool that comes first, and that the server can serve, has a connection.
     ///
     /// A type of its own, because each access to a function that a `Mutex` holds by itself wraps it once more: a chain
     /// that only grows, and overflows the stack when it is called or released.
@@ -27,8 +27,8 @@ final class Lane<Worker: LaneWorker>: Sendable {
         init(_ allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne = allHaveOne }
     }
 
-    private let state: Mutex<LaneState<Worker.Job>>
-    private let connections: [LaneConnection<Worker>]
+    private let state: Mutex<PoolStateMachine<Worker.Job>>
+    private let connections: [PooledConnection<Worker>]
     private let role: Role
     private let configuration: PostgresConfiguration
     private let watch: ServerWatch
@@ -47,14 +47,14 @@ final class Lane<Worker: LaneWorker>: Sendable {
         preparations: Preparations, logger: Logger, onChange: @escaping @Sendable () -> Void,
         onStalePreparations: @escaping @Sendable () -> Void
     ) {
-        self.connections = (0..<connections).compactMap { _ in LaneConnection(preparations) }
+        self.connections = (0..<connections).compactMap { _ in PooledConnection(preparations) }
         if self.connections.count < connections {
             logger.error(
                 "too few open files for all database connections",
                 metadata: ["lane": "\(role.name)", "missing": "\(connections - self.connections.count)"])
         }
         self.state = Mutex(
-            LaneState(
+            PoolStateMachine(
                 connections: self.connections.count, maximumGroup: maximumGroup, parallelism: role.parallelism))
         self.role = role
         self.configuration = configuration
@@ -74,16 +74,16 @@ final class Lane<Worker: LaneWorker>: Sendable {
         }
     }
 
-    /// A picture of the lane now.
-    var status: PoolStatus.Lane {
+    /// A picture of the pool now.
+    var status: PoolStatus.Connections {
         let lastFailure = lastFailure.withLock { $0 }
         return state.withLock { state in
-            PoolStatus.Lane(
+            PoolStatus.Connections(
                 connections: connections.count, connected: state.connectedCount, busy: state.busyCount,
                 waiting: state.waitingCount, opened: opened.load(ordering: .relaxed),
                 failedAttempts: state.failedAttempts, isFailing: state.isFailing,
                 longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure,
-                separations: state.separations)
+                batchSplits: state.batchSplits)
         }
     }
 
@@ -166,7 +166,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
         switch connections[index].sleep() {
         case .woken: break
         case .begun(let taken):
-            state.withLock { $0.attended(index) }
+            state.withLock { $0.resumed(index) }
             work([taken], on: index, [])
         case .lost(let reason):
             wake(state.withLock { $0.lost(index, at: .now()) })
@@ -196,12 +196,12 @@ final class Lane<Worker: LaneWorker>: Sendable {
         return group.map(\.item)
     }
 
-    /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last lane does, too.
+    /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last pool does, too.
     func giveWay(until allHaveOne: @escaping @Sendable () -> Bool) {
         precedence.withLock { $0 = Precedence(allHaveOne) }
     }
 
-    /// Whether connection `index` may be opened before the other lanes have theirs, or they have them.
+    /// Whether connection `index` may be opened before the other pools have theirs, or they have them.
     func mayConnect(_ index: Int) -> Bool {
         // The lock is not held while the others are asked, which ask this one, too.
         let isFirst = !role.isLast && state.withLock { $0.isFirstToConnect(index) }
@@ -211,7 +211,7 @@ final class Lane<Worker: LaneWorker>: Sendable {
     /// Whether there is a connection.
     var hasOne: Bool { state.withLock { $0.connectedCount > 0 } }
 
-    /// Whether there is a connection, or the server in use is none for this lane.
+    /// Whether there is a connection, or the server in use is none for this pool.
     var hasOneIfPossible: Bool { hasOne || !watch.canServe(role.purpose) }
 
     private func connect(_ index: Int) {

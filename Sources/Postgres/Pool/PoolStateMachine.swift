@@ -1,8 +1,8 @@
-/// What a lane of connections does next: a value without I/O, driven by its connections' threads and by callers.
+/// What a pool of connections does next: a value without I/O, driven by its connections' threads and by callers.
 ///
-/// A lane is a fixed number of connections and the work that waits for them. Each connection asks `step` what to do,
+/// A pool is a fixed number of connections and the work that waits for them. Each connection asks `step` what to do,
 /// does it, and reports how it ended. Time is passed in, so that it can be tested with a clock of its own.
-package struct LaneState<Job: Sendable>: Sendable {
+package struct PoolStateMachine<Job: Sendable>: Sendable {
     /// What one connection is doing.
     private enum Connection: Sendable {
         /// Not connected, and may try. Next: connecting.
@@ -67,20 +67,20 @@ package struct LaneState<Job: Sendable>: Sendable {
     /// The attempts to connect that have failed since the start.
     package private(set) var failedAttempts = 0
     /// How often work that had been taken together was put back, to be done by itself.
-    package private(set) var separations = 0
+    package private(set) var batchSplits = 0
     private var isShuttingDown = false
     private let maximumGroup: Int
     private let parallelism: Int
     private let pauseMilliseconds: Int64
     /// The pause after a failed attempt while other connections are open, in milliseconds.
     private static var longPause: Int64 { 2000 }
-    /// The pause before it is asked again whether other lanes have their first connections, in milliseconds.
+    /// The pause before it is asked again whether other pools have their first connections, in milliseconds.
     private static var shortPause: Int64 { 10 }
     /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
     /// somebody looks after the deadline of what was begun for it.
-    private let patience: Int64 = 50
+    private let stuckThreshold: Int64 = 50
 
-    /// A lane of `connections` connections, each of which takes at most `maximumGroup` items at once and
+    /// A pool of `connections` connections, each of which takes at most `maximumGroup` items at once and
     /// waits `pauseMilliseconds` after a failed attempt to connect. `parallelism` of them work at the same time, besides
     /// those that are stuck: what waits for them makes larger groups. Nil: all.
     package init(
@@ -169,7 +169,7 @@ package struct LaneState<Job: Sendable>: Sendable {
             }
     }
 
-    /// Ends the lane: returns the work that will not start, and the connections to wake so that they learn it.
+    /// Ends the pool: returns the work that will not start, and the connections to wake so that they learn it.
     package mutating func shutDown() -> (refused: [WorkItem<Job>], wake: [Int]) {
         isShuttingDown = true
         for index in connections.indices {
@@ -225,17 +225,17 @@ package struct LaneState<Job: Sendable>: Sendable {
         connectedCount == 0 && connections[..<index].allSatisfy { if case .stopped = $0 { true } else { false } }
     }
 
-    /// Connection `index` leaves the attempt to another lane, which has none yet.
+    /// Connection `index` leaves the attempt to another pool, which has none yet.
     package mutating func gaveWay(_ index: Int, at now: MonotonicTime) {
         if case .stopped = connections[index] { return }
-        connections[index] = .waiting(until: now.advanced(byMilliseconds: LaneState.shortPause))
+        connections[index] = .waiting(until: now.advanced(byMilliseconds: PoolStateMachine.shortPause))
     }
 
     /// The attempt of connection `index` failed. Returns the work that nobody can do now; it must be told so.
     package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
         if case .stopped = connections[index] { return [] }
-        // While others of the lane are open there is time, and a server at its limit is asked less often.
-        let pause = connectedCount == 0 ? pauseMilliseconds : LaneState.longPause
+        // While others of the pool are open there is time, and a server at its limit is asked less often.
+        let pause = connectedCount == 0 ? pauseMilliseconds : PoolStateMachine.longPause
         connections[index] = .waiting(until: now.advanced(byMilliseconds: pause))
         isFailing = true
         failedAttempts += 1
@@ -243,11 +243,11 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     /// The thread of connection `index` goes on with what was begun for it.
-    package mutating func attended(_ index: Int) {
+    package mutating func resumed(_ index: Int) {
         if case .begun(let since) = connections[index] { connections[index] = .busy(since: since, count: 1) }
     }
 
-    /// More work for connection `index`, which is busy and has got on with what it has. For lanes whose work has no keys:
+    /// More work for connection `index`, which is busy and has got on with what it has. For pools whose work has no keys:
     /// what is taken here is not handed back.
     package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         guard case .busy = connections[index] else { return [] }
@@ -258,14 +258,14 @@ package struct LaneState<Job: Sendable>: Sendable {
 
     /// Connection `index` has done its work, but for those of the group at the places `undone`, which are to be done by
     /// themselves. `usable` is false when it must be closed and opened anew.
-    /// Returns the work that will not be done, as the lane is ending; and the connections to wake because work became
+    /// Returns the work that will not be done, as the pool is ending; and the connections to wake because work became
     /// ready.
     package mutating func finished(
         _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], usable: Bool, at now: MonotonicTime
     ) -> (refused: [WorkItem<Job>], wake: [Int]) {
         for (place, taken) in group.enumerated() where !undone.contains(place) { queue.finished(taken) }
         queue.putBack(undone.map { group[$0] })
-        separations += undone.count
+        batchSplits += undone.count
         connections[index] = usable ? .woken : .disconnected
         let refused = isShuttingDown ? queue.removeAll() : []
         return (refused, wakeForReadyWork(at: now))
@@ -328,7 +328,7 @@ package struct LaneState<Job: Sendable>: Sendable {
     }
 
     private func isStuck(_ index: Int, at now: MonotonicTime) -> Bool {
-        connections[index].worksSince.map { $0.milliseconds(until: now) >= patience } ?? false
+        connections[index].worksSince.map { $0.milliseconds(until: now) >= stuckThreshold } ?? false
     }
 
     private var awakeCount: Int {

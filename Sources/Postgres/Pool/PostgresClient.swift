@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// It connects, reconnects and gives up by itself while `run` runs. It knows SQL as text and nothing of its meaning.
 /// A caller that is cancelled still gets the result: what was handed over is finished or given up at its deadline.
-package final class PostgresPool: Sendable {
+package final class PostgresClient: Sendable {
     /// What a read is for.
     package enum Purpose: Sendable {
         /// The work of the service.
@@ -17,9 +17,9 @@ package final class PostgresPool: Sendable {
     }
 
     private let watch: ServerWatch
-    private let reads: Lane<ReadPipeline>
-    private let control: Lane<ReadPipeline>
-    private let writes: Lane<TransactionWorker>
+    private let reads: ConnectionPool<ReadPipeline>
+    private let control: ConnectionPool<ReadPipeline>
+    private let writes: ConnectionPool<TransactionWorker>
     private let requests = Atomic<Int>(0)
     /// Those that do not count for the maximum: they look after the service, or had to wait for their places, which bounds
     /// them by what a caller may have under way.
@@ -59,18 +59,18 @@ package final class PostgresPool: Sendable {
         let (stalePreparations, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         (self.stalePreparations, self.staleness) = (stalePreparations, staleness)
         let onStale: @Sendable () -> Void = { staleness.yield() }
-        reads = Lane(
-            Lane.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
+        reads = ConnectionPool(
+            ConnectionPool.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
             connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
             onStalePreparations: onStale)
-        control = Lane(
-            Lane.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false), isLast: true),
+        control = ConnectionPool(
+            ConnectionPool.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false), isLast: true),
             connections: 1, maximumGroup: configuration.maximumPipeline,
             configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
             onStalePreparations: onStale)
-        writes = Lane(
-            Lane.Role(
+        writes = ConnectionPool(
+            ConnectionPool.Role(
                 name: "writes", purpose: .init(workload: .lookups, needsPrimary: true),
                 parallelism: configuration.writeParallelism),
             connections: configuration.writeConnections, maximumGroup: configuration.maximumParts,
@@ -89,7 +89,7 @@ package final class PostgresPool: Sendable {
         control.giveWay(until: workHasOne)
         defer {
             watch.stop()
-            // So that the lanes do not keep each other.
+            // So that the pools do not keep each other.
             for giveWay in [reads.giveWay, writes.giveWay, control.giveWay] { giveWay { true } }
         }
         reads.start()
@@ -128,7 +128,7 @@ package final class PostgresPool: Sendable {
     /// Hears of the server, if it lives.
     private func beat() {
         let read = Read(
-            bound: BoundStatement(PostgresPool.beat), lane: lane(for: .control), admission: .unseen, pool: self,
+            bound: BoundStatement(PostgresClient.beat), pool: pool(for: .control), admission: .unseen, client: self,
             caller: { _ in })
         start(WorkItem(deadline: FixedDeadline(milliseconds: 2000), job: read))
     }
@@ -155,7 +155,7 @@ package final class PostgresPool: Sendable {
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         let read = Read(
-            bound: bound, lane: lane(for: purpose), admission: purpose == .control ? .exempt : .limited, pool: self,
+            bound: bound, pool: pool(for: purpose), admission: purpose == .control ? .exempt : .limited, client: self,
             caller: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
@@ -172,7 +172,7 @@ package final class PostgresPool: Sendable {
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
     }
 
-    private func lane(for purpose: Purpose) -> Lane<ReadPipeline> {
+    private func pool(for purpose: Purpose) -> ConnectionPool<ReadPipeline> {
         switch purpose {
         case .work: reads
         case .control: control.hasOne ? control : reads
@@ -181,7 +181,7 @@ package final class PostgresPool: Sendable {
 
     private func start(_ read: WorkItem<Read>) {
         guard admit(read.trace, read.job.admission) else { return read.job.caller(.failure(.overloaded)) }
-        read.job.lane.submit(read)
+        read.job.pool.submit(read)
         armTimer()
     }
 
@@ -200,7 +200,7 @@ package final class PostgresPool: Sendable {
     /// Has an attempt made again if that may help, and returns whether it will be.
     private func repeats(_ read: WorkItem<Read>, after error: PostgresError) -> Bool {
         guard error.allowsAnotherRead, read.job.admission != .unseen,
-            read.job.number < PostgresPool.maximumReadAttempts,
+            read.job.number < PostgresClient.maximumReadAttempts,
             !read.deadline.hasPassed(at: .now())
         else { return false }
         guard case .enqueued = repetition.yield(read.next) else { return false }
@@ -235,7 +235,7 @@ package final class PostgresPool: Sendable {
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
     /// COMMIT; or ROLLBACK, for a trial. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
     ///
-    /// A first attempt may share a transaction with others of its company that wait at the same time. If it is left out, or that
+    /// A first attempt may share a transaction with others of its batch key that wait at the same time. If it is left out, or that
     /// is rolled back, it is run by itself before others get their turn: what it is told is never what another one's
     /// statements met.
     package func transaction<Value: Sendable>(
@@ -251,7 +251,7 @@ package final class PostgresPool: Sendable {
                 ending: transaction.ending, caller: caller)
             writes.submit(
                 WorkItem(
-                    keys: keys, company: attempt == .first ? transaction.company : nil, place: place,
+                    keys: keys, batchKey: attempt == .first ? transaction.batchKey : nil, place: place,
                     deadline: deadline, job: write, trace: trace))
             armTimer()
         }
@@ -318,7 +318,7 @@ package final class PostgresPool: Sendable {
 /// A picture of a pool.
 package struct PoolStatus: Sendable, Equatable {
     /// A picture of the connections of one kind.
-    package struct Lane: Sendable, Equatable {
+    package struct Connections: Sendable, Equatable {
         /// How many there may be.
         package let connections: Int
         /// How many are open.
@@ -338,12 +338,12 @@ package struct PoolStatus: Sendable, Equatable {
         /// Why the last attempt that failed did so: libpq's text in one line, for the log only. Nil if none has.
         package let lastFailure: String?
         /// How often work that had been taken together was done again by itself since the start.
-        package var separations = 0
+        package var batchSplits = 0
     }
 
-    package let reads: Lane
-    package let control: Lane
-    package let writes: Lane
+    package let reads: Connections
+    package let control: Connections
+    package let writes: Connections
     /// The requests that wait or run.
     package let requests: Int
     /// Reads that were tried again since the start.

@@ -4,17 +4,17 @@ import Testing
 @testable import JSONRPC
 
 /// When a client counts as stalled.
-@Suite struct OutputProgressTests {
+@Suite struct StallDetectorTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000)
 
     @Test func `nothing unsent is nothing to watch`() {
-        var progress = OutputProgress(patience: .seconds(40))
+        var progress = StallDetector(timeout: .seconds(40))
         progress.wrote(100)
         #expect(progress.check(unsent: 0, now: start) == .nothingToWatch)
     }
 
-    @Test func `a client that takes nothing is stalled when the patience is over`() {
-        var progress = OutputProgress(patience: .seconds(40))
+    @Test func `a client that takes nothing is stalled when the timeout is over`() {
+        var progress = StallDetector(timeout: .seconds(40))
         progress.wrote(100)
         #expect(progress.check(unsent: 100, now: start) == .checkAgain(.seconds(10)))
         #expect(progress.check(unsent: 100, now: start + .seconds(39)) == .checkAgain(.seconds(10)))
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func `a byte taken is progress, more output is not`() {
-        var progress = OutputProgress(patience: .seconds(40))
+        var progress = StallDetector(timeout: .seconds(40))
         progress.wrote(100)
         #expect(progress.check(unsent: 100, now: start) == .checkAgain(.seconds(10)))
         #expect(progress.check(unsent: 99, now: start + .seconds(39)) == .checkAgain(.seconds(10)))

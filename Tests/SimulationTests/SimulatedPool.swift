@@ -2,8 +2,8 @@ import Postgres
 
 /// One lane of the pool: the state under test, its threads with their wake pipes, and beside it what was handed over,
 /// by which the state is judged.
-struct SimulatedLane {
-    /// What a thread of `Lane` is at.
+struct SimulatedPool {
+    /// What a thread of `ConnectionPool` is at.
     enum Thread {
         /// About to ask for a step.
         case asking
@@ -20,7 +20,7 @@ struct SimulatedLane {
     /// Work that was handed over and has not ended.
     struct Job {
         let keys: [ExclusionKey]
-        var company: String?
+        var batchKey: String?
         let deadline: any Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
         var readySince: Int?
@@ -41,7 +41,7 @@ struct SimulatedLane {
         }
     }
 
-    private var state: LaneState<Int>
+    private var state: PoolStateMachine<Int>
     private(set) var threads: [Thread]
     private var begun: [Begun?]
     private var isConnected: [Bool]
@@ -59,7 +59,7 @@ struct SimulatedLane {
     private(set) var problem: String?
 
     init(connections: Int, maximumGroup: Int, parallelism: Int) {
-        state = LaneState(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
+        state = PoolStateMachine(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
         threads = Array(repeating: .asking, count: connections)
         begun = Array(repeating: nil, count: connections)
         isConnected = Array(repeating: false, count: connections)
@@ -98,19 +98,19 @@ struct SimulatedLane {
 
     /// Hands work over. Returns whether it was taken; if not, it has ended.
     mutating func submit(
-        _ job: Int, keys: [ExclusionKey], company: String?, deadline: any Deadline, at now: MonotonicTime
+        _ job: Int, keys: [ExclusionKey], batchKey: String?, deadline: any Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
         let item = WorkItem(
-            keys: keys, company: company, place: order.place(of: job), deadline: deadline, job: job)
+            keys: keys, batchKey: batchKey, place: order.place(of: job), deadline: deadline, job: job)
         switch state.submit(item, at: now) {
         case .queued(let index):
-            register(job, keys, company, deadline)
+            register(job, keys, batchKey, deadline)
             if let index { wake([index]) }
             return true
         case .begin(let taken, let index):
-            register(job, keys, company, deadline)
+            register(job, keys, batchKey, deadline)
             if taken.item.job != job { report("job \(taken.item.job) is begun for job \(job)") }
             if begun[index] != nil { report("connection \(index) was given work twice") }
             if case .working = threads[index] { report("connection \(index) works already") }
@@ -126,11 +126,11 @@ struct SimulatedLane {
     }
 
     private mutating func register(
-        _ job: Int, _ keys: [ExclusionKey], _ company: String?, _ deadline: any Deadline
+        _ job: Int, _ keys: [ExclusionKey], _ batchKey: String?, _ deadline: any Deadline
     ) {
         if isShutDown { report("work was taken after the shutdown") }
         if jobs[job] != nil { report("job \(job) was handed over twice") }
-        jobs[job] = Job(keys: keys, company: company, deadline: deadline)
+        jobs[job] = Job(keys: keys, batchKey: batchKey, deadline: deadline)
         if order.predecessor(of: job) == nil { getInLine(job) }
     }
 
@@ -218,7 +218,7 @@ struct SimulatedLane {
                 // The answer comes, or the end of the connection, which its thread finds out when it goes on.
                 begun[index] = nil
                 isWakePending[index] = false
-                state.attended(index)
+                state.resumed(index)
                 threads[index] = .working([taken], groups: [[taken.item.job]], since: since)
             } else if fails, isConnected[index] {
                 // Also when a wake came in between: poll saw both.
@@ -268,7 +268,7 @@ struct SimulatedLane {
         } else {
             for job in all.dropFirst() {
                 jobs[job]?.isRunning = false
-                jobs[job]?.company = nil
+                jobs[job]?.batchKey = nil
                 // Before all that waits, what was put back before included; in their order.
                 jobs[job]?.readySince = order.predecessor(of: job) == nil ? -calls : nil
             }
@@ -311,7 +311,7 @@ struct SimulatedLane {
         if !isConnected[index] { report("connection \(index) got work, which is not open") }
         if isShutDown { report("work started after the shutdown") }
         if group.count > maximumGroup { report("\(group.count) jobs at once") }
-        let companies = group.map { jobs[$0]?.company }
+        let companies = group.map { jobs[$0]?.batchKey }
         if group.count > 1, Set(companies).count > 1 || companies[0] == nil { report("\(companies) together") }
         let longest = jobs.values.lazy.filter { !$0.isRunning }.compactMap(\.readySince).min()
         for (place, job) in group.enumerated() {
