@@ -10,9 +10,6 @@ var settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
-// Exclusivity of what the compiler cannot prove is checked while the program runs in debug builds, and so by all tests.
-// In release builds these checks are some 5 % of a list's instructions.
-settings.append(.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)))
 if Context.environment["OFFERSD_WARNINGS_AS_ERRORS"] != nil {
     settings.append(.treatAllWarnings(as: .error))
 }

@@ -66,7 +66,7 @@ extension EmbeddedPostgres {
             try await start()
         }
 
-        /// Freezes the postmaster and all its processes with SIGSTOP: connections stay open and nobody answers, as
+        /// Freezes the postmaster and all its processes with SIGSTOP: connections stay open and get no answer, as
         /// when a machine hangs. New connections are still taken by the kernel, up to the length of its queue.
         package func pause() async throws {
             try await perform("pause", or: "the server could not be frozen")

@@ -80,7 +80,7 @@ extension EmbeddedPostgres {
             let (replies, reply) = AsyncStream.makeStream(of: Int32.self)
             let id = state.withLock { state in
                 state.lastID += 1
-                // With no script left nobody would ever answer.
+                // With no script left there would be no answer.
                 if state.hasEnded { reply.finish() } else { state.waiting[state.lastID] = reply }
                 return state.lastID
             }

@@ -13,7 +13,7 @@ package struct PostgresConfiguration: Sendable {
     /// How many of the connections for transactions work at the same time, besides those that have been at it for 50 ms, as
     /// they wait for a lock. The fewer, the more callers share a transaction.
     package var writeParallelism: Int
-    /// The most callers that share one transaction; 1: nobody shares.
+    /// The most callers that share one transaction; 1: no transaction is shared.
     package var maximumParts: Int
     /// The most requests that may be in the pool, waiting or running; one more is refused as overloaded.
     package var maximumRequests: Int

@@ -49,7 +49,7 @@ enum HumanText {
         }
     }
 
-    /// What somebody typed into a form cannot move the cursor or end the line.
+    /// Text that was typed into a form cannot move the cursor or end the line.
     private static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

@@ -7,7 +7,7 @@ struct SimulatedClient {
     struct Entry {
         let effect: Method.Effect
         /// Nil when it was answered without being carried out.
-        let turn: Turn?
+        let deadlineStart: DeadlineStart?
         /// Whether it is a request, not a notification.
         let wantsReply: Bool
         var hasStarted = false
@@ -35,10 +35,10 @@ struct SimulatedClient {
         entries += sent
         lines.append((numbers, asBatch))
         let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Void, Int>.NewEntry in
-            if let turn = entry.turn { return .work(entry.effect, turn, ()) }
+            if let deadlineStart = entry.deadlineStart { return .work(entry.effect, deadlineStart, ()) }
             return .answered(entry.wantsReply ? number : nil)
         }
-        for number in numbers where entries[number].turn == nil { entries[number].isFinished = true }
+        for number in numbers where entries[number].deadlineStart == nil { entries[number].isFinished = true }
         if asBatch { sequencer.append(batch: arrivals) } else { sequencer.append(arrivals[0]) }
         passFinished()
         return numbers
@@ -60,7 +60,7 @@ struct SimulatedClient {
         let problem: String? =
             if entries[number].hasStarted {
                 "entry \(number) started twice"
-            } else if entries[number].turn == nil {
+            } else if entries[number].deadlineStart == nil {
                 "entry \(number) started, which was answered already"
             } else if entries[number].effect == .write, firstUnfinished != number {
                 "write \(number) started before entry \(firstUnfinished) had ended"
@@ -76,12 +76,12 @@ struct SimulatedClient {
     }
 
     /// What an entry that started is to do.
-    func work(_ number: Int) -> (effect: Method.Effect, turn: Turn) {
-        (entries[number].effect, entries[number].turn ?? Turn())
+    func work(_ number: Int) -> (effect: Method.Effect, deadlineStart: DeadlineStart) {
+        (entries[number].effect, entries[number].deadlineStart ?? DeadlineStart())
     }
 
     /// The next turn that begins.
-    mutating func nextTurn() -> Turn? { sequencer.nextTurn() }
+    mutating func nextDeadlineStart() -> DeadlineStart? { sequencer.nextDeadlineStart() }
 
     /// Takes the lines that leave. Returns what is wrong with them, or with what has not left or begun.
     mutating func takeLines() -> String? {
@@ -104,11 +104,13 @@ struct SimulatedClient {
             if !repliesOfNextLine.isEmpty { return "a complete line was held back" }
             linesThatLeft += 1
         }
-        if firstUnfinished < entries.count, entries[firstUnfinished].turn?.began == nil {
+        if firstUnfinished < entries.count, entries[firstUnfinished].deadlineStart?.began == nil {
             return "the turn of entry \(firstUnfinished) has not begun"
         }
         let next = firstUnfinished + 1
-        if next < entries.count, let turn = entries[next].turn, !entries[next].isFinished, turn.began != nil {
+        if next < entries.count, let deadlineStart = entries[next].deadlineStart, !entries[next].isFinished,
+            deadlineStart.began != nil
+        {
             return "the turn of entry \(next) began before it was its turn"
         }
         let held =

@@ -18,17 +18,17 @@ struct Simulation {
         let keys: [ExclusionKey]
         let batchKey: String?
         let keepsOrder: Bool
-        let deadline: TurnDeadline
+        let deadline: StartedDeadline
         var isAnswered = false
     }
 
     /// As that of a call: the time runs from the request's turn.
-    private struct TurnDeadline: Deadline {
-        let turn: Turn
+    private struct StartedDeadline: Deadline {
+        let deadlineStart: DeadlineStart
         let milliseconds: Int64
 
         var instant: MonotonicTime? {
-            turn.began.flatMap { instant(from: MonotonicTime(nanoseconds: $0.uptimeNanoseconds)) }
+            deadlineStart.began.flatMap { instant(from: MonotonicTime(nanoseconds: $0.uptimeNanoseconds)) }
         }
 
         func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
@@ -118,7 +118,7 @@ struct Simulation {
         let sent = (0..<(isBatch ? 1 + random.below(4) : 1)).map { _ in
             SimulatedClient.Entry(
                 effect: [.read, .read, .read, .write, .orderedWrite, .orderedWrite][random.below(6)],
-                turn: random.once(in: 8) ? nil : Turn(),
+                deadlineStart: random.once(in: 8) ? nil : DeadlineStart(),
                 wantsReply: !random.once(in: 6))
         }
         _ = clients[index].send(sent, asBatch: isBatch)
@@ -184,15 +184,15 @@ struct Simulation {
             guard let start else { break }
             begin(start, of: index)
         }
-        while let turn = clients[index].nextTurn() {
-            if turn.began != nil { report("client \(index): a turn began twice") }
-            turn.begin(at: .uptimeNanoseconds(now.nanoseconds))
+        while let deadlineStart = clients[index].nextDeadlineStart() {
+            if deadlineStart.began != nil { report("client \(index): a deadline started twice") }
+            deadlineStart.begin(at: .uptimeNanoseconds(now.nanoseconds))
         }
         if let problem = clients[index].takeLines() { report("client \(index): \(problem)") }
     }
 
     private mutating func begin(_ entry: Int, of client: Int) {
-        let (effect, turn) = clients[client].work(entry)
+        let (effect, deadlineStart) = clients[client].work(entry)
         var keys: [ExclusionKey] = []
         var batchKey: String? = ""
         if effect != .read {
@@ -203,7 +203,8 @@ struct Simulation {
             Request(
                 client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, batchKey: batchKey,
                 keepsOrder: effect == .orderedWrite,
-                deadline: TurnDeadline(turn: turn, milliseconds: Int64(1 + random.below(patience)))))
+                deadline: StartedDeadline(deadlineStart: deadlineStart, milliseconds: Int64(1 + random.below(patience)))
+            ))
         let job = requests.count - 1
         if effect == .orderedWrite { lanes[1].enter(job, caller(of: job)) }
         started.append(job)

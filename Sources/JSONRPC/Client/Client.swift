@@ -103,7 +103,7 @@ package actor Client {
 // MARK: - Waiting
 
 extension Client {
-    /// What somebody waits for.
+    /// The requests that wait for a reply.
     private enum Expectation: Hashable {
         /// The reply with this id.
         case call(Int64)
@@ -187,7 +187,7 @@ extension Client {
         } else if let number = id?.int64Value, number > 0, number <= lastCall {
             // The late reply to a call that gave up.
         } else {
-            throw ClientError.protocolViolation("a line that nobody asked for")
+            throw ClientError.protocolViolation("a reply to no request")
         }
     }
 

@@ -1,12 +1,12 @@
 /// Why a client has no reply. What the service itself refuses is an `RPCError`.
 package enum ClientError: Error, Equatable, CustomStringConvertible {
-    /// There is no connection: no such socket, nobody listens, no right to it. Nothing was sent.
+    /// There is no connection: no such socket, no process that listens, or no right to it. Nothing was sent.
     case cannotConnect(path: String, reason: String)
     /// The connection ended before the reply came. Whether the request was carried out is not known.
     case connectionLost
     /// The time was over before the reply came. Whether the request was or will be carried out is not known.
     case deadlineExceeded
-    /// The service sent something that is not a JSON-RPC reply, or that nobody asked for. The connection is closed.
+    /// The service sent something that is not a JSON-RPC reply, or a reply to no request. The connection is closed.
     case protocolViolation(String)
 
     /// A sentence for people.

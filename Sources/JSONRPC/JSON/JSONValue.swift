@@ -2,7 +2,7 @@ package import NIOCore
 
 /// One JSON value (RFC 8259), read one level deep.
 ///
-/// Arrays and objects stay text until somebody asks for their elements or members, so that nothing here recurses and
+/// Arrays and objects stay text until they are asked for their elements or members, so that nothing here recurses and
 /// a deeply nested value costs no more than a flat one. Equality is that of the text: `1` and `1.0`, or objects that
 /// differ in white space, are different values.
 package enum JSONValue: Sendable, Equatable {

@@ -92,7 +92,7 @@ extension RPCError {
             details: [Detail(name: "path", value: .string(path))])
     }
 
-    /// Something failed in a way that nobody foresaw. What it was is in the service's log only.
+    /// An unforeseen failure. What it was is in the service's log only.
     package static let internalError = RPCError(
         code: -32603, reason: "INTERNAL_ERROR",
         message: "The service failed in a way that it does not know; its log says more.")

@@ -29,7 +29,7 @@ struct AcceptPace {
 }
 
 /// Lets a listener accept at its pace; the others wait in the kernel's queue. Without that, a client that opens
-/// connections as fast as it can has nearly all of the loop's time, and everybody waits behind it.
+/// connections as fast as it can has nearly all of the loop's time, and every other client waits behind it.
 final class AcceptRateLimiter: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias OutboundIn = Never

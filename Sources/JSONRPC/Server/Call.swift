@@ -13,7 +13,7 @@ package final class Call: Sendable {
     /// Who sent it.
     package let peer: Peer
     /// When its time began.
-    package let turn: Turn
+    package let deadlineStart: DeadlineStart
 
     private let id: ConnectionState.EntryID
     private let handler: NIOLoopBound<ConnectionHandler>
@@ -22,18 +22,19 @@ package final class Call: Sendable {
     private let isAnswered = Atomic(false)
 
     init(
-        request: Request, peer: Peer, turn: Turn, id: ConnectionState.EntryID,
-        handler: NIOLoopBound<ConnectionHandler>, completed: EventLoopInbox<CompletedEntry>,
+        request: Request, connection: ObjectIdentifier, peer: Peer, deadlineStart: DeadlineStart,
+        id: ConnectionState.EntryID, handler: NIOLoopBound<ConnectionHandler>,
+        completed: EventLoopInbox<CompletedEntry>,
         tasks: AsyncStream<CallTask>.Continuation
     ) {
         self.request = request
         self.peer = peer
-        self.turn = turn
+        self.deadlineStart = deadlineStart
         self.id = id
         self.handler = handler
         self.completed = completed
         self.tasks = tasks
-        connection = ObjectIdentifier(handler.value)
+        self.connection = connection
     }
 
     deinit { fail(.internalError) }

@@ -112,8 +112,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func perform(_ action: ConnectionState.Action) {
         switch action {
-        case .beginTurn(let turn):
-            turn.begin(at: .now())
+        case .startDeadline(let deadlineStart):
+            deadlineStart.begin(at: .now())
         case .start(let id, let request):
             start(id, request)
         case .refused(let error):
@@ -132,7 +132,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func start(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) {
         let call = Call(
-            request: request.request, peer: peer, turn: request.turn, id: id,
+            request: request.request, connection: ObjectIdentifier(self), peer: peer,
+            deadlineStart: request.deadlineStart, id: id,
             handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)
         // What only reads, for a client that is gone, would have others wait for nothing.
         if request.method.effect == .read, findsClientGone(at: id) { call.drop() } else { request.method.start(call) }

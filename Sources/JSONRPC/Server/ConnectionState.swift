@@ -20,13 +20,13 @@ struct ConnectionState {
     struct StartedRequest {
         let method: Method
         let request: Request
-        let turn: Turn
+        let deadlineStart: DeadlineStart
     }
 
     /// What is to be done next.
     enum Action {
         /// The time of a request runs from now on.
-        case beginTurn(Turn)
+        case startDeadline(DeadlineStart)
         /// Call the method; `finish` is told how it ended.
         case start(EntryID, StartedRequest)
         /// Count an error that the connection gives by itself.
@@ -118,7 +118,7 @@ extension ConnectionState {
     mutating func nextAction() -> Action? {
         while true {
             if let error = refusals.popFirst() { return .refused(error) }
-            if let turn = sequencer.nextTurn() { return .beginTurn(turn) }
+            if let deadlineStart = sequencer.nextDeadlineStart() { return .startDeadline(deadlineStart) }
             if let (id, request) = sequencer.nextStart() { return .start(id, request) }
             if let line = sequencer.nextLine() { return .write(bytes(of: line)) }
             guard takeLine() else { break }
@@ -178,8 +178,10 @@ extension ConnectionState {
             guard role == .served else { return refused(request.id, .overloaded(retryAfterMilliseconds: 1000)) }
             guard let method = methods[request.method] else { return refused(request.id, .methodNotFound) }
             guard method.allowed(peer) else { return refused(request.id, .forbidden) }
-            let turn = Turn()
-            return .work(method.effect, turn, StartedRequest(method: method, request: request, turn: turn))
+            let deadlineStart = DeadlineStart()
+            return .work(
+                method.effect, deadlineStart,
+                StartedRequest(method: method, request: request, deadlineStart: deadlineStart))
         }
     }
 

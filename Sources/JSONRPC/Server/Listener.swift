@@ -65,7 +65,7 @@ package struct Listener: Sendable {
         }
     }
 
-    /// Adopts a socket that somebody else bound and listens on, as systemd does (sd_listen_fds(3)).
+    /// Adopts a socket that another process bound and listens on, as systemd does (sd_listen_fds(3)).
     ///
     /// The descriptor stays the caller's and stays open: the listener has a duplicate. Clients that queue on the
     /// socket when the server ends are left to whoever listens on it next. The file is never removed.
@@ -133,7 +133,7 @@ package struct Listener: Sendable {
     }
 
     /// Removes the file, if it is still the one that `bind` made. It is done before the descriptor is closed, so that
-    /// nobody finds a socket that looks dead.
+    /// no client finds a socket that looks dead.
     func removeFile() {
         guard ownsFile, let file, let path else { return }
         // Without the lock (the folder went away, or another process holds it) the check alone must do.
@@ -144,7 +144,7 @@ package struct Listener: Sendable {
 }
 
 extension Listener {
-    /// Removes the file at `path` when it is a socket on which nobody listens.
+    /// Removes the file at `path` when it is a socket on which no process listens.
     private static func removeDeadSocket(_ path: String) throws(Failure) {
         var status = stat()
         guard lstat(path, &status) == 0 else {

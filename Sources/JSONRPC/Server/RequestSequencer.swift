@@ -20,7 +20,7 @@ struct RequestSequencer<Work, Reply> {
     /// One entry of a line, as it is read.
     enum NewEntry {
         /// To be executed.
-        case work(Method.Effect, Turn, Work)
+        case work(Method.Effect, DeadlineStart, Work)
         /// Nothing to execute: what it answers, if anything, is known already.
         case answered(Reply?)
     }
@@ -36,7 +36,7 @@ struct RequestSequencer<Work, Reply> {
     private struct Entry {
         let effect: Method.Effect
         /// Nil for an entry that needs no execution.
-        let turn: Turn?
+        let deadlineStart: DeadlineStart?
         /// Nil as soon as it has started, and for an entry that needs no execution.
         var work: Work?
         var finished: Bool
@@ -58,7 +58,7 @@ struct RequestSequencer<Work, Reply> {
     /// Every entry before this number has finished.
     private var finishFrontier: EntryID = 0
     /// The turn of every entry before this number was reported or never needed to be.
-    private var turnFrontier: EntryID = 0
+    private var deadlineFrontier: EntryID = 0
 
     /// How many entries run, all of the same effect.
     private var running = 0
@@ -111,10 +111,10 @@ struct RequestSequencer<Work, Reply> {
     }
 
     /// The entry whose turn began since the last question, if it is still unfinished.
-    mutating func nextTurn() -> Turn? {
-        guard turnFrontier <= finishFrontier, finishFrontier < nextEntry else { return nil }
-        turnFrontier = finishFrontier + 1
-        return entries[finishFrontier - first].turn
+    mutating func nextDeadlineStart() -> DeadlineStart? {
+        guard deadlineFrontier <= finishFrontier, finishFrontier < nextEntry else { return nil }
+        deadlineFrontier = finishFrontier + 1
+        return entries[finishFrontier - first].deadlineStart
     }
 
     /// The next line whose replies are complete and may leave. Lines without any reply are passed over.
@@ -135,10 +135,10 @@ struct RequestSequencer<Work, Reply> {
 
     private mutating func admit(_ arrival: NewEntry) {
         switch arrival {
-        case .work(let effect, let turn, let work):
-            entries.append(Entry(effect: effect, turn: turn, work: work, finished: false, reply: nil))
+        case .work(let effect, let deadlineStart, let work):
+            entries.append(Entry(effect: effect, deadlineStart: deadlineStart, work: work, finished: false, reply: nil))
         case .answered(let reply):
-            entries.append(Entry(effect: .read, turn: nil, work: nil, finished: true, reply: reply))
+            entries.append(Entry(effect: .read, deadlineStart: nil, work: nil, finished: true, reply: reply))
             advanceFinishFrontier()
         }
     }

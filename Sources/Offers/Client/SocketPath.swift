@@ -1,4 +1,4 @@
-/// Where a client looks for the service's socket when nobody says it.
+/// Where a client looks for the service's socket when no flag or variable names it.
 package enum SocketPath {
     /// For a help text.
     package static let rule = """

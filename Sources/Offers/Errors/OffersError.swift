@@ -20,11 +20,11 @@ package enum OffersError: Error, Hashable, Sendable {
     case offerExpired(at: Timestamp?)
     /// Accept or getOffer after decline.
     case offerDeclined
-    /// The offer was withdrawn and the order is nobody's.
+    /// The offer was withdrawn and the order has no master.
     case offerCanceled
-    /// The order belongs to somebody else.
+    /// The order belongs to another master.
     case orderTaken
-    /// The order is nobody's, but its status does not allow it.
+    /// The order has no master, but its status does not allow it.
     case orderNotAvailable(status: String)
     /// getOffer or declineOffer of an order that is this master's.
     case alreadyYours(status: String)
@@ -71,7 +71,7 @@ package enum OffersError: Error, Hashable, Sendable {
         case .databaseUnavailable(_, let missing) where !missing.isEmpty:
             "The database lacks what this method needs (\(missing.joined(separator: ", "))); nothing was done."
         case .orderNotAvailable(let status):
-            "The order is nobody's, but its status \(status) does not allow it to be accepted."
+            "The order has no master, but its status \(status) does not allow it to be accepted."
         case .masterNotFound, .masterBlocked, .masterNotActive, .offerNotFound, .offerExpired, .offerDeclined,
             .offerCanceled, .orderTaken, .alreadyYours, .databaseUnavailable, .overloaded, .timedOut, .outcomeUnknown:
             reason.summary

@@ -34,7 +34,7 @@ package enum Reason: String, CaseIterable, Sendable {
         case domain
         /// The service or its database could not do the work just now, or this socket may not ask for it.
         case server
-        /// The request itself is wrong (JSON-RPC 2.0, section 5.1), or it met a case that nobody foresaw.
+        /// The request itself is wrong (JSON-RPC 2.0, section 5.1), or it met an unforeseen case.
         case standard
     }
 
@@ -67,7 +67,7 @@ package enum Reason: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the same request, sent again unchanged, can succeed without anybody repairing anything.
+    /// Whether the same request, sent again unchanged, can succeed without a repair.
     package var retryable: Bool {
         switch self {
         case .databaseUnavailable, .overloaded, .timedOut, .outcomeUnknown, .shuttingDown: true
@@ -99,7 +99,7 @@ package enum Reason: String, CaseIterable, Sendable {
         case .offerDeclined: "The master has declined this offer."
         case .offerCanceled: "The offer was withdrawn."
         case .orderTaken: "The order is assigned to another master."
-        case .orderNotAvailable: "The order is nobody's, but its status does not allow it to be accepted."
+        case .orderNotAvailable: "The order has no master, but its status does not allow it to be accepted."
         case .alreadyYours: "The order is already assigned to this master."
         case .databaseUnavailable: "The database cannot be used now; nothing was done."
         case .overloaded: "The service is at one of its limits; nothing was done."

@@ -161,7 +161,7 @@ final class DatabaseMonitor: Sendable {
         let isNews = latest.withLock { latest in
             defer { latest = found }
             if latest?.catalog != found.catalog { evidence.withLock { $0.catalogChanged() } }
-            // The index for lists comes and goes with locks; nobody need hear of it.
+            // The index for lists comes and goes with locks; it is not logged.
             return latest?.report != found.report || latest?.metricsTable != found.metricsTable
         }
         guard isNews else { return found }

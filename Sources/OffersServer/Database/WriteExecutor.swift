@@ -25,7 +25,7 @@ struct WriteExecutor: Sendable {
     private struct Progress {
         /// The backends that were sent a COMMIT and did not say how it ended.
         var unsettled: [Backend] = []
-        /// Whether such a backend cannot be named, so that nobody can find out whether it is gone.
+        /// Whether such a backend cannot be named, so that it cannot be found out whether it is gone.
         var hasUnnamed = false
         var attempts = 0
         /// When the first attempt was sent that may have committed without our having heard so.
@@ -97,7 +97,7 @@ struct WriteExecutor: Sendable {
         }
         guard progress.mayHaveCommitted else { throw MethodError(write: error) }
         // What this attempt met, be it a conflict or a database that is going down or coming up, says nothing of the one
-        // that was not heard of. There may be an answer before the time is over, unless nobody waits for it any more.
+        // that was not heard of. There may be an answer before the time is over, unless its task was cancelled.
         if !isOverdue, error != .shuttingDown, !Task.isCancelled { return }
         logger.warning(
             "write left with its outcome unknown",

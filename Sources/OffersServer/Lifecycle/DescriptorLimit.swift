@@ -13,7 +13,7 @@ enum DescriptorLimit {
         }
     }
 
-    /// Allows as many as the system lets us have without asking anybody. Returns how many that are.
+    /// Allows as many as the system allows an unprivileged process. Returns how many that are.
     ///
     /// - Throws: ``TooLow`` when that is below `needed`.
     static func raise(needed: Int) throws(TooLow) -> Int {

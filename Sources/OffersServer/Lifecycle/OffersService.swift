@@ -117,7 +117,7 @@ package struct OffersService: Service {
                 await withTaskGroup { group in
                     group.addTask { await monitor.run() }
                     await distributionMetrics.run()
-                    // All rows are written: nobody needs the database any more.
+                    // All rows are written: the database is of no further use.
                     postgres.shutDown()
                     group.cancelAll()
                 }

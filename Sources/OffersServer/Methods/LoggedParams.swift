@@ -9,8 +9,11 @@ protocol LoggedParams: Sendable {
 /// The master, and the order if there is one, that a call is about.
 struct Subject: Sendable {
     let master: MasterReference
-    /// As it is written in the log; nil for a list.
-    let order: String?
+    /// Nil for a list; of a number beyond 64 bits the value is nil.
+    let order: Int64??
+
+    /// The order as it is written in the log; nil for a list.
+    var orderText: String? { order.map { $0.map(String.init) ?? "?" } }
 
     /// The master as it is written in the log. A number beyond 64 bits is a question mark.
     var masterText: String {
@@ -26,7 +29,7 @@ extension ListOffersParams: LoggedParams {
 }
 
 extension OrderParams: LoggedParams {
-    var subject: Subject? { Subject(master: master, order: order.map(String.init) ?? "?") }
+    var subject: Subject? { Subject(master: master, order: .some(order)) }
 }
 
 extension MetricsParams: LoggedParams {

@@ -51,7 +51,7 @@ final class Operation: Sendable {
     /// Until when it is to be answered.
     var deadline: CallDeadline {
         CallDeadline(
-            turn: call.turn,
+            deadlineStart: call.deadlineStart,
             milliseconds: effect == .read
                 ? shared.settings.readDeadlineMilliseconds : shared.settings.writeDeadlineMilliseconds)
     }
@@ -144,7 +144,7 @@ final class Operation: Sendable {
         let now = MonotonicTime.now()
         let microseconds = (now.nanoseconds - began.nanoseconds) / 1000
         // A write that waited for those before it on its connection is not slow for that.
-        let counted = effect == .read ? began : max(began, call.turn.moment ?? now)
+        let counted = effect == .read ? began : max(began, call.deadlineStart.moment ?? now)
         let isSlow = counted.milliseconds(until: now) >= shared.settings.slowRequestMilliseconds
         shared.metrics.count(method: method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : effect == .read ? .debug : .info
@@ -156,7 +156,7 @@ final class Operation: Sendable {
         if isSlow { fields["slow"] = "true" }
         if let subject {
             fields["master"] = "\(subject.masterText)"
-            if let order = subject.order { fields["order"] = "\(order)" }
+            if let order = subject.orderText { fields["order"] = "\(order)" }
         } else if effect != .read {
             (fields["master"], fields["order"]) = ("?", "?")
         }

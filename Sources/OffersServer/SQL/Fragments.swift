@@ -10,10 +10,10 @@ enum Fragment {
         (f.state IN ('SENT', 'VIEWED') AND (f.expires_at IS NULL OR f.expires_at > statement_timestamp()))
         """
 
-    /// The statuses in which an order that is nobody's can be listed.
+    /// The statuses in which an order without a master can be listed.
     static let listedStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE')"
 
-    /// The statuses in which an order that is nobody's can be accepted.
+    /// The statuses in which an order without a master can be accepted.
     static let acceptableStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE', 'DEFERRED')"
 
     /// A condition for rows that are found by a key, in a form for which the planner can use no index.
@@ -64,7 +64,7 @@ struct ByMaster: Sendable {
 }
 
 extension MasterReference {
-    /// The number that names the master; nil is beyond what the database can hold, and nobody's.
+    /// The number that names the master; nil is beyond what the database can hold, and names no master.
     var number: Int64? {
         switch self {
         case .id(let number), .telegramUser(let number): number

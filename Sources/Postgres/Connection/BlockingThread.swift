@@ -2,7 +2,7 @@ import Glibc
 
 /// Runs a function that blocks on an operating-system thread of its own, away from the cooperative pool.
 ///
-/// The thread ends when the function returns; nobody joins it. Source: pthread_create(3).
+/// The thread ends when the function returns, and is never joined. Source: pthread_create(3).
 package enum BlockingThread {
     private final class Entry {
         let body: @Sendable () -> Void

@@ -8,7 +8,7 @@ internal import DequeModule
 /// work while we have ours. (Without that the processor idled for a quarter of the time under load.)
 ///
 /// An error makes the server skip what is behind it in the group; those reads, which have not run, are sent again, each
-/// with a sync of its own, so that an error touches nobody else.
+/// with a sync of its own, so that an error touches no other read.
 struct ReadPipeline: ConnectionDriver {
     /// Reads that were sent with one sync behind them. An object, which is not copied for each answer.
     private final class Group {
@@ -66,7 +66,7 @@ struct ReadPipeline: ConnectionDriver {
     /// How long the server may say nothing, be it at work for others, when the first read has been given up; in milliseconds.
     private let longestSilence: Int64
 
-    /// How long a connection may owe answers that nobody waits for; in milliseconds. `statement_timeout` ends
+    /// How long a connection may owe answers to reads that were all given up; in milliseconds. `statement_timeout` ends
     /// such a statement about when its deadline does, so a server that is alive needs much less.
     private static let abandonedAnswerTimeout: Int64 = 400
 
@@ -162,7 +162,7 @@ struct ReadPipeline: ConnectionDriver {
             case .synchronized: break receiving
             case .result(let result):
                 try take(result)
-                // A server that is slow and never silent must not keep anybody past his time.
+                // Enforces deadlines even while results trickle in.
                 let now = MonotonicTime.now()
                 lastWord = now
                 if now >= nextLook { giveUpOverdue(at: now) }

@@ -51,7 +51,7 @@ struct TransactionPipeline {
     /// statement, and lasts until the nearest deadline.
     private static let sharedLockTimeout: Int64 = 50
     private static let sharedTimeout: Int64 = 1000
-    /// However little time one of the parts has left, the others get this much. It ends before anybody's deadline, as it
+    /// However little time one of the parts has left, the others get this much. It ends before each deadline, as it
     /// is less than what is kept for the end.
     private static let leastSharedTimeout: Int64 = 200
 

@@ -40,7 +40,7 @@ struct TransactionWorker: ConnectionDriver {
     static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.job.fail(error) }
 
     private mutating func begin(_ writes: [WorkItem<Write>]) {
-        // Nobody shares a transaction with an outcome check.
+        // An outcome check shares its transaction with no other write.
         let isOutcomeCheck = writes.first?.job.attempt == .outcomeCheck
         begun = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
     }

@@ -77,7 +77,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     /// The pause before it is asked again whether other pools have their first connections, in milliseconds.
     private static var shortPause: Int64 { 10 }
     /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
-    /// somebody looks after the deadline of what was begun for it.
+    /// `expire` looks after the deadline of what was begun for it.
     private let stuckThreshold: Int64 = 50
 
     /// A pool of `connections` connections, each of which takes at most `maximumGroup` items at once and
@@ -147,7 +147,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
-    /// connections to wake, because what waited behind it became ready, or because nobody looks after the deadline of
+    /// connections to wake, because what waited behind it became ready, or because no thread looks after the deadline of
     /// what was begun for them.
     package mutating func expire(at now: MonotonicTime) -> (expired: [WorkItem<Job>], wake: [Int]) {
         let expired = queue.removeExpired(at: now)
@@ -173,7 +173,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     package mutating func shutDown() -> (refused: [WorkItem<Job>], wake: [Int]) {
         isShuttingDown = true
         for index in connections.indices {
-            // A thread that is inside a connection attempt cannot be woken: it will find out, nobody waits for it.
+            // A thread that is inside a connection attempt cannot be woken: it finds out at the attempt's end.
             if case .connecting = connections[index] { connections[index] = .stopped }
         }
         return (queue.removeAll(), Array(connections.indices))
@@ -204,7 +204,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         }
     }
 
-    /// There is nobody to work on connection `index`, and never will be. Returns the work that nobody can do at all; it must
+    /// The thread of connection `index` could not start. Returns the work that no connection can do; it must
     /// be told so.
     package mutating func abandoned(_ index: Int) -> [WorkItem<Job>] {
         connections[index] = .stopped
@@ -231,7 +231,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         connections[index] = .waiting(until: now.advanced(byMilliseconds: PoolStateMachine.shortPause))
     }
 
-    /// The attempt of connection `index` failed. Returns the work that nobody can do now; it must be told so.
+    /// The attempt of connection `index` failed. Returns the work that no connection can do now; it must be told so.
     package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
         if case .stopped = connections[index] { return [] }
         // While others of the pool are open there is time, and a server at its limit is asked less often.

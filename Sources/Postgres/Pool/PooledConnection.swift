@@ -4,7 +4,7 @@ import Synchronization
 protocol ConnectionDriver<Job>: SendableMetatype {
     associatedtype Job: Sendable
 
-    /// - Parameter session: Its connection, which belongs to nobody else.
+    /// - Parameter session: Its connection, which nothing else uses.
     init(_ session: Session, _ configuration: PostgresConfiguration)
 
     var session: Session { get }
@@ -48,7 +48,7 @@ final class Preparations: Sendable {
 
 /// One connection of a pool as its thread and those who hand work over share it.
 ///
-/// `PoolStateMachine` says whose turn it is, so that the lock is free whenever somebody takes it, but for moments.
+/// `PoolStateMachine` says whose turn it is, so that the lock is contended for moments only.
 final class PooledConnection<Worker: ConnectionDriver>: Sendable {
     typealias Taken = WorkQueue<Worker.Job>.Taken
 
@@ -63,7 +63,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
 
     /// How a sleep ended.
     enum Awakening {
-        /// Somebody woke the thread, or nothing happened.
+        /// The thread was woken, or nothing happened.
         case woken
         /// There is an answer to what was begun, or it must be looked after.
         case begun(Taken)

@@ -12,7 +12,7 @@ package final class WorkItem<Job: Sendable>: Sendable {
     package let deadline: any Deadline
     /// What the connection is to do.
     package let job: Job
-    /// Who wants to know how long it waits; nil if nobody does.
+    /// Measures how long it waits; nil: it is not measured.
     let trace: PoolTrace?
 
     package init(

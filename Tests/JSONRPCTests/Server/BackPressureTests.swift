@@ -26,7 +26,7 @@ import Turns
             try await client.send(request(0, "hold") + (1...500).map { request($0, "get") }.joined())
             await toy.state.gate.arrivals(1)
             #expect(try await toy.ask(request(1, "echo", "[0]")) == [reply(1, "0")])
-            #expect(toy.state.turns.withLock { $0.count } == 63)
+            #expect(toy.state.deadlineStarts.withLock { $0.count } == 63)
             await toy.state.gate.open()
             #expect(try await client.lines(501).count == 501)
         }

@@ -9,8 +9,8 @@ import Testing
 
     @Test func `reads run together and answer in order`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn(), ()))
-        sequencer.append(.work(.read, Turn(), ()))
+        sequencer.append(.work(.read, DeadlineStart(), ()))
+        sequencer.append(.work(.read, DeadlineStart(), ()))
         #expect(sequencer.starts() == [0, 1])
         sequencer.finish(1, "second")
         #expect(sequencer.lines() == [])
@@ -21,7 +21,9 @@ import Testing
 
     @Test func `a write waits for everything before it and holds up everything behind it`() {
         var sequencer = Sequencer()
-        for effect in [Method.Effect.read, .write, .read, .read] { sequencer.append(.work(effect, Turn(), ())) }
+        for effect in [Method.Effect.read, .write, .read, .read] {
+            sequencer.append(.work(effect, DeadlineStart(), ()))
+        }
         #expect(sequencer.starts() == [0])
         sequencer.finish(0, "a")
         #expect(sequencer.starts() == [1])
@@ -33,12 +35,12 @@ import Testing
     @Test func `ordered writes run together, and beside nothing else`() {
         var sequencer = Sequencer()
         for effect in [Method.Effect.orderedWrite, .orderedWrite, .read, .orderedWrite, .write, .orderedWrite] {
-            sequencer.append(.work(effect, Turn(), ()))
+            sequencer.append(.work(effect, DeadlineStart(), ()))
         }
         #expect(sequencer.starts() == [0, 1])
         sequencer.finish(1, "b")
         #expect(sequencer.starts() == [])
-        sequencer.append(.work(.orderedWrite, Turn(), ()))
+        sequencer.append(.work(.orderedWrite, DeadlineStart(), ()))
         sequencer.finish(0, "a")
         #expect(sequencer.starts() == [2])
         sequencer.finish(2, "c")
@@ -51,17 +53,19 @@ import Testing
 
     @Test func `a read does not overtake a write that waits`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn(), ()))
-        sequencer.append(.work(.write, Turn(), ()))
-        sequencer.append(.work(.read, Turn(), ()))
+        sequencer.append(.work(.read, DeadlineStart(), ()))
+        sequencer.append(.work(.write, DeadlineStart(), ()))
+        sequencer.append(.work(.read, DeadlineStart(), ()))
         #expect(sequencer.starts() == [0])
         #expect(sequencer.nextStart() == nil)
     }
 
     @Test func `a batch answers in one piece, and a batch of notifications not at all`() {
         var sequencer = Sequencer()
-        sequencer.append(batch: [.work(.read, Turn(), ()), .answered("known"), .work(.read, Turn(), ())])
-        sequencer.append(batch: [.work(.read, Turn(), ()), .answered(nil)])
+        sequencer.append(batch: [
+            .work(.read, DeadlineStart(), ()), .answered("known"), .work(.read, DeadlineStart(), ()),
+        ])
+        sequencer.append(batch: [.work(.read, DeadlineStart(), ()), .answered(nil)])
         sequencer.append(.answered("last"))
         #expect(sequencer.starts() == [0, 2, 3])
         sequencer.finish(3, nil)
@@ -71,22 +75,22 @@ import Testing
         #expect(sequencer.lines() == ["[known,z]", "last"])
     }
 
-    @Test func `a turn begins when everything before it has finished`() {
+    @Test func `a deadline starts when everything before it has finished`() {
         var sequencer = Sequencer()
-        let turns = [Turn(), Turn(), Turn()]
-        for turn in turns { sequencer.append(.work(.read, turn, ())) }
+        let deadlineStarts = [DeadlineStart(), DeadlineStart(), DeadlineStart()]
+        for deadlineStart in deadlineStarts { sequencer.append(.work(.read, deadlineStart, ())) }
         #expect(sequencer.starts() == [0, 1, 2])
-        #expect(sequencer.nextTurn() === turns[0])
-        #expect(sequencer.nextTurn() == nil)
+        #expect(sequencer.nextDeadlineStart() === deadlineStarts[0])
+        #expect(sequencer.nextDeadlineStart() == nil)
         sequencer.finish(1, "b")
-        #expect(sequencer.nextTurn() == nil)
+        #expect(sequencer.nextDeadlineStart() == nil)
         sequencer.finish(0, "a")
-        #expect(sequencer.nextTurn() === turns[2])
+        #expect(sequencer.nextDeadlineStart() === deadlineStarts[2])
     }
 
     @Test func `what is answered already waits in the line and counts as outstanding`() {
         var sequencer = Sequencer()
-        sequencer.append(.work(.read, Turn(), ()))
+        sequencer.append(.work(.read, DeadlineStart(), ()))
         for _ in 0..<10 { sequencer.append(.answered("error")) }
         #expect(sequencer.starts() == [0])
         #expect(sequencer.lines() == [])
@@ -121,7 +125,9 @@ import Testing
             let starts = sequencer.starts()
             #expect(starts == model.starts())
             running += starts
-            #expect(sequencer.turns().map(ObjectIdentifier.init) == model.turns().map(ObjectIdentifier.init))
+            #expect(
+                sequencer.deadlineStarts().map(ObjectIdentifier.init)
+                    == model.deadlineStarts().map(ObjectIdentifier.init))
             #expect(sequencer.lines() == model.newLines())
             #expect(sequencer.outstanding == model.outstanding)
         }
@@ -132,7 +138,7 @@ import Testing
 private struct Model {
     struct Entry {
         var effect: Method.Effect
-        var turn: Turn?
+        var deadlineStart: DeadlineStart?
         var started = false
         var finished = false
         var turnBegan = false
@@ -144,12 +150,13 @@ private struct Model {
     var left = 0
 
     static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<Void, String>.NewEntry, Entry) {
-        let turn = Turn()
+        let deadlineStart = DeadlineStart()
         switch Int.random(in: 0..<6, using: &random) {
         case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
-        case 1: return (.work(.write, turn, ()), Entry(effect: .write, turn: turn))
-        case 2, 3: return (.work(.orderedWrite, turn, ()), Entry(effect: .orderedWrite, turn: turn))
-        default: return (.work(.read, turn, ()), Entry(effect: .read, turn: turn))
+        case 1: return (.work(.write, deadlineStart, ()), Entry(effect: .write, deadlineStart: deadlineStart))
+        case 2, 3:
+            return (.work(.orderedWrite, deadlineStart, ()), Entry(effect: .orderedWrite, deadlineStart: deadlineStart))
+        default: return (.work(.read, deadlineStart, ()), Entry(effect: .read, deadlineStart: deadlineStart))
         }
     }
 
@@ -166,12 +173,12 @@ private struct Model {
         return result
     }
 
-    mutating func turns() -> [Turn] {
-        var result: [Turn] = []
+    mutating func deadlineStarts() -> [DeadlineStart] {
+        var result: [DeadlineStart] = []
         for id in entries.indices where !entries[id].turnBegan {
             guard entries[..<id].allSatisfy(\.finished) else { continue }
             entries[id].turnBegan = true
-            if let turn = entries[id].turn, !entries[id].finished { result.append(turn) }
+            if let deadlineStart = entries[id].deadlineStart, !entries[id].finished { result.append(deadlineStart) }
         }
         return result
     }
@@ -200,9 +207,9 @@ extension RequestSequencer where Work == Void, Reply == String {
         return result
     }
 
-    fileprivate mutating func turns() -> [Turn] {
-        var result: [Turn] = []
-        while let turn = nextTurn() { result.append(turn) }
+    fileprivate mutating func deadlineStarts() -> [DeadlineStart] {
+        var result: [DeadlineStart] = []
+        while let deadlineStart = nextDeadlineStart() { result.append(deadlineStart) }
         return result
     }
 

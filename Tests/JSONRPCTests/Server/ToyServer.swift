@@ -40,7 +40,7 @@ actor Gate {
 final class ToyState: Sendable {
     let gate = Gate()
     let value = Mutex(0)
-    let turns = Mutex<[NIODeadline?]>([])
+    let deadlineStarts = Mutex<[NIODeadline?]>([])
     /// The ids of the calls of `note`, in the order in which they began.
     let noted = Mutex<[RequestID?]>([])
     /// The calls of `later`, for the test to end.
@@ -73,7 +73,7 @@ func toyMethods(_ state: ToyState) -> [Method] {
             return JSONResult(json: "\(state.value.withLock { $0 += 1; return $0 })")
         },
         Method(name: "get", effect: .read) { call in
-            state.turns.withLock { $0.append(call.turn.began) }
+            state.deadlineStarts.withLock { $0.append(call.deadlineStart.began) }
             return JSONResult(json: "\(state.value.withLock { $0 })")
         },
         // Notes that it began, waits at the gate, and answers with nothing.

@@ -93,21 +93,21 @@ import Turns
             // The echo of another connection has gone through the same loop after all of these.
             #expect(try await toy.ask(request(1, "echo", "[0]")) == [reply(1, "0")])
             #expect(toy.state.value.withLock { $0 } == 0)
-            #expect(toy.state.turns.withLock { $0.isEmpty })
+            #expect(toy.state.deadlineStarts.withLock { $0.isEmpty })
             await toy.state.gate.open()
             #expect(try await client.lines(4) == [reply(1, "0"), reply(2, "0"), reply(3, "1"), reply(4, "1")])
         }
     }
 
-    @Test func `the turn of a request that runs beside an earlier one has not begun`() async throws {
+    @Test func `the deadline of a request that runs beside an earlier one has not started`() async throws {
         try await withToy { toy in
             let client = try toy.client()
             try await client.send(request(1, "get") + request(2, "hold") + request(3, "get"))
             await toy.state.gate.arrivals(1)
             await toy.state.gate.open()
             _ = try await client.lines(3)
-            let turns = toy.state.turns.withLock { $0 }
-            #expect(turns.count == 2 && turns[0] != nil && turns[1] == nil)
+            let deadlineStarts = toy.state.deadlineStarts.withLock { $0 }
+            #expect(deadlineStarts.count == 2 && deadlineStarts[0] != nil && deadlineStarts[1] == nil)
         }
     }
 
@@ -138,7 +138,7 @@ import Turns
             try await client.send((1...3).map { request($0, "note") }.joined() + request(4, "get") + request(5, "note"))
             await toy.state.gate.arrivals(3)
             #expect(try await toy.ask(request(1, "echo", "[0]")) == [reply(1, "0")])
-            #expect(toy.state.turns.withLock { $0.isEmpty } && toy.state.noted.withLock { $0.count } == 3)
+            #expect(toy.state.deadlineStarts.withLock { $0.isEmpty } && toy.state.noted.withLock { $0.count } == 3)
             await toy.state.gate.open()
             #expect(try await client.lines(5).last == reply(5, "null"))
         }

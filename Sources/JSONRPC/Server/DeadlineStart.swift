@@ -1,8 +1,8 @@
 package import NIOCore
 import Synchronization
 
-/// When the time of a request began to run.
-package final class Turn: Sendable {
+/// When the time of a request begins to run: its deadline counts from there.
+package final class DeadlineStart: Sendable {
     /// Nanoseconds of `NIODeadline`; zero stands for "not yet".
     private let nanoseconds: Atomic<UInt64>
 
@@ -12,12 +12,12 @@ package final class Turn: Sendable {
         return value == 0 ? nil : .uptimeNanoseconds(value)
     }
 
-    /// A turn that began at `moment`, or has not begun.
+    /// One that began at `moment`, or has not begun.
     package init(began moment: NIODeadline? = nil) {
         nanoseconds = Atomic(moment?.uptimeNanoseconds ?? 0)
     }
 
-    /// Begins the turn. Called once, by the connection.
+    /// The time runs from now on. Called once, by the connection.
     func begin(at moment: NIODeadline) {
         nanoseconds.store(moment.uptimeNanoseconds, ordering: .releasing)
     }
