@@ -40,6 +40,8 @@ final class DistributionMetrics: Sendable {
 
     private let postgres: PostgresClient
     private let logger: Logger
+    /// How long a transaction of rows may take.
+    private let deadlineMilliseconds: Int64
     private let table = Mutex(Table.unknown)
     private let waiting = Mutex<[Row]>([])
     /// Has an element when there may be rows.
@@ -48,7 +50,8 @@ final class DistributionMetrics: Sendable {
     private let failureCount = Atomic<Int>(0)
     private let writtenCount = Atomic<Int>(0)
 
-    init(postgres: PostgresClient, logger: Logger) {
+    init(postgres: PostgresClient, logger: Logger, deadlineMilliseconds: Int64 = 1000) {
+        self.deadlineMilliseconds = deadlineMilliseconds
         self.postgres = postgres
         self.logger = logger
         (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -115,7 +118,7 @@ final class DistributionMetrics: Sendable {
         do {
             _ = try await postgres.transaction(
                 Transaction(name: "distributionMetrics", steps: { _ in [insert] }, decode: { $0.rowCount }),
-                deadline: FixedDeadline(milliseconds: 1000))
+                deadline: FixedDeadline(milliseconds: deadlineMilliseconds))
             writtenCount.add(rows.count, ordering: .relaxed)
         } catch .refused where rows.count > 1 {
             // One that the database does not want must not cost the others theirs.

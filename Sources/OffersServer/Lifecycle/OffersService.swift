@@ -47,7 +47,8 @@ package struct OffersService: Service {
                 metadata: ["openFiles": "\(descriptors)", "connectionsPerSocket": "\(limits.connectionsPerSocket)"])
         }
         postgres = PostgresClient(settings.postgres, logger: logger)
-        distributionMetrics = DistributionMetrics(postgres: postgres, logger: logger)
+        distributionMetrics = DistributionMetrics(
+            postgres: postgres, logger: logger, deadlineMilliseconds: settings.metricsRowsDeadlineMilliseconds)
         let notifier = SystemdNotifier(environment)
         let report = StatusReport(notifier)
         self.report = report

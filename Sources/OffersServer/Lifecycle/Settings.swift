@@ -40,6 +40,8 @@ package struct Settings: Sendable {
     package var preparesStatements = true
     /// How long before its deadline a write whose COMMIT is not answered is asked about, in milliseconds. No flag sets it.
     package var silenceMarginMilliseconds: Int64 = 250
+    /// How long a transaction of `distribution_metrics` rows may take, in milliseconds. No flag sets it.
+    package var metricsRowsDeadlineMilliseconds: Int64 = 1000
     /// Whether work is tried while no requests show that it succeeds. Tests that count statements do without.
     package var triesWork = true
 

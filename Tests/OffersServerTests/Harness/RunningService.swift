@@ -35,6 +35,7 @@ struct RunningService: Sendable {
         // What takes its time on a busy machine is not given up. A test that is about a deadline sets it.
         settings.readDeadlineMilliseconds = 60_000
         settings.writeDeadlineMilliseconds = 60_000
+        settings.metricsRowsDeadlineMilliseconds = 60_000
         // Tests count statements and transactions, and break them.
         settings.triesWork = false
         configure(&settings)
