@@ -14,6 +14,9 @@ if Context.environment["OFFERSD_WARNINGS_AS_ERRORS"] != nil {
     settings.append(.treatAllWarnings(as: .error))
 }
 
+// The modules that touch C or raw bytes: each place that the compiler cannot prove safe says so.
+let strict = settings + [.strictMemorySafety()]
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -54,7 +57,7 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
-        .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: strict),
         .testTarget(
             name: "PostgresTests", dependencies: ["Postgres", "SeededRandom", "TestDatabase", "Turns", logging],
             swiftSettings: settings),
@@ -62,14 +65,14 @@ let package = Package(
         // JSON-RPC 2.0 over lines. Knows no method by name.
         .target(
             name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
-            swiftSettings: settings),
+            swiftSettings: strict),
         .testTarget(
             name: "JSONRPCTests",
             dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore, nioEmbedded],
             swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.
-        .target(name: "Offers", dependencies: ["JSONRPC", nioCore], swiftSettings: settings),
+        .target(name: "Offers", dependencies: ["JSONRPC", nioCore], swiftSettings: strict),
         .testTarget(name: "OffersTests", dependencies: ["Offers", "JSONRPC", nioCore], swiftSettings: settings),
 
         // The methods: SQL, handlers, access, lifecycle.

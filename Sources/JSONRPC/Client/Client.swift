@@ -6,7 +6,7 @@ import NIOPosix
 /// A client of a JSON-RPC service on a Unix socket: any number of calls at a time over one connection.
 ///
 /// It lives inside ``withConnection(to:maximumReply:_:)``. Its executor is the event loop of its channel.
-package actor Client {
+@safe package actor Client {
     /// The executor: the connection's event loop.
     package nonisolated let unownedExecutor: UnownedSerialExecutor
     private nonisolated let channel: any Channel
@@ -23,7 +23,7 @@ package actor Client {
     private init(_ channel: any Channel, maximumReply: Int) {
         self.channel = channel
         // Unowned is sound: the channel keeps its loop.
-        self.unownedExecutor = channel.eventLoop.executor.asUnownedSerialExecutor()
+        unsafe self.unownedExecutor = unsafe channel.eventLoop.executor.asUnownedSerialExecutor()
         self.decoder = LineDecoder(maximumLine: maximumReply)
     }
 
@@ -246,7 +246,7 @@ extension Client {
                 }
             }
         } catch let error as IOError {
-            throw ClientError.cannotConnect(path: path, reason: String(cString: strerror(error.errnoCode)))
+            throw unsafe ClientError.cannotConnect(path: path, reason: String(cString: strerror(error.errnoCode)))
         } catch let error as SocketAddressError where error == .unixDomainSocketPathTooLong {
             throw ClientError.cannotConnect(path: path, reason: "the path is too long for a Unix socket")
         }

@@ -93,9 +93,11 @@ package struct LineDecoder {
 
 extension ByteBuffer {
     fileprivate func firstOffset(of byte: UInt8) -> Int? {
-        self.withUnsafeReadableBytes { bytes in
-            guard let base = bytes.baseAddress, let found = memchr(base, Int32(byte), bytes.count) else { return nil }
-            return UnsafeRawPointer(found) - base
+        unsafe self.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress, let found = unsafe memchr(base, Int32(byte), bytes.count) else {
+                return nil
+            }
+            return unsafe UnsafeRawPointer(found) - base
         }
     }
 

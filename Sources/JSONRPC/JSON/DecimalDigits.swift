@@ -10,7 +10,7 @@ public enum DecimalDigits {
     @inline(__always)
     public static func pair(_ number: UInt32) -> UInt16 {
         assert(number < 100)
-        return UnsafeRawPointer(pairs.utf8Start)
+        return unsafe UnsafeRawPointer(pairs.utf8Start)
             .loadUnaligned(fromByteOffset: Int(truncatingIfNeeded: number) &* 2, as: UInt16.self)
     }
 }

@@ -14,15 +14,16 @@ struct JSONCursor {
 
     /// Where the array's next element lies; nil at the end.
     mutating func nextElement() -> Range<Int>? {
-        guard let range = self.text.withText({ $0.rangeOfValue(from: self.offset) }) else { return nil }
+        guard let range = unsafe self.text.withText({ unsafe $0.rangeOfValue(from: self.offset) }) else { return nil }
         self.offset = range.upperBound
         return range
     }
 
     /// Where the object's next name, a string, and its value lie; nil at the end.
     mutating func nextMember() -> (name: Range<Int>, value: Range<Int>)? {
-        let member = self.text.withText { text -> (Range<Int>, Range<Int>)? in
-            guard let name = text.rangeOfValue(from: self.offset), let value = text.rangeOfValue(from: name.upperBound)
+        let member = unsafe self.text.withText { text -> (Range<Int>, Range<Int>)? in
+            guard let name = unsafe text.rangeOfValue(from: self.offset),
+                let value = unsafe text.rangeOfValue(from: name.upperBound)
             else { return nil }
             return (name, value)
         }
@@ -37,27 +38,27 @@ struct JSONCursor {
 
     /// The string at a range that this cursor gave and that holds one.
     func string(in range: Range<Int>) -> String {
-        self.text.withText { $0.unescapedString(in: range) }
+        unsafe self.text.withText { unsafe $0.unescapedString(in: range) }
     }
 
     /// Whether a range that this cursor gave holds this string, which must be ASCII that needs no escape. Makes no string
     /// unless there is an escape.
     func holds(_ string: StaticString, in range: Range<Int>) -> Bool {
-        self.text.withText { text in
-            guard text[range.lowerBound] == UInt8(ascii: "\"") else { return false }
+        unsafe self.text.withText { text in
+            guard unsafe text[range.lowerBound] == UInt8(ascii: "\"") else { return false }
             let (content, count) = (range.lowerBound + 1..<range.upperBound - 1, string.utf8CodeUnitCount)
             // An escape is longer than what it stands for.
-            if content.count > count, text.endOfPlainText(from: content.lowerBound) < content.upperBound {
-                return text.unescapedString(in: range) == "\(string)"
+            if content.count > count, unsafe text.endOfPlainText(from: content.lowerBound) < content.upperBound {
+                return unsafe text.unescapedString(in: range) == "\(string)"
             }
             guard content.count == count, let bytes = text.baseAddress else { return false }
-            return memcmp(bytes + content.lowerBound, string.utf8Start, count) == 0
+            return unsafe memcmp(bytes + content.lowerBound, string.utf8Start, count) == 0
         }
     }
 
     /// The text at a range that this cursor gave, as it was written.
     func source(in range: Range<Int>) -> String {
-        self.text.withText { $0.string(in: range) }
+        unsafe self.text.withText { unsafe $0.string(in: range) }
     }
 }
 
@@ -66,22 +67,22 @@ struct JSONCursor {
 extension UnsafeBufferPointer<UInt8> {
     /// The first value from `offset` on; nil when the closing bracket comes first.
     func rangeOfValue(from offset: Int) -> Range<Int>? {
-        let start = self.endOfFiller(from: offset)
-        let end = self.endOfValue(from: start)
+        let start = unsafe self.endOfFiller(from: offset)
+        let end = unsafe self.endOfValue(from: start)
         return start < end ? start..<end : nil
     }
 
     /// Bytes as they are. The grammar's check has found the text to be UTF-8.
     func string(in range: Range<Int>) -> String {
-        String(copying: UTF8Span(unchecked: self.extracting(range).span))
+        unsafe String(copying: UTF8Span(unchecked: self.extracting(range).span))
     }
 
     /// The string whose quotes are the first and last byte of `range`.
     func unescapedString(in range: Range<Int>) -> String {
         let content = range.lowerBound + 1..<range.upperBound - 1
         // The first that is not plain is the closing quote, or the backslash of an escape.
-        let isPlain = self.endOfPlainText(from: content.lowerBound) == content.upperBound
-        return isPlain ? self.string(in: content) : self.extracting(content).unescaped()
+        let isPlain = unsafe self.endOfPlainText(from: content.lowerBound) == content.upperBound
+        return unsafe isPlain ? self.string(in: content) : self.extracting(content).unescaped()
     }
 }
 
@@ -89,7 +90,7 @@ extension ByteBuffer {
     /// Lends the readable bytes.
     @inline(__always)
     func withText<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
-        self.withUnsafeReadableBytes { body($0.assumingMemoryBound(to: UInt8.self)) }
+        unsafe self.withUnsafeReadableBytes { unsafe body($0.assumingMemoryBound(to: UInt8.self)) }
     }
 
     func slice(of range: Range<Int>) -> ByteBuffer {
@@ -103,7 +104,7 @@ extension UnsafeBufferPointer<UInt8> {
     fileprivate func endOfFiller(from start: Int) -> Int {
         var offset = start
         while offset < self.count {
-            switch self[offset] {
+            switch unsafe self[offset] {
             case 0x20, 0x09, 0x0A, 0x0D, UInt8(ascii: ","), UInt8(ascii: ":"): offset += 1
             default: return offset
             }
@@ -116,9 +117,9 @@ extension UnsafeBufferPointer<UInt8> {
         var offset = start
         var depth = 0
         while offset < self.count {
-            switch self[offset] {
+            switch unsafe self[offset] {
             case UInt8(ascii: "\""):
-                offset = self.endOfString(from: offset)
+                offset = unsafe self.endOfString(from: offset)
                 if depth == 0 { return offset }
                 continue
             case UInt8(ascii: "["), UInt8(ascii: "{"):
@@ -138,9 +139,9 @@ extension UnsafeBufferPointer<UInt8> {
 
     /// The offset behind the closing quote of the string whose opening quote is at `start`.
     private func endOfString(from start: Int) -> Int {
-        var offset = self.endOfPlainText(from: start + 1)
-        while self[offset] != UInt8(ascii: "\"") {
-            offset = self.endOfPlainText(from: offset + 2)  // behind an escape's letter
+        var offset = unsafe self.endOfPlainText(from: start + 1)
+        while unsafe self[offset] != UInt8(ascii: "\"") {
+            offset = unsafe self.endOfPlainText(from: offset + 2)  // behind an escape's letter
         }
         return offset + 1
     }

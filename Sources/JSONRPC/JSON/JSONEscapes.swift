@@ -7,12 +7,12 @@ extension UnsafeBufferPointer<UInt8> {
         utf8.reserveCapacity(self.count)  // no escape is shorter than what it stands for
         var offset = 0
         while offset < self.count {
-            guard self[offset] == UInt8(ascii: "\\") else {
-                utf8.append(self[offset])
+            guard unsafe self[offset] == UInt8(ascii: "\\") else {
+                unsafe utf8.append(self[offset])
                 offset += 1
                 continue
             }
-            let letter = self[offset + 1]
+            let letter = unsafe self[offset + 1]
             offset += 2
             switch letter {
             case UInt8(ascii: "b"): utf8.append(0x08)
@@ -20,7 +20,7 @@ extension UnsafeBufferPointer<UInt8> {
             case UInt8(ascii: "n"): utf8.append(0x0A)
             case UInt8(ascii: "r"): utf8.append(0x0D)
             case UInt8(ascii: "t"): utf8.append(0x09)
-            case UInt8(ascii: "u"): utf8.append(contentsOf: UTF8.encode(self.escapedScalar(at: &offset))!)
+            case UInt8(ascii: "u"): unsafe utf8.append(contentsOf: UTF8.encode(self.escapedScalar(at: &offset))!)
             default: utf8.append(letter)  // a quote, a backslash or a slash
             }
         }
@@ -29,15 +29,15 @@ extension UnsafeBufferPointer<UInt8> {
 
     /// Reads the four digits at `offset`, and the escape behind them if the two are a surrogate pair.
     private func escapedScalar(at offset: inout Int) -> Unicode.Scalar {
-        let first = self.hexadecimal(at: offset)
+        let first = unsafe self.hexadecimal(at: offset)
         offset += 4
         if let scalar = Unicode.Scalar(first) {
             return scalar
         }
         guard UTF16.isLeadSurrogate(first), offset + 6 <= self.count,
-            self[offset] == UInt8(ascii: "\\"), self[offset + 1] == UInt8(ascii: "u")
+            unsafe self[offset] == UInt8(ascii: "\\"), unsafe self[offset + 1] == UInt8(ascii: "u")
         else { return "\u{FFFD}" }
-        let second = self.hexadecimal(at: offset + 2)
+        let second = unsafe self.hexadecimal(at: offset + 2)
         guard UTF16.isTrailSurrogate(second) else { return "\u{FFFD}" }
         offset += 6
         return UTF16.decode(UTF16.EncodedScalar([first, second]))
@@ -47,7 +47,7 @@ extension UnsafeBufferPointer<UInt8> {
     private func hexadecimal(at offset: Int) -> UInt16 {
         var value: UInt16 = 0
         for index in offset..<offset + 4 {
-            let digit = self[index]
+            let digit = unsafe self[index]
             // The low four bits of a letter count from 1.
             value = value << 4 | UInt16(digit <= UInt8(ascii: "9") ? digit & 0xF : digit & 0xF + 9)
         }

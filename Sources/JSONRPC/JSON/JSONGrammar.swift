@@ -26,23 +26,23 @@ struct JSONGrammar {
 
     /// Returns when `text` is exactly one JSON text in UTF-8.
     static func check(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
-        if !text.isASCII {
+        if unsafe !text.isASCII {
             do {
                 // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings only.
-                _ = try UTF8Span(validating: text.span)
+                _ = unsafe try UTF8Span(validating: text.span)
             } catch {
                 throw JSONSyntaxError(offset: error.byteOffsets.lowerBound, problem: "this is not UTF-8")
             }
         }
         var grammar = JSONGrammar()
-        try grammar.checkText(text)
+        unsafe try grammar.checkText(text)
     }
 
     private mutating func checkText(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         var expected = Expected.value
         while true {
-            self.skipWhiteSpace(text)
-            switch (expected, self.peek(text)) {
+            unsafe self.skipWhiteSpace(text)
+            switch unsafe (expected, self.peek(text)) {
             case (.separatorOrEnd, nil) where self.brackets.isEmpty:
                 return
             case (.separatorOrEnd, UInt8(ascii: ",")) where !self.brackets.isEmpty:
@@ -57,9 +57,9 @@ struct JSONGrammar {
             case (.separatorOrEnd, _):
                 throw self.problem(self.separatorProblem)
             case (.name, UInt8(ascii: "\"")), (.nameOrEnd, UInt8(ascii: "\"")):
-                try self.checkString(text)
-                self.skipWhiteSpace(text)
-                guard self.skip(UInt8(ascii: ":"), text) else { throw self.problem("a colon was expected") }
+                unsafe try self.checkString(text)
+                unsafe self.skipWhiteSpace(text)
+                guard unsafe self.skip(UInt8(ascii: ":"), text) else { throw self.problem("a colon was expected") }
                 expected = .value
             case (.name, _), (.nameOrEnd, _):
                 throw self.problem("the name of a member was expected")
@@ -70,7 +70,7 @@ struct JSONGrammar {
                 self.openBracket(ofObject: true)
                 expected = .nameOrEnd
             case (.value, let first), (.valueOrEnd, let first):
-                try self.checkScalar(startingWith: first, text)
+                unsafe try self.checkScalar(startingWith: first, text)
                 expected = .separatorOrEnd
             }
         }
@@ -93,12 +93,12 @@ struct JSONGrammar {
         throws(JSONSyntaxError)
     {
         switch first {
-        case UInt8(ascii: "\""): try self.checkString(text)
-        case UInt8(ascii: "-"): try self.checkNumber(text)
-        case let digit? where digit.isDigit: try self.checkNumber(text)
-        case UInt8(ascii: "t"): try self.checkLiteral("true", text)
-        case UInt8(ascii: "f"): try self.checkLiteral("false", text)
-        case UInt8(ascii: "n"): try self.checkLiteral("null", text)
+        case UInt8(ascii: "\""): unsafe try self.checkString(text)
+        case UInt8(ascii: "-"): unsafe try self.checkNumber(text)
+        case let digit? where digit.isDigit: unsafe try self.checkNumber(text)
+        case UInt8(ascii: "t"): unsafe try self.checkLiteral("true", text)
+        case UInt8(ascii: "f"): unsafe try self.checkLiteral("false", text)
+        case UInt8(ascii: "n"): unsafe try self.checkLiteral("null", text)
         default: throw self.problem("a value was expected")
         }
     }
@@ -107,30 +107,30 @@ struct JSONGrammar {
         throws(JSONSyntaxError)
     {
         for index in 0..<literal.utf8CodeUnitCount {
-            guard self.skip(literal.utf8Start[index], text) else {
+            guard unsafe self.skip(literal.utf8Start[index], text) else {
                 throw self.problem("the word \(literal) was expected")
             }
         }
     }
 
     private mutating func checkNumber(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
-        _ = self.skip(UInt8(ascii: "-"), text)
-        if !self.skip(UInt8(ascii: "0"), text) {
-            try self.checkDigits(text)
+        _ = unsafe self.skip(UInt8(ascii: "-"), text)
+        if unsafe !self.skip(UInt8(ascii: "0"), text) {
+            unsafe try self.checkDigits(text)
         }
-        if self.skip(UInt8(ascii: "."), text) {
-            try self.checkDigits(text)
+        if unsafe self.skip(UInt8(ascii: "."), text) {
+            unsafe try self.checkDigits(text)
         }
-        if self.skip(UInt8(ascii: "e"), text) || self.skip(UInt8(ascii: "E"), text) {
-            _ = self.skip(UInt8(ascii: "+"), text) || self.skip(UInt8(ascii: "-"), text)
-            try self.checkDigits(text)
+        if unsafe self.skip(UInt8(ascii: "e"), text) || self.skip(UInt8(ascii: "E"), text) {
+            _ = unsafe self.skip(UInt8(ascii: "+"), text) || self.skip(UInt8(ascii: "-"), text)
+            unsafe try self.checkDigits(text)
         }
     }
 
     /// At least one.
     private mutating func checkDigits(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         let start = self.offset
-        while let byte = self.peek(text), byte.isDigit {
+        while let byte = unsafe self.peek(text), byte.isDigit {
             self.offset += 1
         }
         guard self.offset > start else { throw self.problem("a digit was expected") }
@@ -139,14 +139,14 @@ struct JSONGrammar {
     private mutating func checkString(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         self.offset += 1
         while true {
-            self.offset = text.endOfPlainText(from: self.offset)
-            guard let byte = self.peek(text) else { break }
+            self.offset = unsafe text.endOfPlainText(from: self.offset)
+            guard let byte = unsafe self.peek(text) else { break }
             switch byte {
             case UInt8(ascii: "\""):
                 self.offset += 1
                 return
             case UInt8(ascii: "\\"):
-                try self.checkEscape(text)
+                unsafe try self.checkEscape(text)
             default:
                 throw self.problem("a control character in a string must be escaped")
             }
@@ -156,14 +156,14 @@ struct JSONGrammar {
 
     private mutating func checkEscape(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         self.offset += 1
-        switch self.peek(text) {
+        switch unsafe self.peek(text) {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
             self.offset += 1
         case UInt8(ascii: "u"):
             self.offset += 1
             for _ in 0..<4 {
-                guard let digit = self.peek(text), digit.isHexadecimalDigit else {
+                guard let digit = unsafe self.peek(text), digit.isHexadecimalDigit else {
                     throw self.problem("a hexadecimal digit was expected")
                 }
                 self.offset += 1
@@ -174,19 +174,19 @@ struct JSONGrammar {
     }
 
     private mutating func skipWhiteSpace(_ text: UnsafeBufferPointer<UInt8>) {
-        while let byte = self.peek(text), byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+        while let byte = unsafe self.peek(text), byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
             self.offset += 1
         }
     }
 
     private mutating func skip(_ byte: UInt8, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard self.peek(text) == byte else { return false }
+        guard unsafe self.peek(text) == byte else { return false }
         self.offset += 1
         return true
     }
 
     private func peek(_ text: UnsafeBufferPointer<UInt8>) -> UInt8? {
-        self.offset < text.count ? text[self.offset] : nil
+        unsafe self.offset < text.count ? text[self.offset] : nil
     }
 
     private var separatorProblem: String {

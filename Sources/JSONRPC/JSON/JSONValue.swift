@@ -28,24 +28,24 @@ extension JSONValue {
     ///
     /// - Throws: ``JSONSyntaxError`` when the readable bytes are not exactly one JSON text in UTF-8.
     package init(parsing bytes: ByteBuffer) throws(JSONSyntaxError) {
-        let range = try bytes.readableBytesUInt8Span.withUnsafeBufferPointer { text throws(JSONSyntaxError) in
-            try JSONGrammar.check(text)
-            return text.rangeOfValue(from: 0)!  // there is one, or the check had failed
+        let range = unsafe try bytes.readableBytesUInt8Span.withUnsafeBufferPointer { text throws(JSONSyntaxError) in
+            unsafe try JSONGrammar.check(text)
+            return unsafe text.rangeOfValue(from: 0)!  // there is one, or the check had failed
         }
         self.init(checked: bytes, in: range)
     }
 
     /// The value that lies at `range` of the readable bytes of a text that was checked before.
     init(checked bytes: ByteBuffer, in range: Range<Int>) {
-        self = bytes.withText { text in
-            switch text[range.lowerBound] {
+        self = unsafe bytes.withText { text in
+            switch unsafe text[range.lowerBound] {
             case UInt8(ascii: "n"): .null
             case UInt8(ascii: "t"): .bool(true)
             case UInt8(ascii: "f"): .bool(false)
-            case UInt8(ascii: "\""): .string(text.unescapedString(in: range))
+            case UInt8(ascii: "\""): unsafe .string(text.unescapedString(in: range))
             case UInt8(ascii: "["): .array(JSONText(checked: bytes.slice(of: range)))
             case UInt8(ascii: "{"): .object(JSONText(checked: bytes.slice(of: range)))
-            default: .number(JSONNumber(checked: text.string(in: range)))
+            default: unsafe .number(JSONNumber(checked: text.string(in: range)))
             }
         }
     }

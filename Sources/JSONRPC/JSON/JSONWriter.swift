@@ -13,11 +13,11 @@ package protocol JSONEncodable: Sendable {
 ///
 /// It is public, and so is what a list is written with, because the compiler (6.3) inlines nothing across modules that
 /// is less: a reply is made of hundreds of calls.
-public struct JSONWriter: ~Copyable {
+@safe public struct JSONWriter: ~Copyable {
     private let start: ByteBuffer
     /// What was written. Replies are made of hundreds of small pieces, which plain memory takes much faster than an
     /// array or a ByteBuffer does.
-    @usableFromInline var text = GrowingBytes()
+    @usableFromInline var text = unsafe GrowingBytes()
     /// Whether the next value or key follows a value on its level.
     @usableFromInline var followsValue = false
 
@@ -27,20 +27,20 @@ public struct JSONWriter: ~Copyable {
     }
 
     deinit {
-        self.text.deallocate()
+        unsafe self.text.deallocate()
     }
 
     /// What was in the buffer before, and behind it what was written. It is copied at every call.
     package var buffer: ByteBuffer {
         var buffer = self.start
-        buffer.writeBytes(UnsafeRawBufferPointer(self.text.written))
+        unsafe buffer.writeBytes(UnsafeRawBufferPointer(self.text.written))
         return buffer
     }
 
     /// What was written, as a line with its line feed.
     func line() -> ByteBuffer {
-        var line = ByteBufferAllocator().buffer(capacity: self.text.written.count + 1)
-        line.writeBytes(UnsafeRawBufferPointer(self.text.written))
+        var line = unsafe ByteBufferAllocator().buffer(capacity: self.text.written.count + 1)
+        unsafe line.writeBytes(UnsafeRawBufferPointer(self.text.written))
         line.writeInteger(UInt8(ascii: "\n"))
         return line
     }
@@ -74,12 +74,12 @@ public struct JSONWriter: ~Copyable {
     /// Names the value that is written next, by a name that needs no escape.
     package mutating func key(_ name: StaticString) {
         let count = name.utf8CodeUnitCount
-        self.text.reserve(count + 4)
+        unsafe self.text.reserve(count + 4)
         self.separate()
-        self.text.append(UInt8(ascii: "\""))
-        self.text.append(name.utf8Start, count)
-        self.text.append(UInt8(ascii: "\""))
-        self.text.append(UInt8(ascii: ":"))
+        unsafe self.text.append(UInt8(ascii: "\""))
+        unsafe self.text.append(name.utf8Start, count)
+        unsafe self.text.append(UInt8(ascii: "\""))
+        unsafe self.text.append(UInt8(ascii: ":"))
         self.followsValue = false
     }
 
@@ -87,61 +87,61 @@ public struct JSONWriter: ~Copyable {
     @inlinable
     @inline(__always)
     public mutating func key(_ key: JSONKey) {
-        let (start, count) = (key.text.utf8Start, key.text.utf8CodeUnitCount)
+        let (start, count) = unsafe (key.text.utf8Start, key.text.utf8CodeUnitCount)
         let skipped = self.followsValue ? 0 : 1
-        self.text.reserve(count)
-        self.text.append(start + skipped, count - skipped)
+        unsafe self.text.reserve(count)
+        unsafe self.text.append(start + skipped, count - skipped)
         self.followsValue = false
     }
 
     /// Names the value that is written next.
     package mutating func key(named name: String) {
         self.string(name)
-        self.text.reserve(1)
-        self.text.append(UInt8(ascii: ":"))
+        unsafe self.text.reserve(1)
+        unsafe self.text.append(UInt8(ascii: ":"))
         self.followsValue = false
     }
 
     /// Writes a string.
     package mutating func string(_ string: String) {
-        string.utf8Span.span.withUnsafeBufferPointer { _ = self.quoted($0) }
+        unsafe string.utf8Span.span.withUnsafeBufferPointer { _ = unsafe self.quoted($0) }
     }
 
     /// Writes a string from bytes that should be UTF-8; what is not becomes U+FFFD.
     package mutating func string(utf8: UnsafeRawBufferPointer) {
         // Nearly all texts of a list.
-        self.text.reserve(utf8.count + 3)
-        let before = (self.text.count, self.followsValue)
+        unsafe self.text.reserve(utf8.count + 3)
+        let before = unsafe (self.text.count, self.followsValue)
         self.separate()
-        self.text.append(UInt8(ascii: "\""))
-        if self.text.append(shortPlainASCII: utf8) { return self.text.append(UInt8(ascii: "\"")) }
-        self.text.shorten(to: before.0)
+        unsafe self.text.append(UInt8(ascii: "\""))
+        if unsafe self.text.append(shortPlainASCII: utf8) { return unsafe self.text.append(UInt8(ascii: "\"")) }
+        unsafe self.text.shorten(to: before.0)
         self.followsValue = before.1
-        utf8.withMemoryRebound(to: UInt8.self) { bytes in
-            if self.quoted(bytes) || (try? UTF8Span(validating: bytes.span)) != nil { return }
-            self.text.shorten(to: before.0)
+        unsafe utf8.withMemoryRebound(to: UInt8.self) { bytes in
+            if unsafe self.quoted(bytes) || (try? UTF8Span(validating: bytes.span)) != nil { return }
+            unsafe self.text.shorten(to: before.0)
             self.followsValue = before.1
-            self.string(String(decoding: bytes, as: UTF8.self))
+            unsafe self.string(String(decoding: bytes, as: UTF8.self))
         }
     }
 
     /// Writes a string of so many ASCII characters that need no escape and that `write` stores.
     @inlinable
     public mutating func string(ascii count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Void) {
-        self.text.reserve(count + 3)
+        unsafe self.text.reserve(count + 3)
         self.separate()
-        self.text.append(UInt8(ascii: "\""))
-        self.text.append(count, write)
-        self.text.append(UInt8(ascii: "\""))
+        unsafe self.text.append(UInt8(ascii: "\""))
+        unsafe self.text.append(count, write)
+        unsafe self.text.append(UInt8(ascii: "\""))
     }
 
     /// Writes an integer.
     @inlinable
     public mutating func integer(_ integer: Int64) {
-        self.text.reserve(21)  // a comma, a sign, 19 digits
+        unsafe self.text.reserve(21)  // a comma, a sign, 19 digits
         self.separate()
-        if integer < 0 { self.text.append(UInt8(ascii: "-")) }
-        self.text.append(decimal: integer.magnitude)
+        if integer < 0 { unsafe self.text.append(UInt8(ascii: "-")) }
+        unsafe self.text.append(decimal: integer.magnitude)
     }
 
     /// Writes `true` or `false`.
@@ -156,12 +156,12 @@ public struct JSONWriter: ~Copyable {
 
     /// Writes a text that is one JSON value already, such as the id of a request.
     package mutating func raw(_ json: String) {
-        json.utf8Span.span.withUnsafeBufferPointer { self.raw($0) }
+        unsafe json.utf8Span.span.withUnsafeBufferPointer { unsafe self.raw($0) }
     }
 
     /// Writes bytes that are one JSON value in UTF-8 already.
     package mutating func raw(_ json: ByteBuffer) {
-        json.readableBytesUInt8Span.withUnsafeBufferPointer { self.raw($0) }
+        unsafe json.readableBytesUInt8Span.withUnsafeBufferPointer { unsafe self.raw($0) }
     }
 
     /// Writes something that knows how.
@@ -172,28 +172,28 @@ public struct JSONWriter: ~Copyable {
     @inlinable
     @inline(__always)
     mutating func begin(_ bracket: UInt8) {
-        self.text.reserve(2)
+        unsafe self.text.reserve(2)
         self.separate()
-        self.text.append(bracket)
+        unsafe self.text.append(bracket)
         self.followsValue = false
     }
 
     @inlinable
     @inline(__always)
     mutating func end(_ bracket: UInt8) {
-        self.text.reserve(1)
-        self.text.append(bracket)
+        unsafe self.text.reserve(1)
+        unsafe self.text.append(bracket)
         self.followsValue = true
     }
 
     private mutating func literal(_ literal: StaticString) {
-        self.raw(UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+        unsafe self.raw(UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
     private mutating func raw(_ bytes: UnsafeBufferPointer<UInt8>) {
-        self.text.reserve(bytes.count + 1)
+        unsafe self.text.reserve(bytes.count + 1)
         self.separate()
-        if let start = bytes.baseAddress { self.text.append(start, bytes.count) }
+        if let start = bytes.baseAddress { unsafe self.text.append(start, bytes.count) }
     }
 
     /// There must be room for a comma.
@@ -201,7 +201,7 @@ public struct JSONWriter: ~Copyable {
     @inline(__always)
     mutating func separate() {
         if self.followsValue {
-            self.text.append(UInt8(ascii: ","))
+            unsafe self.text.append(UInt8(ascii: ","))
         }
         self.followsValue = true
     }
@@ -209,19 +209,19 @@ public struct JSONWriter: ~Copyable {
     /// Writes bytes between quotes, in runs between those that must be escaped. Returns whether all are ASCII; if not,
     /// they should be valid UTF-8.
     private mutating func quoted(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
-        self.text.reserve(6 * utf8.count + 3)  // the longest escape is \u001f
+        unsafe self.text.reserve(6 * utf8.count + 3)  // the longest escape is \u001f
         self.separate()
-        self.text.append(UInt8(ascii: "\""))
-        var rest = utf8
+        unsafe self.text.append(UInt8(ascii: "\""))
+        var rest = unsafe utf8
         var isASCII = true
         while true {
-            let (length, runIsASCII) = self.text.append(plainBeginningOf: rest)
+            let (length, runIsASCII) = unsafe self.text.append(plainBeginningOf: rest)
             isASCII = isASCII && runIsASCII
             guard length < rest.count else { break }
-            self.escape(rest[length])
-            rest = UnsafeBufferPointer(rebasing: rest[(length + 1)...])
+            unsafe self.escape(rest[length])
+            unsafe rest = unsafe UnsafeBufferPointer(rebasing: rest[(length + 1)...])
         }
-        self.text.append(UInt8(ascii: "\""))
+        unsafe self.text.append(UInt8(ascii: "\""))
         return isASCII
     }
 
@@ -237,11 +237,11 @@ public struct JSONWriter: ~Copyable {
             case UInt8(ascii: "\\"): "\\\\"
             default: nil
             }
-        if let escape { return self.text.append(escape.utf8Start, escape.utf8CodeUnitCount) }
+        if let escape { return unsafe self.text.append(escape.utf8Start, escape.utf8CodeUnitCount) }
         let unicode: StaticString = byte < 0x10 ? "\\u000" : "\\u001"
-        self.text.append(unicode.utf8Start, unicode.utf8CodeUnitCount)
+        unsafe self.text.append(unicode.utf8Start, unicode.utf8CodeUnitCount)
         let digit = byte & 0xF
-        self.text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+        unsafe self.text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
     }
 }
 

@@ -26,29 +26,29 @@ extension UnsafeBufferPointer<UInt8> {
     /// The first offset from `start` on that holds no plain byte, or the end.
     @inline(__always)
     func endOfPlainText(from start: Int) -> Int {
-        guard let bytes = UnsafeRawPointer(self.baseAddress) else { return start }
+        guard let bytes = unsafe UnsafeRawPointer(self.baseAddress) else { return start }
         var offset = start
         while offset &+ 8 <= self.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let word = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             let special = PlainText.special(word)
             if special != 0 { return offset &+ special.trailingZeroBitCount >> 3 }
             offset &+= 8
         }
-        while offset < self.count, !PlainText.isSpecial(self[offset]) { offset &+= 1 }
+        while offset < self.count, unsafe !PlainText.isSpecial(self[offset]) { offset &+= 1 }
         return offset
     }
 
     /// Whether no byte is a part of a longer character.
     var isASCII: Bool {
-        guard let bytes = UnsafeRawPointer(self.baseAddress) else { return true }
+        guard let bytes = unsafe UnsafeRawPointer(self.baseAddress) else { return true }
         var offset = 0
         var seen: UInt64 = 0
         while offset &+ 8 <= self.count {
-            seen |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            unsafe seen |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             offset &+= 8
         }
         while offset < self.count {
-            seen |= UInt64(self[offset])
+            unsafe seen |= UInt64(self[offset])
             offset &+= 1
         }
         return seen & PlainText.high == 0

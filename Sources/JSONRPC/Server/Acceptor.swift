@@ -98,7 +98,7 @@ struct Acceptor: Sendable {
             of: NIOBSDSocket.Handle.self
         ) { socket in
             var length = socklen_t(MemoryLayout.size(ofValue: credentials))
-            return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length)
+            return unsafe getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length)
         }
         guard result == 0 else { return nil }
         return Peer(

@@ -146,7 +146,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard state.inputHasEnded || id == 0 else { return false }
         withSocket { socket in
             var entry = pollfd(fd: socket, events: 0, revents: 0)
-            isGone = poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
+            isGone = unsafe poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
         }
         return isGone
     }

@@ -51,10 +51,10 @@ package struct Listener: Sendable {
 
         let descriptor = try makeSocket(path)
         do throws(Failure) {
-            guard withAddress(path, { Glibc.bind(descriptor, $0, $1) }) == 0 else {
+            guard unsafe withAddress(path, { unsafe Glibc.bind(descriptor, $0, $1) }) == 0 else {
                 throw Failure("cannot bind the socket", path)
             }
-            guard chmod(path, mode_t(mode)) == 0, let file = FileIdentity(path: path) else {
+            guard unsafe chmod(path, mode_t(mode)) == 0, let file = FileIdentity(path: path) else {
                 throw Failure("cannot set the rights of the socket", path)
             }
             guard listen(descriptor, backlog) == 0 else { throw Failure("cannot listen on the socket", path) }
@@ -139,7 +139,7 @@ package struct Listener: Sendable {
         // Without the lock (the folder went away, or another process holds it) the check alone must do.
         let folder = try? FolderLock(of: path, timeout: .zero)
         defer { folder?.unlock() }
-        if FileIdentity(path: path) == file { _ = unlink(path) }
+        if FileIdentity(path: path) == file { _ = unsafe unlink(path) }
     }
 }
 
@@ -147,7 +147,7 @@ extension Listener {
     /// Removes the file at `path` when it is a socket on which no process listens.
     private static func removeDeadSocket(_ path: String) throws(Failure) {
         var status = stat()
-        guard lstat(path, &status) == 0 else {
+        guard unsafe lstat(path, &status) == 0 else {
             if errno == ENOENT { return }
             throw Failure("cannot examine", path)
         }
@@ -157,11 +157,11 @@ extension Listener {
         let probe = try makeSocket(path)
         defer { _ = Glibc.close(probe) }
         // EAGAIN: the queue of a living server is full. The socket is non-blocking, so this never waits.
-        if withAddress(path, { connect(probe, $0, $1) }) == 0 || errno == EAGAIN {
+        if unsafe withAddress(path, { unsafe connect(probe, $0, $1) }) == 0 || errno == EAGAIN {
             throw Failure(description: "\(path) is already served by a running process")
         }
         guard errno == ECONNREFUSED else { throw Failure("cannot tell whether a process serves", path) }
-        guard unlink(path) == 0 else { throw Failure("cannot remove the dead socket", path) }
+        guard unsafe unlink(path) == 0 else { throw Failure("cannot remove the dead socket", path) }
     }
 
     private static func makeSocket(_ path: String) throws(Failure) -> Int32 {
@@ -174,16 +174,16 @@ extension Listener {
     private static func option(_ option: Int32, of descriptor: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 ? value : nil
+        return unsafe getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 ? value : nil
     }
 
     private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+        return unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
     }
@@ -192,11 +192,15 @@ extension Listener {
     private static func boundPath(of descriptor: Int32) -> String? {
         var address = sockaddr_un()
         var length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
         }
         guard result == 0 else { return nil }
-        let path = withUnsafeBytes(of: &address.sun_path) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let path = unsafe withUnsafeBytes(of: &address.sun_path) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
         return path.isEmpty ? nil : path
     }
 }
@@ -204,7 +208,7 @@ extension Listener {
 extension Listener.Failure {
     /// A failed system call: what was tried, on what, and the text of `errno`.
     fileprivate init(_ attempt: String, _ path: String) {
-        self.init(description: "\(attempt) \(path): \(String(cString: strerror(errno)))")
+        self.init(description: unsafe "\(attempt) \(path): \(String(cString: strerror(errno)))")
     }
 }
 
@@ -215,7 +219,7 @@ private struct FileIdentity: Equatable {
 
     init?(path: String) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
+        guard unsafe lstat(path, &status) == 0 else { return nil }
         device = status.st_dev
         inode = status.st_ino
     }
@@ -242,7 +246,7 @@ private struct FolderLock {
     /// Takes the lock; waits for at most `timeout`.
     init(of path: String, timeout: Duration = timeout) throws(Listener.Failure) {
         let folder = folder(of: path)
-        descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Listener.Failure("cannot open the folder of the socket,", folder) }
         let end = ContinuousClock.now + timeout
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {

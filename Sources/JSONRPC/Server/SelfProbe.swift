@@ -78,7 +78,9 @@ package struct SelfProbe: Sendable {
     private static func pair() throws(Failure) -> (Int32, Int32) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw .noSockets(String(cString: strerror(errno))) }
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+            throw unsafe .noSockets(String(cString: strerror(errno)))
+        }
         return (ends[0], ends[1])
     }
 }

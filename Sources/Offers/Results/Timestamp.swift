@@ -40,10 +40,10 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     /// The RFC 3339 text; nil if the moment has none.
     package var text: String? {
         guard hasText else { return nil }
-        return String(unsafeUninitializedCapacity: TimestampWriter.length) { bytes in
+        return unsafe String(unsafeUninitializedCapacity: TimestampWriter.length) { bytes in
             if let start = bytes.baseAddress {
                 var calendar = TimestampWriter()
-                calendar.put(microseconds, at: UnsafeMutableRawPointer(start))
+                unsafe calendar.put(microseconds, at: UnsafeMutableRawPointer(start))
             }
             return TimestampWriter.length
         }

@@ -20,7 +20,7 @@ package struct TimestampWriter {
     /// Writes a moment (see ``Timestamp/microseconds``) as a JSON string, or `null` if there is none or it has no text.
     package mutating func write(_ microseconds: Int64?, to writer: inout JSONWriter) {
         guard let microseconds, Timestamp(microseconds: microseconds).hasText else { return writer.null() }
-        writer.string(ascii: Self.length) { put(microseconds, at: UnsafeMutableRawPointer($0)) }
+        unsafe writer.string(ascii: Self.length) { unsafe put(microseconds, at: UnsafeMutableRawPointer($0)) }
     }
 
     /// Stores the 27 ASCII characters of a moment that has a text.
@@ -35,19 +35,19 @@ package struct TimestampWriter {
         let second = UInt32(truncatingIfNeeded: rest / 1_000_000)
         let fraction = UInt32(truncatingIfNeeded: rest &- UInt64(second) &* 1_000_000)
         let (minute, tenThousandths) = (second / 60, fraction / 100)
-        text.storeBytes(of: dates[place].text.0, as: UInt64.self)
-        text.storeBytes(of: dates[place].text.1, toByteOffset: 8, as: UInt16.self)
-        text.storeBytes(of: UInt8(ascii: "T"), toByteOffset: 10, as: UInt8.self)
-        Self.pair(minute / 60, text, 11)
-        text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 13, as: UInt8.self)
-        Self.pair(minute % 60, text, 14)
-        text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 16, as: UInt8.self)
-        Self.pair(second % 60, text, 17)
-        text.storeBytes(of: UInt8(ascii: "."), toByteOffset: 19, as: UInt8.self)
-        Self.pair(tenThousandths / 100, text, 20)
-        Self.pair(tenThousandths % 100, text, 22)
-        Self.pair(fraction % 100, text, 24)
-        text.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 26, as: UInt8.self)
+        unsafe text.storeBytes(of: dates[place].text.0, as: UInt64.self)
+        unsafe text.storeBytes(of: dates[place].text.1, toByteOffset: 8, as: UInt16.self)
+        unsafe text.storeBytes(of: UInt8(ascii: "T"), toByteOffset: 10, as: UInt8.self)
+        unsafe Self.pair(minute / 60, text, 11)
+        unsafe text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 13, as: UInt8.self)
+        unsafe Self.pair(minute % 60, text, 14)
+        unsafe text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 16, as: UInt8.self)
+        unsafe Self.pair(second % 60, text, 17)
+        unsafe text.storeBytes(of: UInt8(ascii: "."), toByteOffset: 19, as: UInt8.self)
+        unsafe Self.pair(tenThousandths / 100, text, 20)
+        unsafe Self.pair(tenThousandths % 100, text, 22)
+        unsafe Self.pair(fraction % 100, text, 24)
+        unsafe text.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 26, as: UInt8.self)
     }
 
     @inline(never)
@@ -55,20 +55,20 @@ package struct TimestampWriter {
         let civil = Timestamp.date(ofDay: day)
         let year = UInt32(truncatingIfNeeded: civil.year)
         var date = Date(day: day)
-        withUnsafeMutableBytes(of: &date.text) { bytes in
+        unsafe withUnsafeMutableBytes(of: &date.text) { bytes in
             guard let text = bytes.baseAddress else { return }
-            pair(year / 100, text, 0)
-            pair(year % 100, text, 2)
-            text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 4, as: UInt8.self)
-            pair(UInt32(truncatingIfNeeded: civil.month), text, 5)
-            text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 7, as: UInt8.self)
-            pair(UInt32(truncatingIfNeeded: civil.day), text, 8)
+            unsafe pair(year / 100, text, 0)
+            unsafe pair(year % 100, text, 2)
+            unsafe text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 4, as: UInt8.self)
+            unsafe pair(UInt32(truncatingIfNeeded: civil.month), text, 5)
+            unsafe text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 7, as: UInt8.self)
+            unsafe pair(UInt32(truncatingIfNeeded: civil.day), text, 8)
         }
         return date
     }
 
     @inline(__always)
     private static func pair(_ number: UInt32, _ text: UnsafeMutableRawPointer, _ offset: Int) {
-        text.storeBytes(of: DecimalDigits.pair(number), toByteOffset: offset, as: UInt16.self)
+        unsafe text.storeBytes(of: DecimalDigits.pair(number), toByteOffset: offset, as: UInt16.self)
     }
 }

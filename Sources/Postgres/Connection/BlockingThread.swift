@@ -12,19 +12,21 @@ package enum BlockingThread {
     /// Starts the thread. False when the system gives no more threads.
     package static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let entry = Unmanaged.passRetained(Entry(body))
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        let entry = unsafe Unmanaged.passRetained(Entry(body))
         var thread = pthread_t()
-        let result = pthread_create(
+        let result = unsafe pthread_create(
             &thread, &attributes,
             { argument in
-                if let argument { Unmanaged<Entry>.fromOpaque(argument).takeRetainedValue().body() }
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Entry>.fromOpaque(argument).takeRetainedValue().body()
+                }
                 return nil
-            }, entry.toOpaque())
+            }, unsafe entry.toOpaque())
         guard result == 0 else {
-            entry.release()
+            unsafe entry.release()
             return false
         }
         return true

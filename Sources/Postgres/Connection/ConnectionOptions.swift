@@ -24,11 +24,11 @@ struct ConnectionOptions {
     /// Says what is wrong with a connection string, before anything is tried; nil when it can be parsed.
     static func problem(with connectionInfo: String) -> String? {
         var message: UnsafeMutablePointer<CChar>?
-        let parsed = PQconninfoParse(connectionInfo, &message)
-        defer { PQconninfoFree(parsed) }
-        guard parsed == nil else { return nil }
-        defer { PQfreemem(message) }
-        return message.map { String(cString: $0) } ?? "out of memory"
+        let parsed = unsafe PQconninfoParse(connectionInfo, &message)
+        defer { unsafe PQconninfoFree(parsed) }
+        guard unsafe parsed == nil else { return nil }
+        defer { unsafe PQfreemem(message) }
+        return unsafe message.map { unsafe String(cString: $0) } ?? "out of memory"
     }
 
     /// The two NULL-terminated arrays that `PQconnectStartParams` takes, valid during `body`.
@@ -43,11 +43,13 @@ struct ConnectionOptions {
             offsets.append((start, text.count))
             text.append(contentsOf: value.utf8CString)
         }
-        return text.withUnsafeBufferPointer { text in
+        return unsafe text.withUnsafeBufferPointer { text in
             let start = text.baseAddress
-            let keywords = offsets.map { start.map { [offset = $0.keyword] in $0 + offset } } + [nil]
-            let values = offsets.map { start.map { [offset = $0.value] in $0 + offset } } + [nil]
-            return body(keywords, values)
+            let keywords =
+                unsafe offsets.map { unsafe start.map { [offset = $0.keyword] in unsafe $0 + offset } } + [nil]
+            let values =
+                unsafe offsets.map { unsafe start.map { [offset = $0.value] in unsafe $0 + offset } } + [nil]
+            return unsafe body(keywords, values)
         }
     }
 }

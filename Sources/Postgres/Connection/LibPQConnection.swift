@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Non-blocking underneath: whoever waits for the server does so in `poll` and until a moment of its own choosing,
 /// so that a dead server never hangs a request. Source: libpq manual, section 34.5 (pipeline mode).
-final class LibPQConnection {
+@safe final class LibPQConnection {
     /// The connection is of no further use; the text is libpq's, for the log.
     struct Broken: Error {
         let reason: String
@@ -25,22 +25,22 @@ final class LibPQConnection {
     ///
     /// - Parameter notices: What libpq tells the server's notices to.
     init(owning connection: OpaquePointer, notices: NoticeLog, preparesStatements: Bool) throws(Broken) {
-        self.connection = connection
-        self.descriptor = PQsocket(connection)
+        unsafe self.connection = unsafe connection
+        self.descriptor = unsafe PQsocket(connection)
         self.preparesStatements = preparesStatements
         self.notices = notices
-        guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
+        guard unsafe PQsetnonblocking(connection, 1) == 0, unsafe PQenterPipelineMode(connection) == 1 else {
             throw broken()
         }
     }
 
     deinit {
-        PQfinish(connection)
+        unsafe PQfinish(connection)
     }
 
     /// What libpq says is wrong now.
     func broken() -> Broken {
-        Broken(reason: String(cString: PQerrorMessage(connection)))
+        unsafe Broken(reason: String(cString: PQerrorMessage(connection)))
     }
 
     /// Whether the server has said that it is in recovery. Postgres reports that whenever it changes (since version 14).
@@ -50,15 +50,17 @@ final class LibPQConnection {
     var isReadOnly: Bool { isOn("default_transaction_read_only") }
 
     /// As a number: 150018 is 15.18.
-    var serverVersion: Int32 { PQserverVersion(connection) }
+    var serverVersion: Int32 { unsafe PQserverVersion(connection) }
 
     /// Asked with each answer, so that no C string is made of the name each time.
     private func isOn(_ parameter: StaticString) -> Bool {
         parameter.withUTF8Buffer { name in
-            name.withMemoryRebound(to: CChar.self) { name in
-                guard let name = name.baseAddress, let value = PQparameterStatus(connection, name) else { return false }
+            unsafe name.withMemoryRebound(to: CChar.self) { name in
+                guard let name = name.baseAddress, let value = unsafe PQparameterStatus(connection, name) else {
+                    return false
+                }
                 // "on" or "off".
-                return value[0] == 0x6F && value[1] == 0x6E
+                return unsafe value[0] == 0x6F && value[1] == 0x6E
             }
         }
     }
@@ -74,8 +76,8 @@ final class LibPQConnection {
         let statement = bound.statement
         guard preparesStatements, bound.isPrepared else {
             let types = statement.parameterTypes.map(\.rawValue)
-            let sent = ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
-                PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
+            let sent = unsafe ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
+                unsafe PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
             }
             guard sent == 1 else { throw broken() }
             return false
@@ -84,13 +86,13 @@ final class LibPQConnection {
         let name = known ?? statement.name.utf8CString
         if known == nil {
             let types = statement.parameterTypes.map(\.rawValue)
-            guard PQsendPrepare(connection, statement.name, statement.sql, Int32(types.count), types) == 1 else {
+            guard unsafe PQsendPrepare(connection, statement.name, statement.sql, Int32(types.count), types) == 1 else {
                 throw broken()
             }
         }
-        let sent = ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
-            name.withUnsafeBufferPointer {
-                PQsendQueryPrepared(connection, $0.baseAddress, count, values, lengths, formats, 1)
+        let sent = unsafe ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
+            unsafe name.withUnsafeBufferPointer {
+                unsafe PQsendQueryPrepared(connection, $0.baseAddress, count, values, lengths, formats, 1)
             }
         }
         guard sent == 1 else { throw broken() }
@@ -108,12 +110,12 @@ final class LibPQConnection {
 
     /// Ends a unit of the pipeline: an error before this point touches nothing after it. Sends what it can at once.
     func sync() throws(Broken) {
-        guard PQpipelineSync(connection) == 1 else { throw broken() }
+        guard unsafe PQpipelineSync(connection) == 1 else { throw broken() }
     }
 
     /// Sends what can leave at once. Returns whether all has left.
     func flushNow() throws(Broken) -> Bool {
-        switch PQflush(connection) {
+        switch unsafe PQflush(connection) {
         case 0: return true
         case 1: return false
         default: throw broken()
@@ -123,7 +125,7 @@ final class LibPQConnection {
     /// Sends what has not left yet, reading meanwhile so that both sides never wait for each other.
     func flush(until limit: MonotonicTime) throws(Broken) {
         while true {
-            switch PQflush(connection) {
+            switch unsafe PQflush(connection) {
             case 0: return
             case 1:
                 guard try wait(for: Int16(POLLIN | POLLOUT), until: limit) else {
@@ -149,16 +151,16 @@ final class LibPQConnection {
     /// The next result or sync. Throws when the connection is lost.
     func next(until limit: MonotonicTime) throws(Broken) -> Event {
         while true {
-            while PQisBusy(connection) != 0 {
+            while unsafe PQisBusy(connection) != 0 {
                 guard try wait(for: Int16(POLLIN), until: limit) else { return .timedOut }
                 try consumeInput()
             }
             // A NULL only separates the results of two statements.
-            guard let pointer = PQgetResult(connection) else {
-                guard PQstatus(connection) == CONNECTION_OK else { throw broken() }
+            guard let pointer = unsafe PQgetResult(connection) else {
+                guard unsafe PQstatus(connection) == CONNECTION_OK else { throw broken() }
                 continue
             }
-            let result = QueryResult(owning: pointer)
+            let result = unsafe QueryResult(owning: pointer)
             if result.status == PGRES_PIPELINE_SYNC { return .synchronized }
             return .result(result)
         }
@@ -166,7 +168,7 @@ final class LibPQConnection {
 
     /// Whether the server has sent something by then that was not looked at, be it only a part of a result.
     func hasInput(until limit: MonotonicTime) throws(Broken) -> Bool {
-        if PQisBusy(connection) == 0 { return true }
+        if unsafe PQisBusy(connection) == 0 { return true }
         guard try wait(for: Int16(POLLIN), until: limit) else { return false }
         try consumeInput()
         return true
@@ -174,11 +176,11 @@ final class LibPQConnection {
 
     /// Reads what has arrived, without waiting. Throws when the server has closed the connection.
     func consumeInput() throws(Broken) {
-        guard PQconsumeInput(connection) == 1 else { throw broken() }
+        guard unsafe PQconsumeInput(connection) == 1 else { throw broken() }
     }
 
     /// Whether the server is inside a transaction block, failed or not.
-    var isInTransaction: Bool { PQtransactionStatus(connection) != PQTRANS_IDLE }
+    var isInTransaction: Bool { unsafe PQtransactionStatus(connection) != PQTRANS_IDLE }
 
     /// Leaves a transaction block that failed, if there is one, so that its locks are gone. Returns whether that succeeded.
     func rollBack(until limit: MonotonicTime) -> Bool {
@@ -211,10 +213,10 @@ final class LibPQConnection {
         while true {
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
             let remaining = MonotonicTime.now().milliseconds(until: limit)
-            let ready = poll(&entry, 1, Int32(clamping: remaining + (remaining > 0 ? 1 : 0)))
+            let ready = unsafe poll(&entry, 1, Int32(clamping: remaining + (remaining > 0 ? 1 : 0)))
             if ready > 0 { return true }
             if ready == 0, MonotonicTime.now() >= limit { return false }
-            if ready < 0, errno != EINTR { throw Broken(reason: "poll: \(String(cString: strerror(errno)))") }
+            if ready < 0, errno != EINTR { throw Broken(reason: unsafe "poll: \(String(cString: strerror(errno)))") }
         }
     }
 }
@@ -228,16 +230,18 @@ final class NoticeLog {
 
     /// Has the notices of `connection` told to this object, which must live as long.
     func receive(from connection: OpaquePointer) {
-        PQsetNoticeReceiver(connection, NoticeLog.receiver, Unmanaged.passUnretained(self).toOpaque())
+        unsafe PQsetNoticeReceiver(connection, NoticeLog.receiver, Unmanaged.passUnretained(self).toOpaque())
     }
 
     private static let receiver: PQnoticeReceiver = { context, result in
-        guard let context, let result,
-            let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V"))), strcmp(severity, "WARNING") == 0,
-            let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))),
-            strcmp(state, "01000") == 0 || strcmp(state, "57P01") == 0,
-            let source = PQresultErrorField(result, Int32(UInt8(ascii: "R"))), strcmp(source, "SyncRepWaitForLSN") == 0
+        guard let context = unsafe context, let result = unsafe result,
+            let severity = unsafe PQresultErrorField(result, Int32(UInt8(ascii: "V"))),
+            unsafe strcmp(severity, "WARNING") == 0,
+            let state = unsafe PQresultErrorField(result, Int32(UInt8(ascii: "C"))),
+            unsafe strcmp(state, "01000") == 0 || strcmp(state, "57P01") == 0,
+            let source = unsafe PQresultErrorField(result, Int32(UInt8(ascii: "R"))),
+            unsafe strcmp(source, "SyncRepWaitForLSN") == 0
         else { return }
-        Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().unconfirmedCommits += 1
+        unsafe Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().unconfirmedCommits += 1
     }
 }

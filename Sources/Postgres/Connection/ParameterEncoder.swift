@@ -9,22 +9,22 @@ enum ParameterEncoder {
     ) -> Value {
         // One byte more: a value of no length needs a pointer, too, for NULL would mean SQL's NULL.
         let byteCount = parameters.reduce(1) { $0 + $1.encodedCount }
-        return withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 1) { bytes in
-            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: parameters.count) { values in
-                withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * parameters.count) { numbers in
-                    var encoded = EncodedBytes(memory: bytes)
+        return unsafe withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 1) { bytes in
+            unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: parameters.count) { values in
+                unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * parameters.count) { numbers in
+                    var encoded = unsafe EncodedBytes(memory: bytes)
                     for (index, parameter) in parameters.enumerated() {
-                        let start = encoded.count
-                        let isNull = !encoded.append(parameter)
-                        let value = UnsafePointer(
+                        let start = unsafe encoded.count
+                        let isNull = unsafe !encoded.append(parameter)
+                        let value = unsafe UnsafePointer(
                             bytes.baseAddress?.advanced(by: start).assumingMemoryBound(to: CChar.self))
-                        values.initializeElement(at: index, to: isNull ? nil : value)
+                        unsafe values.initializeElement(at: index, to: isNull ? nil : value)
                         // libpq does not look at the length of NULL.
-                        numbers.initializeElement(at: index, to: Int32(encoded.count - start))
+                        unsafe numbers.initializeElement(at: index, to: Int32(encoded.count - start))
                         // Binary.
-                        numbers.initializeElement(at: parameters.count + index, to: 1)
+                        unsafe numbers.initializeElement(at: parameters.count + index, to: 1)
                     }
-                    return body(
+                    return unsafe body(
                         Int32(parameters.count), values.baseAddress, numbers.baseAddress,
                         numbers.baseAddress?.advanced(by: parameters.count))
                 }
@@ -45,7 +45,7 @@ extension Parameter {
 }
 
 /// Memory that values are put behind one another in, big-endian as Postgres takes them.
-private struct EncodedBytes {
+@unsafe private struct EncodedBytes {
     let memory: UnsafeMutableRawBufferPointer
     var count = 0
 
@@ -54,35 +54,35 @@ private struct EncodedBytes {
         switch parameter {
         case .int8(let value), .timestamptz(let value):
             guard let value else { return false }
-            append(value)
+            unsafe append(value)
         case .int8Array(let elements):
-            append(elements)
+            unsafe append(elements)
         case .text(let value):
             guard let value else { return false }
-            let (_, end) = UnsafeMutableRawBufferPointer(rebasing: memory[count...]).initializeMemory(
+            let (_, end) = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[count...]).initializeMemory(
                 as: UInt8.self, from: value.utf8)
-            count += end.count
+            unsafe count += end.count
         }
         return true
     }
 
     private mutating func append<Integer: FixedWidthInteger>(_ number: Integer) {
-        memory.storeBytes(of: number.bigEndian, toByteOffset: count, as: Integer.self)
-        count += MemoryLayout<Integer>.size
+        unsafe memory.storeBytes(of: number.bigEndian, toByteOffset: count, as: Integer.self)
+        unsafe count += MemoryLayout<Integer>.size
     }
 
     /// The form that `array_recv` of the server takes: dimensions, whether there are NULLs, the type of the elements,
     /// for each dimension its length and first index, and then the elements, with their lengths.
     private mutating func append(_ elements: [Int64?]) {
-        append(Int32(elements.isEmpty ? 0 : 1))
-        append(Int32(elements.contains(nil) ? 1 : 0))
-        append(ParameterType.int8.rawValue)
+        unsafe append(Int32(elements.isEmpty ? 0 : 1))
+        unsafe append(Int32(elements.contains(nil) ? 1 : 0))
+        unsafe append(ParameterType.int8.rawValue)
         if elements.isEmpty { return }
-        append(Int32(elements.count))
-        append(Int32(1))
+        unsafe append(Int32(elements.count))
+        unsafe append(Int32(1))
         for element in elements {
-            append(Int32(element == nil ? -1 : 8))
-            if let element { append(element) }
+            unsafe append(Int32(element == nil ? -1 : 8))
+            if let element { unsafe append(element) }
         }
     }
 }

@@ -6,35 +6,35 @@ internal import CLibPQ
 ///
 /// Unchecked, because Swift cannot know that nothing changes a `PGresult` once libpq has handed it out ("normally
 /// read-only after creation, and so can be passed around freely between threads": libpq manual, section 34.20).
-package final class QueryResult: @unchecked Sendable {
+@safe package final class QueryResult: @unchecked Sendable {
     private let pointer: OpaquePointer
 
     /// Takes ownership of a `PGresult`.
     init(owning pointer: OpaquePointer) {
-        self.pointer = pointer
+        unsafe self.pointer = unsafe pointer
     }
 
     deinit {
-        PQclear(pointer)
+        unsafe PQclear(pointer)
     }
 
     /// The number of rows.
-    package var rowCount: Int { Int(PQntuples(pointer)) }
+    package var rowCount: Int { unsafe Int(PQntuples(pointer)) }
 
-    var status: ExecStatusType { PQresultStatus(pointer) }
+    var status: ExecStatusType { unsafe PQresultStatus(pointer) }
 
     /// What the server says it did: `COMMIT`, `ROLLBACK`, `SELECT 1`, …
-    var commandTag: String { String(cString: PQcmdStatus(pointer)) }
+    var commandTag: String { unsafe String(cString: PQcmdStatus(pointer)) }
 
     /// The error that this result is, and whether the server said it of a statement (severity ERROR),
     /// rather than with its last breath or not at all.
     func serverMessage(statement: String) -> (message: ServerMessage, isStatementError: Bool) {
         func field(_ code: Character) -> String? {
-            PQresultErrorField(pointer, Int32(code.asciiValue ?? 0)).map { String(cString: $0) }
+            unsafe PQresultErrorField(pointer, Int32(code.asciiValue ?? 0)).map { unsafe String(cString: $0) }
         }
         // An error of libpq's own has no fields.
         guard field("C") != nil else {
-            let text = String(cString: PQresultErrorMessage(pointer))
+            let text = unsafe String(cString: PQresultErrorMessage(pointer))
             return (ServerMessage(sqlState: SQLState(rawValue: ""), text: text, statement: statement), false)
         }
         return (ServerMessage(statement: statement, field: field), field("V") == "ERROR")
@@ -43,24 +43,24 @@ package final class QueryResult: @unchecked Sendable {
     /// The bytes of a value, valid as long as this object; nil for NULL.
     package func bytes(row: Int, column: Int) -> UnsafeRawBufferPointer? {
         let (row, column) = (Int32(truncatingIfNeeded: row), Int32(truncatingIfNeeded: column))
-        let count = Int(PQgetlength(pointer, row, column))
+        let count = unsafe Int(PQgetlength(pointer, row, column))
         // NULL has the length 0, too.
-        guard count > 0 || PQgetisnull(pointer, row, column) == 0 else { return nil }
-        return UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: count)
+        guard unsafe count > 0 || PQgetisnull(pointer, row, column) == 0 else { return nil }
+        return unsafe UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: count)
     }
 
     /// Whether a value is NULL.
     package func isNull(row: Int, column: Int) -> Bool {
-        PQgetisnull(pointer, Int32(row), Int32(column)) != 0
+        unsafe PQgetisnull(pointer, Int32(row), Int32(column)) != 0
     }
 
     /// An `int2`, `int4` or `int8`.
     package func integer(row: Int, column: Int) throws(ResultMismatch) -> Int64? {
-        guard let bytes = bytes(row: row, column: column) else { return nil }
+        guard let bytes = unsafe bytes(row: row, column: column) else { return nil }
         switch bytes.count {
-        case 2: return Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
-        case 4: return Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
-        case 8: return Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+        case 2: return unsafe Int64(Int16(bigEndian: bytes.loadUnaligned(as: Int16.self)))
+        case 4: return unsafe Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)))
+        case 8: return unsafe Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
         default: throw ResultMismatch(column: column, expected: "integer")
         }
     }
@@ -85,7 +85,7 @@ package final class QueryResult: @unchecked Sendable {
 
     /// A `boolean`; NULL is nil.
     package func bool(row: Int, column: Int) throws(ResultMismatch) -> Bool? {
-        let value: UInt8?? = bytes(row: row, column: column).map { $0.count == 1 ? $0[0] : nil }
+        let value: UInt8?? = unsafe bytes(row: row, column: column).map { unsafe $0.count == 1 ? $0[0] : nil }
         guard let value else { return nil }
         guard let value else { throw ResultMismatch(column: column, expected: "boolean") }
         return value != 0
@@ -93,7 +93,7 @@ package final class QueryResult: @unchecked Sendable {
 
     /// A `text`, `varchar` or enum label; bytes that are not UTF-8 are repaired to U+FFFD.
     package func text(row: Int, column: Int) -> String? {
-        bytes(row: row, column: column).map { String(decoding: $0, as: UTF8.self) }
+        unsafe bytes(row: row, column: column).map { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
     /// A `text`, `varchar` or enum label that cannot be NULL.

@@ -4,12 +4,12 @@
 ///
 /// For libpq a composite value is one value, whatever is in it: what is handed through a plan, described, and taken apart
 /// by libpq is one column instead of many. Public, because the compiler (6.3) inlines nothing across modules that is less.
-public struct RecordFields {
+@unsafe public struct RecordFields {
     @usableFromInline var position: UnsafeRawPointer
     @usableFromInline let end: UnsafeRawPointer
 
     /// One field.
-    public struct Field {
+    @unsafe public struct Field {
         /// The number of its type in `pg_type`.
         public let type: UInt32
         /// Its value; nil for NULL.
@@ -17,8 +17,8 @@ public struct RecordFields {
 
         @inlinable
         init(type: UInt32, bytes: UnsafeRawBufferPointer?) {
-            self.type = type
-            self.bytes = bytes
+            unsafe self.type = type
+            unsafe self.bytes = unsafe bytes
         }
     }
 
@@ -26,22 +26,22 @@ public struct RecordFields {
     @inlinable
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 4, let start = bytes.baseAddress else { return nil }
-        position = start + 4
-        end = start + bytes.count
+        unsafe position = unsafe start + 4
+        unsafe end = unsafe start + bytes.count
     }
 
     /// The next field; nil at the end, and where the bytes are no such value.
     @inlinable
     @inline(__always)
     public mutating func next() -> Field? {
-        guard end - position >= 8 else { return nil }
-        let type = UInt32(bigEndian: position.loadUnaligned(as: UInt32.self))
-        let length = Int(Int32(bigEndian: position.loadUnaligned(fromByteOffset: 4, as: Int32.self)))
-        position += 8
-        guard length >= 0 else { return Field(type: type, bytes: nil) }
-        guard end - position >= length else { return nil }
-        defer { position += length }
-        return Field(type: type, bytes: UnsafeRawBufferPointer(start: position, count: length))
+        guard unsafe end - position >= 8 else { return nil }
+        let type = unsafe UInt32(bigEndian: position.loadUnaligned(as: UInt32.self))
+        let length = unsafe Int(Int32(bigEndian: position.loadUnaligned(fromByteOffset: 4, as: Int32.self)))
+        unsafe position += 8
+        guard length >= 0 else { return unsafe Field(type: type, bytes: nil) }
+        guard unsafe end - position >= length else { return nil }
+        defer { unsafe position += length }
+        return unsafe Field(type: type, bytes: UnsafeRawBufferPointer(start: position, count: length))
     }
 }
 
@@ -50,10 +50,10 @@ extension RecordFields.Field {
     @inlinable
     @inline(__always)
     public var integer: Int64? {
-        switch (type, bytes?.count) {
-        case (20, 8): load(Int64.self)
-        case (23, 4): load(Int32.self)
-        case (21, 2): load(Int16.self)
+        switch unsafe (type, bytes?.count) {
+        case (20, 8): unsafe load(Int64.self)
+        case (23, 4): unsafe load(Int32.self)
+        case (21, 2): unsafe load(Int16.self)
         default: nil
         }
     }
@@ -62,12 +62,12 @@ extension RecordFields.Field {
     @inlinable
     @inline(__always)
     public var timestamp: Int64? {
-        (type == 1184 || type == 1114) && bytes?.count == 8 ? load(Int64.self) : nil
+        unsafe (type == 1184 || type == 1114) && bytes?.count == 8 ? load(Int64.self) : nil
     }
 
     @inlinable
     @inline(__always)
     func load<Integer: FixedWidthInteger>(_: Integer.Type) -> Int64? {
-        bytes.map { Int64(Integer(bigEndian: $0.loadUnaligned(as: Integer.self))) }
+        unsafe bytes.map { unsafe Int64(Integer(bigEndian: $0.loadUnaligned(as: Integer.self))) }
     }
 }

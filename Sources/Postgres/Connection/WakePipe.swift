@@ -11,7 +11,7 @@ final class WakePipe: Sendable {
     /// Nil when the process has no more descriptors.
     init?() {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return nil }
+        guard unsafe pipe(&ends) == 0 else { return nil }
         for end in ends {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
@@ -28,14 +28,14 @@ final class WakePipe: Sendable {
     /// Ends the present or the next sleep. A full pipe already says that, so its error does not matter.
     func wake() {
         var byte: UInt8 = 1
-        _ = write(writeEnd, &byte, 1)
+        _ = unsafe write(writeEnd, &byte, 1)
     }
 
     /// Sleeps until `until` or a call of `wake`.
     func sleep(until: MonotonicTime) {
         var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         let milliseconds = MonotonicTime.now().milliseconds(until: until) + 1
-        if poll(&entry, 1, Int32(clamping: milliseconds)) > 0 { drain() }
+        if unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0 { drain() }
     }
 
     /// Sleeps until a call of `wake`, or until there is something to be read from the descriptor, if there is one.
@@ -46,8 +46,8 @@ final class WakePipe: Sendable {
             pollfd(fd: descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         )
-        let ready = withUnsafeMutableBytes(of: &entries) {
-            poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, -1)
+        let ready = unsafe withUnsafeMutableBytes(of: &entries) {
+            unsafe poll($0.assumingMemoryBound(to: pollfd.self).baseAddress, 2, -1)
         }
         guard ready > 0 else { return false }
         if entries.1.revents != 0 { drain() }
@@ -57,6 +57,6 @@ final class WakePipe: Sendable {
     /// Forgets all calls of `wake` so far.
     func drain() {
         var bytes: (UInt64, UInt64) = (0, 0)
-        while read(readEnd, &bytes, 16) == 16 {}
+        while unsafe read(readEnd, &bytes, 16) == 16 {}
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// One attempt to open a connection to one address and to learn what server is there. It belongs to one thread, which polls
 /// its descriptor and calls `advance`; nothing in it waits. Source: libpq manual, section 34.1 (PQconnectPoll).
-final class ConnectAttempt {
+@safe final class ConnectAttempt {
     /// An open connection that has answered the first question.
     struct Opened {
         let connection: LibPQConnection
@@ -45,7 +45,7 @@ final class ConnectAttempt {
     }
 
     deinit {
-        if let connection { PQfinish(connection) }
+        if let connection = unsafe connection { unsafe PQfinish(connection) }
     }
 
     /// What the server said; nil until it did.
@@ -67,14 +67,14 @@ final class ConnectAttempt {
             case .asking, .askingSource: POLLIN
             case .answered, .failed: Int32(0)
             }
-        guard events != 0, let connection else { return nil }
-        return pollfd(fd: PQsocket(connection), events: Int16(events), revents: 0)
+        guard events != 0, let connection = unsafe connection else { return nil }
+        return unsafe pollfd(fd: PQsocket(connection), events: Int16(events), revents: 0)
     }
 
     /// Whether `waiting` is ready now, or will be within so many milliseconds.
     func isReady(within milliseconds: Int64 = 0) -> Bool {
         guard var entry = waiting else { return false }
-        return poll(&entry, 1, Int32(clamping: milliseconds)) > 0
+        return unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0
     }
 
     /// Goes on as far as it can; called when `waiting` is ready.
@@ -89,37 +89,39 @@ final class ConnectAttempt {
 
     /// The connection, once it has answered. The attempt has none any more.
     func take() throws(LibPQConnection.Broken) -> Opened {
-        guard let connection, let answer else { throw .init(reason: failure ?? "the server does not answer") }
-        self.connection = nil
-        let isPooled = options == nil || answer.processID != PQbackendPID(connection)
-        return Opened(
+        guard let connection = unsafe connection, let answer else {
+            throw .init(reason: failure ?? "the server does not answer")
+        }
+        unsafe self.connection = nil
+        let isPooled = unsafe options == nil || answer.processID != PQbackendPID(connection)
+        return unsafe Opened(
             connection: try LibPQConnection(
                 owning: connection, notices: notices, preparesStatements: !isPooled),
             answer: answer, isPooled: isPooled)
     }
 
     private func start() {
-        if let connection { PQfinish(connection) }
+        if let connection = unsafe connection { unsafe PQfinish(connection) }
         notices = NoticeLog()
         pending = nil
         let pairs =
             address.pairs + [("target_session_attrs", "any")] + (options.map { [("options", $0)] } ?? [])
-        connection = ConnectionOptions(configuration.connectionInfo, then: pairs)
-            .withCStrings { PQconnectStartParams($0, $1, 1) }
-        guard let connection else { return phase = .failed("out of memory") }
-        notices.receive(from: connection)
-        guard PQstatus(connection) != CONNECTION_BAD else { return fail(connection) }
+        unsafe connection = unsafe ConnectionOptions(configuration.connectionInfo, then: pairs)
+            .withCStrings { unsafe PQconnectStartParams($0, $1, 1) }
+        guard let connection = unsafe connection else { return phase = .failed("out of memory") }
+        unsafe notices.receive(from: connection)
+        guard unsafe PQstatus(connection) != CONNECTION_BAD else { return unsafe fail(connection) }
         phase = .connecting(PGRES_POLLING_WRITING)
     }
 
     private func connect() {
-        guard let connection else { return }
-        let status = PQconnectPoll(connection)
+        guard let connection = unsafe connection else { return }
+        let status = unsafe PQconnectPoll(connection)
         switch status {
         case PGRES_POLLING_OK:
-            if PQsetnonblocking(connection, 1) == 0 { ask(0) } else { fail(connection) }
+            if unsafe PQsetnonblocking(connection, 1) == 0 { ask(0) } else { unsafe fail(connection) }
         case PGRES_POLLING_FAILED:
-            refuse(connection)
+            unsafe refuse(connection)
         default:
             phase = .connecting(status)
         }
@@ -127,10 +129,10 @@ final class ConnectAttempt {
 
     /// A pooler that knows no start-up options says so, each in words of its own, and has no SQLSTATE for us.
     private func refuse(_ connection: OpaquePointer) {
-        let reason = String(cString: PQerrorMessage(connection))
+        let reason = unsafe String(cString: PQerrorMessage(connection))
         let words = reason.lowercased()
         guard options != nil, words.contains("startup parameter") || words.contains("options") else {
-            return fail(connection)
+            return unsafe fail(connection)
         }
         options = nil
         start()
@@ -146,21 +148,23 @@ final class ConnectAttempt {
     }
 
     private func ask(_ number: Int) {
-        guard let connection else { return }
-        let text = ServerQuestion.text(number, serverVersion: PQserverVersion(connection))
-        guard PQsendQuery(connection, text) == 1, PQflush(connection) == 0 else { return fail(connection) }
+        guard let connection = unsafe connection else { return }
+        let text = unsafe ServerQuestion.text(number, serverVersion: PQserverVersion(connection))
+        guard unsafe PQsendQuery(connection, text) == 1, unsafe PQflush(connection) == 0 else {
+            return unsafe fail(connection)
+        }
         phase = .asking(number)
     }
 
     private func receive(_ number: Int) {
-        guard let connection else { return }
-        guard PQconsumeInput(connection) == 1 else { return fail(connection) }
-        while PQisBusy(connection) == 0 {
-            guard let pointer = PQgetResult(connection) else {
+        guard let connection = unsafe connection else { return }
+        guard unsafe PQconsumeInput(connection) == 1 else { return unsafe fail(connection) }
+        while unsafe PQisBusy(connection) == 0 {
+            guard let pointer = unsafe PQgetResult(connection) else {
                 // The end of the answer, which is an error if there is none.
                 return pending.map(answered) ?? ask(number + 1)
             }
-            let result = QueryResult(owning: pointer)
+            let result = unsafe QueryResult(owning: pointer)
             if result.hasRows {
                 pending = ServerQuestion.decode(result)
                 if pending == nil { return phase = .failed("the server does not tell which process it is") }
@@ -169,31 +173,31 @@ final class ConnectAttempt {
             guard result.status == PGRES_FATAL_ERROR else { continue }
             let (message, isStatementError) = result.serverMessage(statement: "offersd_question")
             guard isStatementError, number + 1 < ServerQuestion.count else {
-                return retry(PQserverVersion(connection)) ?? (phase = .failed(message.description))
+                return unsafe retry(PQserverVersion(connection)) ?? (phase = .failed(message.description))
             }
         }
     }
 
     private func answered(_ answer: ServerQuestion.Answer) {
         if options == nil, configuration.preparesStatements { support.isRefused = true }
-        guard let connection, answer.isReadOnly, !answer.isInRecovery,
-            PQsendQuery(connection, ServerQuestion.source) == 1, PQflush(connection) == 0
+        guard let connection = unsafe connection, answer.isReadOnly, !answer.isInRecovery,
+            unsafe PQsendQuery(connection, ServerQuestion.source) == 1, unsafe PQflush(connection) == 0
         else { return phase = .answered(answer) }
         phase = .askingSource(answer)
     }
 
     /// Where that cannot be told, it is taken for the server's.
     private func receiveSource(_ answer: ServerQuestion.Answer) {
-        guard let connection else { return }
-        guard PQconsumeInput(connection) == 1 else { return fail(connection) }
-        while PQisBusy(connection) == 0 {
-            guard let pointer = PQgetResult(connection) else { return phase = .answered(pending ?? answer) }
-            let result = QueryResult(owning: pointer)
+        guard let connection = unsafe connection else { return }
+        guard unsafe PQconsumeInput(connection) == 1 else { return unsafe fail(connection) }
+        while unsafe PQisBusy(connection) == 0 {
+            guard let pointer = unsafe PQgetResult(connection) else { return phase = .answered(pending ?? answer) }
+            let result = unsafe QueryResult(owning: pointer)
             if result.hasRows { pending = answer.withSource(of: result) }
         }
     }
 
     private func fail(_ connection: OpaquePointer) {
-        phase = .failed(String(cString: PQerrorMessage(connection)))
+        phase = unsafe .failed(String(cString: PQerrorMessage(connection)))
     }
 }

@@ -20,26 +20,28 @@ final class NameLookup: Sendable {
     var result: Result<[String], LibPQConnection.Broken>? { outcome.withLock { $0 } }
 
     private static func addresses(of host: String) -> Result<[String], LibPQConnection.Broken> {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_family = AF_UNSPEC
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(host, nil, &hints, &list)
-        defer { if let list { freeaddrinfo(list) } }
+        let status = unsafe getaddrinfo(host, nil, &hints, &list)
+        defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
         guard status == 0 else {
             // In libpq's words, which the operators' guide is about.
-            let reason = String(cString: gai_strerror(status))
+            let reason = unsafe String(cString: gai_strerror(status))
             return .failure(.init(reason: "could not translate host name \"\(host)\" to address: \(reason)"))
         }
         var found: [String] = []
-        var entry = list
-        while let current = entry?.pointee {
+        var entry = unsafe list
+        while let current = unsafe entry?.pointee {
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            let status = getnameinfo(
+            let status = unsafe getnameinfo(
                 current.ai_addr, current.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
-            let address = text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
+            let address = unsafe text.withUnsafeBufferPointer {
+                unsafe $0.baseAddress.map { unsafe String(cString: $0) }
+            }
             if status == 0, let address, !found.contains(address) { found.append(address) }
-            entry = current.ai_next
+            unsafe entry = unsafe current.ai_next
         }
         return .success(found)
     }

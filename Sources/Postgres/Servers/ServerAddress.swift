@@ -84,27 +84,29 @@ struct ConnectionTarget: Sendable {
     }
 
     private static func values(_ connectionInfo: String) throws(LibPQConnection.Broken) -> [String: String] {
-        guard let connection = refusedConnection(connectionInfo) else { throw .init(reason: "out of memory") }
-        defer { PQfinish(connection) }
-        guard let options = PQconninfo(connection) else { throw .init(reason: "out of memory") }
-        defer { PQconninfoFree(options) }
+        guard let connection = unsafe refusedConnection(connectionInfo) else { throw .init(reason: "out of memory") }
+        defer { unsafe PQfinish(connection) }
+        guard let options = unsafe PQconninfo(connection) else { throw .init(reason: "out of memory") }
+        defer { unsafe PQconninfoFree(options) }
         var values: [String: String] = [:]
-        var option = options
-        while let keyword = option.pointee.keyword {
-            if let value = option.pointee.val { values[String(cString: keyword)] = String(cString: value) }
-            option += 1
+        var option = unsafe options
+        while let keyword = unsafe option.pointee.keyword {
+            if let value = unsafe option.pointee.val {
+                unsafe values[String(cString: keyword)] = unsafe String(cString: value)
+            }
+            unsafe option += 1
         }
         guard values["target_session_attrs"] == refusedAttribute else {
-            throw .init(reason: String(cString: PQerrorMessage(connection)))
+            throw unsafe .init(reason: String(cString: PQerrorMessage(connection)))
         }
         return values
     }
 
     /// The folder or host that libpq takes where none is named.
     private static var defaultHost: String? {
-        guard let connection = refusedConnection("", [("host", ",")]) else { return nil }
-        defer { PQfinish(connection) }
-        return PQhost(connection).map { String(cString: $0) }
+        guard let connection = unsafe refusedConnection("", [("host", ",")]) else { return nil }
+        defer { unsafe PQfinish(connection) }
+        return unsafe PQhost(connection).map { unsafe String(cString: $0) }
     }
 
     private static let refusedAttribute = "none, only the settings are read"
@@ -112,8 +114,8 @@ struct ConnectionTarget: Sendable {
     private static func refusedConnection(
         _ connectionInfo: String, _ pairs: [(keyword: String, value: String)] = []
     ) -> OpaquePointer? {
-        ConnectionOptions(connectionInfo, then: pairs + [("target_session_attrs", refusedAttribute)])
-            .withCStrings { PQconnectStartParams($0, $1, 1) }
+        unsafe ConnectionOptions(connectionInfo, then: pairs + [("target_session_attrs", refusedAttribute)])
+            .withCStrings { unsafe PQconnectStartParams($0, $1, 1) }
     }
 }
 

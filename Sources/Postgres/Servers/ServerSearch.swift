@@ -136,7 +136,7 @@ struct ServerSearch {
             if case .trying(_, let attempts, _) = candidate { entries += attempts.compactMap(\.waiting) }
         }
         let milliseconds = min(now.milliseconds(until: limit) + 1, ServerSearch.tick)
-        _ = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
+        _ = unsafe poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
     }
 
     /// Takes all candidates as far as they go without waiting.
