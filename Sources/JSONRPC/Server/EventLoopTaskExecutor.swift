@@ -3,16 +3,29 @@ import NIOCore
 /// Runs on an event loop what tasks do outside any actor.
 ///
 /// It is the preference of the tasks of all connections of the loop. Without it, every request that waits for something
-/// takes a detour through a thread of the global pool, which costs more than the request.
+/// takes a detour through a thread of the global pool, which costs more than the request. Jobs that become ready together,
+/// as those of a shared transaction do, wake the loop once.
 final class EventLoopTaskExecutor: TaskExecutor {
-    private let loop: any EventLoop
+    private let jobs: EventLoopInbox<ReadyJob>
+
+    /// A job, and the executor that it runs on: once, which is all that its type asks for.
+    @safe private struct ReadyJob: Sendable {
+        private let job: UnownedJob
+        private let executor: UnownedTaskExecutor
+
+        init(_ job: consuming ExecutorJob, on executor: UnownedTaskExecutor) {
+            self.job = UnownedJob(job)
+            unsafe self.executor = executor
+        }
+
+        func run() { unsafe job.runSynchronously(on: executor) }
+    }
 
     init(_ loop: any EventLoop) {
-        self.loop = loop
+        jobs = EventLoopInbox(loop) { for job in $0 { job.run() } }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        loop.execute { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        jobs.put(unsafe ReadyJob(job, on: asUnownedTaskExecutor()))
     }
 }

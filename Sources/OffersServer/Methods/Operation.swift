@@ -66,11 +66,15 @@ final class Operation: Sendable {
         _ body: @escaping @Sendable () async throws(MethodError) -> Value
     ) {
         call.run { [self] in
-            end(
-                await PoolTrace.$current.withValue(trace) {
-                    do throws(MethodError) { return .success(try await body()) } catch { return .failure(error) }
-                })
+            guard let trace else { return end(await Self.result(of: body)) }
+            end(await PoolTrace.$current.withValue(trace) { await Self.result(of: body) })
         }
+    }
+
+    private static func result<Value>(
+        of body: @Sendable () async throws(MethodError) -> Value
+    ) async -> Result<Value, MethodError> {
+        do throws(MethodError) { return .success(try await body()) } catch { return .failure(error) }
     }
 
     /// Ends with a result or an error of the contract.
