@@ -159,7 +159,7 @@ let package = Package(
             name: "OffersBotTests",
             dependencies: [
                 "offers-bot", "Offers", "JSONRPC", "TestDatabase", "EmbeddedPostgres", "Turns", hummingbird, logging,
-                nioCore, subprocess, system,
+                nioCore, nioPosix, subprocess, system,
             ],
             swiftSettings: settings),
         .executableTarget(

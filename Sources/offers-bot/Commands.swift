@@ -51,8 +51,7 @@ struct TelegramCommand: AsyncParsableCommand {
         } catch {
             throw Failure(message: "\(error)")
         }
-        try await BotAPI.withHTTPClient { client in
-            let api = BotAPI(client: client, base: try base(), token: token)
+        try await BotAPI.withConnections(base: try base(), token: token) { api in
             if check {
                 guard try await Check(api: api, offersd: service.offersd).run() else { throw ExitCode.failure }
                 return
@@ -121,7 +120,7 @@ struct ServiceOptions: ParsableArguments {
     }
 
     var adapter: Adapter {
-        Adapter(calls: offersd, now: { Timestamp.now })
+        Adapter(calls: offersd)
     }
 }
 
@@ -147,15 +146,5 @@ extension Service {
         } catch {
             throw Failure(message: "\(error)")
         }
-    }
-}
-
-extension Timestamp {
-    /// By this machine's clock.
-    static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        let secondsTo2000 = 946_684_800
-        return Timestamp(microseconds: Int64((time.tv_sec - secondsTo2000) * 1_000_000 + time.tv_nsec / 1000))
     }
 }

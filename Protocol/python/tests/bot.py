@@ -30,6 +30,7 @@ class BotAPI(BaseSession):
         super().__init__()
         self.requests: list[TelegramMethod[Any]] = []
         self.refusals: dict[str, str] = {}
+        self.refuses_format = False
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -38,14 +39,17 @@ class BotAPI(BaseSession):
         """Record the request, and answer it."""
         self.requests.append(method)
         name = type(method).__name__
-        if name in self.refusals:
+        if name in self.refusals and (not self.refuses_format or getattr(method, "entities", None)):
             raise TelegramBadRequest(method=method, message=self.refusals[name])
         if isinstance(method, AnswerCallbackQuery):
             assert len(method.text or "") <= 200
             return True
         if isinstance(method, EditMessageText | SendMessage):
             assert len(method.text or "") <= 4096
-            assert method.parse_mode == "HTML"
+            assert method.parse_mode is None
+            for entity in method.entities or []:
+                assert entity.offset >= 0
+                assert entity.offset + entity.length <= len((method.text or "").encode("utf-16-le")) // 2
             chat = Chat(id=int(method.chat_id or 0), type="private")
             return Message(message_id=next(_numbers), date=datetime.now(timezone.utc), chat=chat)
         return True
@@ -91,11 +95,16 @@ class Telegram:
         self.bot = Bot("42:TEST", session=self.api)
         self.dispatcher = Dispatcher()
 
-    async def tap(self, master: int, data: str, *, chat: str = "private") -> str:
+    async def tap(
+        self, master: int, data: str, *, chat: str = "private", message_id: int | None = None, text: str = "old"
+    ) -> str:
         """A tap of a master on a button. Returns the query's id when the program is done with it."""
         user = User(id=7_000_000_000 + master, is_bot=False, first_name="Test")
         message = Message(
-            message_id=next(_numbers), date=datetime.now(timezone.utc), chat=Chat(id=user.id, type=chat), text="old"
+            message_id=message_id or next(_numbers),
+            date=datetime.now(timezone.utc),
+            chat=Chat(id=user.id, type=chat),
+            text=text,
         )
         query = CallbackQuery(id=str(next(_numbers)), from_user=user, chat_instance="1", message=message, data=data)
         await self.dispatcher.feed_update(self.bot, Update(update_id=next(_numbers), callback_query=query))

@@ -33,7 +33,7 @@ def test_from_list_to_accepted(database: Database, socket: str, master: int) -> 
         await bot.tap(master, "m:new:2")
         assert "Страница 2/2 • всего: 6" in bot.api.screens[-1]
         await bot.tap(master, f"m:new:card:{orders[0]}:2")
-        assert "&lt;b&gt;5 &amp; 6&lt;/b&gt;" in bot.api.screens[-1]
+        assert "<b>5 & 6</b>" in bot.api.screens[-1]
         await bot.tap(master, f"m:new:dec:{orders[0]}:2")
         assert bot.api.buttons() == [f"m:new:dec_yes:{orders[0]}:2", f"m:new:card:{orders[0]}:2"]
         await bot.tap(master, f"m:new:dec_yes:{orders[0]}:2")
@@ -88,7 +88,7 @@ def test_refusals_that_leave_the_screen(change: str, toast: str, database: Datab
         assert bot.api.screens == []
         bot.api.refusals["AnswerCallbackQuery"] = "query is too old and response timeout expired"
         await bot.tap(master, f"m:new:acc:{second}:1")
-        assert "<b>x" not in bot.api.screens[-1]
+        assert [entity.type for entity in bot.api.requests[-1].entities or []] == []  # type: ignore[attr-defined]
 
     with_bot(socket, walk)
 
@@ -142,6 +142,38 @@ def test_messages_that_cannot_be_edited(socket: str, master: int) -> None:
             "SendMessage",
             "EditMessageReplyMarkup",
         ]
+
+    with_bot(socket, walk)
+
+
+def test_accepted_card_stays(database: Database, socket: str, master: int) -> None:
+    (order,) = database.add_orders(1, master)
+
+    async def walk(bot: Program) -> None:
+        bot.card_fails = True
+        for _ in range(2):
+            await bot.tap(master, f"m:new:acc:{order}:1", message_id=7)
+        # Below the card, and below what was there before it.
+        await bot.tap(master, "m:new", message_id=7, text=f"Активный заказ #{order}")
+        await bot.tap(master, "m:new", message_id=7)
+        await bot.tap(master, "m:new", message_id=8, text=f"Активный заказ #{order}\n📞 Телефон: +70000000000")
+        shown = [
+            type(request).__name__ for request in bot.api.requests if type(request).__name__ != "AnswerCallbackQuery"
+        ]
+        assert shown == ["EditMessageText", "SendMessage", "SendMessage", "SendMessage"]
+
+    with_bot(socket, walk)
+
+
+def test_refused_format(database: Database, socket: str, master: int) -> None:
+    (order,) = database.add_orders(1, master, description="<\u0301b>")
+
+    async def walk(bot: Program) -> None:
+        bot.api.refuses_format = True
+        bot.api.refusals["EditMessageText"] = "Bad Request: can't parse entities"
+        await bot.tap(master, f"m:new:card:{order}:1")
+        formatted, plain = (text for text in bot.api.screens if "<\u0301b>" in text)
+        assert formatted == plain
 
     with_bot(socket, walk)
 

@@ -14,9 +14,10 @@ import offersd
 from offersd.results import Acceptance, Declination, OfferDetails, OfferList, Timeslot, decode
 from offersd.screens import Screen, Tap, respond
 from offersd.screens.adapter import failed
-from offersd.screens.text import escaped, slot, toast
+from offersd.screens.text import fit, slot, toast
 
 GOLDEN = json.loads((ROOT / "Protocol/conformance/screens.json").read_text())
+TAPS = [case | case.get("router", {}) for case in GOLDEN["taps"]]
 FAILURES = {
     "unreachable": offersd.Unreachable,
     "outcomeUnknown": offersd.OutcomeUnknown,
@@ -61,7 +62,11 @@ def moment(text: str | None) -> datetime | None:
 def shown(screen: Screen | None) -> dict[str, Any] | None:
     if screen is None:
         return None
-    return {"text": screen.text, "buttons": [[[button.text, button.data] for button in row] for row in screen.buttons]}
+    return {
+        "text": screen.text,
+        "entities": [[entity.type, entity.offset, entity.length] for entity in screen.entities],
+        "buttons": [[[button.text, button.data] for button in row] for row in screen.buttons],
+    }
 
 
 def outcome(case: dict[str, Any]) -> dict[str, Any]:
@@ -88,14 +93,25 @@ def slot_text(case: dict[str, Any]) -> str | None:
     return slot(Timeslot(moment(case["start"]), moment(case["end"])), case["timezone"], now)
 
 
-@pytest.mark.parametrize("case", GOLDEN["taps"], ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", TAPS, ids=lambda case: case["name"])
 def test_taps(case: dict[str, Any]) -> None:
     assert outcome(case) == {name: case[name] for name in ("toast", "screen", "screenWithoutToast")}
 
 
+@pytest.mark.parametrize(
+    "text", ["<", "&", "<b>", '<a href="https://example.com">x</a>', "**x**", "[x](tg://user?id=1)"]
+)
+@pytest.mark.parametrize("mark", ["\u0301", "\ufe0f", "\u0338", "\u200d", "\u0600", "\u200f", "\u202e", "\u2067"])
+def test_no_text_is_format(text: str, mark: str) -> None:
+    for value in (text + mark, mark + text, text[:1] + mark + text[1:]):
+        assert fit(value).startswith(value)
+        # A direction that is begun ends with the value.
+        assert len(fit(value)) == len(value) + (mark in "\u202e\u2067")
+
+
 @pytest.mark.parametrize("case", GOLDEN["cuts"], ids=lambda case: f"{case['shown']!r}")
 def test_cuts(case: dict[str, Any]) -> None:
-    assert escaped(case["value"], case["limit"], keeping_lines=case["keepingLines"]) == case["shown"]
+    assert fit(case["value"], case["limit"], keeping_lines=case["keepingLines"]) == case["shown"]
 
 
 @pytest.mark.parametrize("case", GOLDEN["toasts"], ids=lambda case: case["value"][:9])

@@ -5,8 +5,6 @@ import Offers
 struct Adapter: Sendable {
     /// offersd.
     let calls: any OfferCalls
-    /// What decides which day is today.
-    let now: @Sendable () -> Timestamp
 
     /// Does what a tap asks for.
     ///
@@ -31,7 +29,7 @@ struct Adapter: Sendable {
         case .card(let order):
             return try await respond(to: tap, data, of: user, page: order.page) {
                 let card = try await calls.card(order.order, for: user)
-                return Response(.card(card.offer, page: order.page, now: now()))
+                return Response(.card(card.offer, page: order.page, now: card.asOf))
             }
         case .accept(let order):
             return try await respond(to: tap, data, of: user, page: order.page) {
@@ -40,7 +38,7 @@ struct Adapter: Sendable {
                 let isOld = accepted.alreadyAccepted && accepted.order.status != "ASSIGNED"
                 return Response(
                     toast: isOld ? "Этот заказ уже ваш." : "Заявка принята. Удачи в работе!",
-                    .accepted(accepted.order, now: now()))
+                    .accepted(accepted.order, now: try await clock(of: accepted, for: user)))
             }
         case .decline(let order):
             return try await respond(to: tap, data, of: user, page: order.page) {
@@ -70,10 +68,16 @@ struct Adapter: Sendable {
             return Response(.noSuchOffer)
         }
         switch Verdict(failure) {
+        case .notRegistered:
+            return Response(toast: Verdict.unregistered, .notRegistered)
         case .thenList(let sentence):
-            return Response(toast: sentence, above: try await list(page: page, for: user))
+            var response = Response(toast: sentence, above: try await list(page: page, for: user))
+            response.isAlert = failure.isAlert
+            return response
         case .stay(let sentence):
-            return Response(toast: sentence, page: page)
+            var response = Response(toast: sentence, page: page)
+            response.isAlert = failure.isAlert
+            return response
         case .tryAgain(let sentence):
             return Response(toast: sentence, .failure(sentence, retry: data))
         }
@@ -95,13 +99,14 @@ struct Adapter: Sendable {
             let again = Tap.list(page: page).data
             if afterWrite { return .failure("⚠️ Список сейчас не загрузился. Повторите чуть позже.", retry: again) }
             switch Verdict(failure) {
+            case .notRegistered: return .notRegistered
             case .thenList(let sentence), .stay(let sentence), .tryAgain(let sentence):
                 return .failure(sentence, retry: again)
             }
         }
     }
 
-    /// The list as it is now. Somebody who is no master has an empty one.
+    /// The list as it is now. A person who is no master reads that instead.
     private func load(page: Int, for user: Int64) async throws -> Screen {
         do {
             var page = page
@@ -109,13 +114,23 @@ struct Adapter: Sendable {
                 let result = try await calls.list(
                     for: user, limit: Screen.pageSize, offset: (page - 1) * Screen.pageSize)
                 // The list may have become shorter since the button was made, and again while we ask.
-                guard result.offers.isEmpty, result.total > 0, page > 1 else {
-                    return .list(result, page: page, now: now())
-                }
+                guard result.offers.isEmpty, result.total > 0, page > 1 else { return .list(result, page: page) }
                 page = min(page - 1, Screen.lastPage(result.total))
             }
         } catch CallFailure.refused(let error) where error.knownReason == .masterNotFound {
-            return .emptyList
+            return .notRegistered
+        }
+    }
+
+    /// The database's clock at an accept. The result of a repeated one tells only when the first was made, so the clock
+    /// is asked for; nil if it cannot be had, for the card is not withheld for that.
+    private func clock(of accepted: AcceptOfferResult, for user: Int64) async throws -> Timestamp? {
+        if !accepted.alreadyAccepted, let acceptedAt = accepted.acceptedAt { return acceptedAt }
+        guard accepted.order.timeslot != nil else { return nil }
+        do {
+            return try await calls.list(for: user, limit: 1, offset: 0).asOf
+        } catch is CallFailure {
+            return nil
         }
     }
 }

@@ -1,4 +1,5 @@
 import JSONRPC
+import Offers
 
 /// Why a call to offersd gave no result.
 enum CallFailure: Error, Equatable {
@@ -12,6 +13,15 @@ enum CallFailure: Error, Equatable {
     case tooSlow
     /// The answer to a read is not that of this contract.
     case unintelligible
+
+    /// Whether its sentence stays on the screen until the master has read it (`show_alert`).
+    var isAlert: Bool {
+        guard case .refused(let error) = self else { return false }
+        return switch error.knownReason {
+        case .masterBlocked, .masterNotActive, .limitReached, .offerExpired, .orderTaken, .orderNotAvailable: true
+        default: false
+        }
+    }
 
     /// The name for logs: the contract's reason, or one of our own.
     var name: String {

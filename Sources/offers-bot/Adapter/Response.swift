@@ -2,6 +2,8 @@
 struct Response: Hashable, Sendable {
     /// The text of the toast; nil for a tap that is answered without one.
     var toast: String?
+    /// Whether the toast stays until it is closed (Bot API, `show_alert`).
+    var isAlert = false
     /// What the message shows now; nil if it stays as it is.
     var screen: Screen?
     /// What to show instead of `screen` when the toast could not be shown: the same with the toast's sentence in it.

@@ -3,6 +3,8 @@ import Offers
 
 /// What a failure of a call means for the master: what he reads, and what happens to his screen.
 enum Verdict: Equatable {
+    /// This person is no master.
+    case notRegistered
     /// A sentence, and the list again.
     case thenList(String)
     /// A sentence, and the screen stays.
@@ -20,6 +22,9 @@ enum Verdict: Equatable {
         }
     }
 
+    /// What a person reads who is no master.
+    static let unregistered = "⚠️ Вы не зарегистрированы как мастер. Обратитесь в поддержку."
+
     private static let outcomeUnknown = Verdict.tryAgain(
         "❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно.")
     private static let restarting = Verdict.tryAgain("🔄 Сервис перезапускается. Повторите через несколько секунд.")
@@ -31,13 +36,11 @@ enum Verdict: Equatable {
 
     private init(_ error: RPCError) {
         switch error.knownReason {
-        case .masterNotFound:
-            self = .thenList("⚠️ Вы не зарегистрированы как мастер. Нажмите /start или обратитесь в поддержку.")
+        case .masterNotFound: self = .notRegistered
         case .masterBlocked: self = .stay(Self.blocked(error.detail("blockedReason")))
         case .masterNotActive:
             self = .stay("⛔️ Ваша анкета не подтверждена или отключена. Обратитесь в поддержку.")
-        case .limitReached:
-            self = .stay("Достигнут лимит активных заказов. Завершите текущие, чтобы брать новые.")
+        case .limitReached: self = .stay(Self.limit(error.detail("active"), error.detail("limit")))
         case .offerNotFound: self = .thenList("⚠️ Оффер не найден")
         case .offerExpired: self = .thenList("⏰ Время истекло. Заказ ушёл другим мастерам.")
         case .offerDeclined: self = .thenList("❌ Вы уже отклонили этот заказ")
@@ -55,6 +58,12 @@ enum Verdict: Equatable {
             .internalError, nil:
             self = Self.internalError
         }
+    }
+
+    private static func limit(_ active: RPCError.Scalar?, _ limit: RPCError.Scalar?) -> String {
+        var numbers = ""
+        if case .integer(let active) = active, case .integer(let limit) = limit { numbers = " (\(active) из \(limit))" }
+        return "Достигнут лимит активных заказов\(numbers). Завершите текущие, чтобы брать новые."
     }
 
     /// Toasts are plain text. Only the reason is cut, so that the last sentence always fits.

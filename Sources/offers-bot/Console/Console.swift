@@ -31,6 +31,7 @@ struct Console: Service {
             case .quit: return
             case .nothing: break
             case .wrong(let sentence): try terminal.print([sentence])
+            case .copy(let text): try terminal.print(Columns.wrap(text))
             case .start: try terminal.print(dialogue.show(.greeting))
             case .tap(let tap):
                 let response = try await respond(to: tap, terminal)

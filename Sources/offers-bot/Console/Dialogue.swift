@@ -10,6 +10,8 @@ struct Dialogue {
         case quit
         case nothing
         case wrong(String)
+        /// A button that copies this text.
+        case copy(String)
     }
 
     /// The first lines.
@@ -30,7 +32,10 @@ struct Dialogue {
             guard buttons.indices.contains(number - 1) else {
                 return .wrong("Нет такой кнопки: есть от 1 до \(buttons.count).")
             }
-            return .tap(Tap(data: buttons[number - 1].data))
+            switch buttons[number - 1].action {
+            case .tap(let data): return .tap(Tap(data: data))
+            case .copy(let text): return .copy(text)
+            }
         }
         guard text.hasPrefix("m:") else {
             return .wrong("Введите номер кнопки от 1 до \(buttons.count), /start или q.")

@@ -1,11 +1,11 @@
 /// The words for labels of the database. A label of a later version is shown as it is.
 enum Labels {
-    static func category(_ label: String?) -> HTML {
+    static func category(_ label: String?) -> FormattedText {
         guard let label = label.nonBlank else { return "—" }
         return categories[label].map { "\($0)" } ?? "\(label, atMost: 60)"
     }
 
-    static func status(_ label: String) -> HTML {
+    static func status(_ label: String) -> FormattedText {
         statuses[label].map { "\($0)" } ?? "\(label, atMost: 60)"
     }
 

@@ -10,21 +10,25 @@ extension Screen {
     /// The list is empty.
     static let emptyList = Screen(
         text: "Нет новых предложений",
-        buttons: [[Button(title: "🔄 Обновить", tap: .list(page: 1))], [.menu]])
+        buttons: [[.refresh(page: 1)], [.menu]])
 
     /// The last page of a list of `total` orders.
     static func lastPage(_ total: Int64) -> Int {
         Int((max(total, 1) - 1) / Int64(pageSize)) + 1
     }
 
-    /// A page of the list.
-    static func list(_ result: ListOffersResult, page: Int, now: Timestamp) -> Screen {
+    /// For "as soon as possible".
+    private static let noSlot = "сегодня/ASAP"
+
+    /// A page of the list. Which day is today is told by the database's clock.
+    static func list(_ result: ListOffersResult, page: Int) -> Screen {
         guard result.total > 0 else { return emptyList }
         let pages = lastPage(result.total)
-        let lines: [HTML] = result.offers.map { offer in
-            let slot = SlotText(timezone: offer.timezone, now: now).text(offer.timeslot) ?? "сегодня/ASAP"
+        let lines: [FormattedText] = result.offers.map { offer in
+            let times = SlotText(timezone: offer.timezone, now: result.asOf)
             return """
-                #\(offer.orderId) • \(place(offer.city, offer.district)) • \(Labels.category(offer.category)) • \(slot)
+                #\(offer.orderId) • \(place(offer.city, offer.district)) • \(Labels.category(offer.category)) • \
+                \(times.text(offer.timeslot) ?? noSlot) • \(times.until(offer.expiresAt))
                 """
         }
         var turns: [Button] = []
@@ -36,26 +40,30 @@ extension Screen {
         return Screen(
             text: .lines(
                 [
-                    "<i>Главное меню &gt; Новые заказы</i>",
-                    "<b>🆕 Новые заказы</b>",
+                    .italic("Главное меню > Новые заказы"),
+                    .bold("🆕 Новые заказы"),
                     "Страница \(page)/\(pages) • всего: \(result.total)",
                     "",
                 ] + lines),
-            buttons: cards + (turns.isEmpty ? [] : [turns]) + [[.menu]])
+            buttons: cards + (turns.isEmpty ? [] : [turns]) + [[.refresh(page: page)], [.menu]])
     }
 
     /// An offer that can be taken.
+    ///
+    /// - Parameter now: By the database's clock.
     static func card(_ offer: OfferCard, page: Int, now: Timestamp) -> Screen {
         let entry = offer.entry
+        let times = SlotText(timezone: entry.timezone, now: now)
         let order = Tap.OrderOnPage(order: entry.orderId, page: page)
         let description = offer.description.nonBlank.map {
-            HTML(value: $0.trimmed, atMost: 2500, keepingLines: true)
+            FormattedText(value: $0.trimmed, atMost: 2500, keepingLines: true)
         }
         return Screen(
             text: .lines([
-                "<b>Заявка #\(entry.orderId)</b>",
+                .bold("Заявка #\(entry.orderId)"),
                 "📍 Адрес: \(place(entry.city, entry.district, offer.street, offer.house))",
-                "🗓 Слот: \(SlotText(timezone: entry.timezone, now: now).text(entry.timeslot) ?? "—")",
+                "🗓 Слот: \(times.text(entry.timeslot) ?? noSlot)",
+                "\(times.until(entry.expiresAt))",
                 "🛠 Категория: \(Labels.category(entry.category))",
                 "📝 Описание: \(description ?? "—")",
             ]),
@@ -69,30 +77,39 @@ extension Screen {
     }
 
     /// An order that is the master's: the only screen with the client's data.
-    static func accepted(_ order: AcceptedOrder, now: Timestamp) -> Screen {
+    ///
+    /// - Parameter now: By the database's clock. Without it, days have dates and no words.
+    static func accepted(_ order: AcceptedOrder, now: Timestamp?) -> Screen {
         let isActive = ["ASSIGNED", "EN_ROUTE", "WORKING", "PAYMENT"].contains(order.status)
-        var lines: [HTML] = [
-            isActive
-                ? "<i>Главное меню &gt; Активные заказы &gt; Заказ #\(order.orderId)</i>"
-                : "<i>Главное меню &gt; Заказ #\(order.orderId)</i>",
-            isActive ? "<b>Активный заказ #\(order.orderId)</b>" : "<b>Заказ #\(order.orderId)</b>",
-            "📍 Адрес: \(place(order.city, order.district, order.street, order.house))",
+        let address = place(order.city, order.district, order.street, order.house)
+        var lines: [FormattedText] = [
+            .italic("Главное меню > \(isActive ? "Активные заказы > " : "")Заказ #\(order.orderId)"),
+            .bold("\(isActive ? "Активный заказ" : "Заказ") #\(order.orderId)"),
+            "📍 Адрес: \(address)",
         ]
         // The old card leaves these two out; a master at the door needs them.
         if let apartment = order.apartment.nonBlank { lines.append("🚪 Квартира: \(apartment, atMost: 60)") }
         if let comment = order.addressComment.nonBlank { lines.append("💬 Комментарий: \(comment, atMost: 500)") }
         lines += [
-            "🗓 Слот: \(SlotText(timezone: order.timezone, now: now).text(order.timeslot) ?? "—")",
+            "🗓 Слот: \(SlotText(timezone: order.timezone, now: now).text(order.timeslot, dated: true) ?? noSlot)",
             "🛠 Категория: \(Labels.category(order.category))",
             "🔁 Текущий статус: \(Labels.status(order.status))",
             "👤 Клиент: \(order.clientName.nonBlank ?? "—", atMost: 150)",
             "📞 Телефон: \(order.clientPhone.nonBlank ?? "—", atMost: 60)",
         ]
         if let description = order.description.nonBlank {
-            lines += ["", HTML(value: description, atMost: 2000, keepingLines: true)]
+            lines += ["", FormattedText(value: description, atMost: 2000, keepingLines: true)]
         }
-        return Screen(text: .lines(lines), buttons: [[.back(toPage: 1), .menu]])
+        var copies: [Button] = []
+        if let phone = order.clientPhone.nonBlank { copies.append(Button(title: "📋 Телефон", copying: phone.trimmed)) }
+        if address.plain != nothing { copies.append(Button(title: "📋 Адрес", copying: address.plain)) }
+        return Screen(
+            text: .lines(lines), buttons: (copies.isEmpty ? [] : [copies]) + [[.back(toPage: 1), .menu]],
+            accepted: order.orderId)
     }
+
+    /// What stands for a value that is not there.
+    private static let nothing = "—"
 
     /// The question before a decline.
     static func declineQuestion(_ order: Tap.OrderOnPage) -> Screen {
@@ -115,11 +132,9 @@ extension Screen {
         text: "Заявка не найдена. Возможно, её уже приняли другим мастером.",
         buttons: [[.back(toPage: 1), .menu]])
 
-    private static func place(_ city: String, _ rest: String?...) -> HTML {
-        let parts = [city.isEmpty ? nil : city] + rest
-        return .joined(
-            [parts[0].nonBlank.map { "\($0)" } ?? "—"] + parts.dropFirst().compactMap(\.nonBlank).map { "\($0)" },
-            by: ", ")
+    private static func place(_ city: String, _ rest: String?...) -> FormattedText {
+        let parts = [Optional(city).nonBlank ?? nothing] + rest.compactMap(\.nonBlank)
+        return .joined(parts.map { "\($0)" }, by: ", ")
     }
 }
 

@@ -5,20 +5,26 @@ import Offers
 /// A slot as masters read it, in the zone of the order's city: `завтра 10:00-13:00`.
 struct SlotText {
     private let zone: TimeZone
-    private let today: Int64
+    private let today: Int64?
 
     /// - Parameters:
     ///   - timezone: `cities.timezone`. None, an empty or a blank one is Moscow's, one that cannot be loaded UTC.
-    ///   - now: What decides which day is today.
-    init(timezone: String?, now: Timestamp) {
+    ///   - now: What decides which day is today; without it, days have no words.
+    init(timezone: String?, now: Timestamp?) {
         zone = Self.zone(timezone)
-        today = LocalTime(now, in: zone)?.day ?? 0
+        today = now.flatMap { [zone] in LocalTime($0, in: zone)?.day }
     }
 
     /// The text; nil for no slot.
-    func text(_ slot: Timeslot?) -> String? {
+    ///
+    /// - Parameter dated: Whether a day has its date beside its word: `завтра, 30.11 10:00-13:00`.
+    func text(_ slot: Timeslot?, dated: Bool = false) -> String? {
         let start = slot?.start.flatMap { LocalTime($0, in: zone) }
         let end = slot?.end.flatMap { LocalTime($0, in: zone) }
+        func text(_ time: LocalTime) -> String {
+            let day = word(time).map { dated ? "\($0), \(time.date)" : $0 } ?? time.date
+            return "\(day) \(time.clock)"
+        }
         switch (start, end) {
         case (let start?, let end?) where start.day == end.day: return "\(text(start))-\(end.clock)"
         case (let start?, let end?): return "\(text(start)) – \(text(end))"
@@ -27,12 +33,19 @@ struct SlotText {
         }
     }
 
-    private func text(_ time: LocalTime) -> String {
-        switch time.day - today {
-        case 0: "сегодня \(time.clock)"
-        case 1: "завтра \(time.clock)"
-        case -1: "вчера \(time.clock)"
-        default: "\(time.date) \(time.clock)"
+    /// Until when an offer can be taken: `⏳ до 14:30`, with the day if that is not today.
+    func until(_ end: Timestamp?) -> String {
+        guard let end = end.flatMap({ LocalTime($0, in: zone) }) else { return "⏳ без срока" }
+        let day = end.day == today ? "" : ", \(word(end) ?? end.date)"
+        return "⏳ до \(end.clock)\(day)"
+    }
+
+    private func word(_ time: LocalTime) -> String? {
+        switch today.map({ time.day - $0 }) {
+        case 0: "сегодня"
+        case 1: "завтра"
+        case -1: "вчера"
+        default: nil
         }
     }
 

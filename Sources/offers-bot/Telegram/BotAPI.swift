@@ -2,45 +2,48 @@ import AsyncHTTPClient
 import JSONRPC
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
-/// The Bot API over HTTP. It makes one attempt per call; who calls decides whether to make another.
+/// The Bot API over HTTP. It makes one attempt per call; the caller decides whether to make another.
+///
+/// Every call has a deadline of its own, for something in between may acknowledge bytes to an end that is gone. After a
+/// call without an answer, later ones have new connections. Polling has one of its own; when it gets no answer, all are
+/// made anew.
 struct BotAPI: Sendable {
-    private let client: HTTPClient
+    private let calls: Connections
+    private let polls: Connections
     private let base: String
     private let token: Token
 
-    /// How long an answer may take, getUpdates' own waiting aside.
-    static let patience: Duration = .seconds(10)
+    /// How long an answer may take.
+    static let patience: Duration = .seconds(8)
     /// 100 updates with the longest texts are far shorter.
     private static let maximumAnswer = 16 << 20
 
-    /// - Parameters:
-    ///   - client: For all requests. Its connections per host must be more than two for each update in hand (its answer and
-    ///     its screen), or a tap's answer would wait for other chats' screens, and so would getUpdates.
-    ///   - base: Such as `https://api.telegram.org`.
-    init(client: HTTPClient, base: String, token: Token) {
-        self.client = client
+    private init(calls: Connections, polls: Connections, base: String, token: Token) {
+        self.calls = calls
+        self.polls = polls
         self.base = base
         self.token = token
     }
 
-    /// A client for the API: many connections, so that nothing waits for anything else.
-    static func withHTTPClient<Value>(_ body: (HTTPClient) async throws -> Value) async throws -> Value {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        // One connection per request in flight; in one HTTP/2 connection they would share its fate.
-        configuration.httpVersion = .http1Only
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1280
-        configuration.timeout.connect = .seconds(5)
-        let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
+    /// Lends the API for the time of `body`.
+    ///
+    /// - Parameter base: Such as `https://api.telegram.org`.
+    static func withConnections<Value>(
+        base: String, token: Token, _ body: (BotAPI) async throws -> Value
+    ) async throws -> Value {
+        // More than two for each update in hand (its answer and its screen): no call waits for a connection.
+        let calls = Connections(limit: 2 * PollingState.mostInHand + 200)
+        let polls = Connections(limit: 1)
+        let outcome: Result<Value, any Error>
         do {
-            let value = try await body(client)
-            try? await client.shutdown()
-            return value
+            outcome = .success(try await body(BotAPI(calls: calls, polls: polls, base: base, token: token)))
         } catch {
-            try? await client.shutdown()
-            throw error
+            outcome = .failure(error)
         }
+        await calls.close()
+        await polls.close()
+        return try outcome.get()
     }
 
     /// Makes a request and returns the `result` of its answer.
@@ -51,16 +54,29 @@ struct BotAPI: Sendable {
         var writer = JSONWriter(into: ByteBuffer())
         request.encode(to: &writer)
         let body = writer.buffer
-        let (status, retryAfter, answer) = try await withDeadline(patience) {
-            var http = HTTPClientRequest(url: "\(base)/bot\(token.secret)/\(request.method)")
-            http.method = .POST
-            http.headers.add(name: "content-type", value: "application/json")
-            http.body = .bytes(body)
-            let response = try await client.execute(http, timeout: TimeAmount(patience))
-            let answer = try await response.body.collect(upTo: Self.maximumAnswer)
-            return (Int(response.status.code), response.headers.first(name: "retry-after"), answer)
+        let connections = if case .getUpdates = request { polls } else { calls }
+        let (status, retryAfter, answer) = try await connections.use(isDead: Self.isNoAnswer) { client in
+            try await withDeadline(patience) {
+                var http = HTTPClientRequest(url: "\(base)/bot\(token.secret)/\(request.method)")
+                http.method = .POST
+                http.headers.add(name: "content-type", value: "application/json")
+                http.body = .bytes(body)
+                let response = try await client.execute(http, timeout: TimeAmount(patience))
+                let answer = try await response.body.collect(upTo: Self.maximumAnswer)
+                return (Int(response.status.code), response.headers.first(name: "retry-after"), answer)
+            }
         }
         return try BotError.result(status: status, retryAfter: retryAfter, body: try? JSONValue(parsing: answer))
+    }
+
+    /// Gives up all connections: what has happened to one may have happened to each.
+    func renewConnections() async {
+        await calls.renew()
+        await polls.renew()
+    }
+
+    private static func isNoAnswer(_ error: any Error) -> Bool {
+        if case BotError.noAnswer = error { true } else { false }
     }
 
     /// The time is bounded here, too, because the client's bound does not cover a body that trickles.

@@ -29,12 +29,21 @@ enum BotError: Error, Equatable, CustomStringConvertible {
         case other(status: Int, phrase: String?)
 
         /// What Telegram is known to say. Its texts may quote ours, so nothing else of them is kept.
-        static let known = [
+        static let known = ofChat + ["can't parse entities", "message text is empty", "message is too long"]
+
+        /// What no other form of the message changes.
+        private static let ofChat = [
             "chat not found", "message to edit not found", "message can't be edited", "message to delete not found",
-            "message can't be deleted", "can't parse entities", "message text is empty", "message is too long",
-            "button_data_invalid", "user is deactivated", "not enough rights", "bot can't initiate conversation",
-            "wrong file identifier", "method is available only",
+            "message can't be deleted", "no text in the message", "message identifier is not specified",
+            "user is deactivated", "not enough rights", "have no rights", "bot can't initiate conversation",
+            "method is available only", "chat_write_forbidden", "peer_id_invalid",
         ]
+
+        /// Whether a plainer form of the message may be taken: Telegram has many words for a format that it refuses.
+        var mayBeOfFormat: Bool {
+            guard case .other(let status, let phrase) = self, status == 400 else { return false }
+            return phrase.map { !Self.ofChat.contains($0) } ?? true
+        }
     }
 
     /// Whether the same request may succeed later.

@@ -18,8 +18,8 @@ enum BotRequest: Sendable {
     case editMessageText(chat: Int64, message: Int64, Screen)
     /// Takes a message's buttons away.
     case editMessageReplyMarkup(chat: Int64, message: Int64)
-    /// Ends the waiting mark on a button, with a toast or without.
-    case answerCallbackQuery(id: String, text: String?)
+    /// Ends the waiting mark on a button, with a toast or without; an alert stays until it is closed.
+    case answerCallbackQuery(id: String, text: String?, isAlert: Bool)
     /// Takes a message away.
     case deleteMessage(chat: Int64, message: Int64)
 
@@ -36,6 +36,28 @@ enum BotRequest: Sendable {
         case .editMessageReplyMarkup: "editMessageReplyMarkup"
         case .answerCallbackQuery: "answerCallbackQuery"
         case .deleteMessage: "deleteMessage"
+        }
+    }
+}
+
+extension BotRequest {
+    private var screen: Screen? {
+        switch self {
+        case .sendMessage(_, let screen), .editMessageText(_, _, let screen): screen
+        default: nil
+        }
+    }
+
+    /// Whether it has anything that ``plain`` has not.
+    var hasFormat: Bool { screen.map { $0.plain != $0 } ?? false }
+
+    /// The same with a plain screen.
+    var plain: BotRequest {
+        switch self {
+        case .sendMessage(let chat, let screen): .sendMessage(chat: chat, screen.plain)
+        case .editMessageText(let chat, let message, let screen):
+            .editMessageText(chat: chat, message: message, screen.plain)
+        default: self
         }
     }
 }
@@ -78,9 +100,10 @@ extension BotRequest: JSONEncodable {
         case .editMessageReplyMarkup(let chat, let message), .deleteMessage(let chat, let message):
             writer.member("chat_id", chat)
             writer.member("message_id", message)
-        case .answerCallbackQuery(let id, let text):
+        case .answerCallbackQuery(let id, let text, let isAlert):
             writer.member("callback_query_id", id)
             if let text { writer.member("text", text) }
+            if text != nil, isAlert { writer.member("show_alert", true) }
         }
         writer.endObject()
     }
@@ -88,9 +111,20 @@ extension BotRequest: JSONEncodable {
 
 extension JSONWriter {
     fileprivate mutating func members(of screen: Screen) {
-        member("text", screen.text.source)
-        member("parse_mode", "HTML")
-        // Somebody's description may contain an address of the web; its preview would hide the buttons.
+        member("text", screen.text.plain)
+        if !screen.text.entities.isEmpty {
+            key("entities")
+            beginArray()
+            for entity in screen.text.entities {
+                beginObject()
+                member("type", entity.style.rawValue)
+                member("offset", Int64(entity.offset))
+                member("length", Int64(entity.length))
+                endObject()
+            }
+            endArray()
+        }
+        // A description may contain an address of the web; its preview would hide the buttons.
         key("link_preview_options")
         beginObject()
         member("is_disabled", true)
@@ -104,7 +138,15 @@ extension JSONWriter {
             for button in row {
                 beginObject()
                 member("text", button.title)
-                member("callback_data", button.data)
+                switch button.action {
+                case .tap(let data):
+                    member("callback_data", data)
+                case .copy(let text):
+                    key("copy_text")
+                    beginObject()
+                    member("text", text)
+                    endObject()
+                }
                 endObject()
             }
             endArray()

@@ -15,6 +15,7 @@ final class TapAnswer: Sendable {
         var hourglass: String
         /// The outcome's toast; the inner nil is an answer without text.
         var toast: String??
+        var isAlert = false
         /// Whether the answer is on its way, so that no other can be given.
         var isSent = false
         /// What became of the answer.
@@ -32,7 +33,11 @@ final class TapAnswer: Sendable {
     }
 
     private let api: BotAPI
+    private let pacer: Pacer
     private let query: String
+    private let chat: Int64
+    private let order: Int
+    private let kind: Pace.Kind
     private let logger: Logger
     private let state: Mutex<State>
     /// Opens when there is a toast.
@@ -40,10 +45,16 @@ final class TapAnswer: Sendable {
     /// Opens when the answer is through, or never will be.
     private let settled = Gate()
 
-    /// - Parameter tap: What is tapped: a write says in its hourglass that it goes on.
-    init(_ api: BotAPI, query: String, tap: Tap?, logger: Logger) {
-        self.api = api
+    /// - Parameters:
+    ///   - order: Grows from tap to tap.
+    ///   - tap: What is tapped: a write says in its hourglass that it goes on.
+    init(_ outbox: Outbox, query: String, chat: Int64, order: Int, tap: Tap?, logger: Logger) {
+        api = outbox.api
+        pacer = outbox.pacer
         self.query = query
+        self.chat = chat
+        self.order = order
+        kind = .answer(ofWrite: tap?.isWrite == true)
         self.logger = logger
         state = Mutex(
             State(hourglass: tap?.isWrite == true ? "⏳ Ещё работаем, результат появится на экране" : "⏳"))
@@ -55,11 +66,7 @@ final class TapAnswer: Sendable {
     /// - Throws: `CancellationError`.
     func send(by deadline: ContinuousClock.Instant) async throws {
         _ = try await given.opens(within: max(.zero, ContinuousClock.now.duration(to: deadline)))
-        let text = state.withLock { state in
-            state.isSent = true
-            return state.toast ?? state.hourglass
-        }
-        let outcome = try await deliver(text)
+        let outcome = try await deliver()
         state.withLock { $0.outcome = outcome }
         settled.open()
     }
@@ -68,10 +75,11 @@ final class TapAnswer: Sendable {
     /// through.
     ///
     /// - Throws: `CancellationError`.
-    func give(_ toast: String?) async throws -> Shown {
+    func give(_ toast: String?, isAlert: Bool = false) async throws -> Shown {
         let isMine = state.withLock { state in
             guard !state.isSent else { return false }
             state.toast = .some(toast)
+            state.isAlert = isAlert
             return true
         }
         given.open()
@@ -80,13 +88,27 @@ final class TapAnswer: Sendable {
         return Shown(toast: isMine && outcome == .delivered, isTooOld: outcome == .tooOld)
     }
 
-    private func deliver(_ text: String?) async throws -> Outcome {
+    private func deliver() async throws -> Outcome {
         let end = ContinuousClock.now + Self.persistence
-        var backoff = Backoff(from: .milliseconds(200), to: .seconds(2))
+        var backoff = Backoff(from: .milliseconds(200), to: .seconds(2), startsAtOnce: true)
         while true {
+            guard try await pacer.mayMake(kind, of: chat, order: order) else { return .failed }
+            var flood: Duration?
             do {
-                try await api.call(.answerCallbackQuery(id: query, text: text), patience: .seconds(5))
-                return .delivered
+                defer { pacer.ended(kind, of: chat, flood: flood) }
+                // What there is to say when the turn has come.
+                let (text, isAlert) = state.withLock { state in
+                    state.isSent = true
+                    return (state.toast ?? state.hourglass, state.isAlert)
+                }
+                let request = BotRequest.answerCallbackQuery(id: query, text: text, isAlert: isAlert)
+                do {
+                    try await api.call(request, patience: .seconds(5))
+                    return .delivered
+                } catch BotError.tooManyRequests(let seconds) {
+                    flood = .seconds(seconds)
+                    throw BotError.tooManyRequests(retryAfter: seconds)
+                }
             } catch BotError.refused(.queryTooOld) {
                 return .tooOld
             } catch let error as BotError {

@@ -8,8 +8,11 @@ struct TelegramBot: Service {
     let adapter: Adapter
     let logger: Logger
 
-    /// How long a request waits at Telegram for an update, in seconds.
-    private static let longPoll = 25
+    /// How long a request waits at Telegram for an update, in seconds. It is short, because until its end nothing tells
+    /// whether the connection is still alive.
+    private static let longPoll = 6
+    /// How much later the answer may come.
+    private static let pollPatience: Duration = .seconds(2)
     /// How long polling waits for what comes before it.
     private static let preparation: Duration = .seconds(2)
     /// How long handlers may go on after the signal. With the confirmation it stays well below five seconds.
@@ -27,7 +30,7 @@ struct TelegramBot: Service {
 
     /// Runs until the graceful shutdown of its group.
     ///
-    /// - Throws: `BotError.unauthorized` at the start: no waiting makes a wrong token right.
+    /// - Throws: `BotError.unauthorized` of getMe: no waiting makes a wrong token right.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve() }
@@ -43,9 +46,19 @@ struct TelegramBot: Service {
     }
 
     private func serve() async throws {
-        let handler = UpdateHandler(api: api, adapter: adapter, polling: polling, logger: logger)
-        let calls = ChatOrder()
-        let screens = ChatOrder()
+        let pacer = Pacer()
+        let outbox = Outbox(api: api, pacer: pacer, logger: logger)
+        let handler = UpdateHandler(outbox: outbox, adapter: adapter, polling: polling, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await pacer.run() }
+            defer { group.cancelAll() }
+            try await handleAll(with: handler)
+        }
+    }
+
+    private func handleAll(with handler: UpdateHandler) async throws {
+        let chats = ChatOrder()
+        var order = 0
         let (updates, arrivals) = AsyncStream.makeStream(of: [Update].self)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask {
@@ -66,12 +79,12 @@ struct TelegramBot: Service {
                 }
             }
             for await batch in updates {
-                let now = ContinuousClock.now
                 for update in batch {
-                    // An update of no chat is nobody's turn: its own id is as good as any.
-                    let chat = update.chat ?? update.id
-                    let place = UpdateHandler.Place(call: calls.turn(of: chat), screen: screens.turn(of: chat))
-                    group.addTask { await handler.handle(update, received: now, in: place) }
+                    // An update of no chat takes no turn away: its own id is as good as any.
+                    let turn = chats.turn(of: update.chat ?? update.id)
+                    order += 1
+                    let arrival = handler.arrived(update, order: order, turn: turn)
+                    group.addTask { await handler.handle(arrival) }
                 }
             }
         }
@@ -95,7 +108,7 @@ struct TelegramBot: Service {
         while true {
             do {
                 return try await api.call(request)
-            } catch BotError.unauthorized {
+            } catch BotError.unauthorized where request.decides {
                 throw BotError.unauthorized
             } catch let error as BotError {
                 logger.warning(
@@ -110,21 +123,18 @@ struct TelegramBot: Service {
 
     private func poll(_ arrived: ([Update]) -> Void) async throws {
         logger.notice("polling")
-        var troubles = Backoff(from: .milliseconds(500), to: .seconds(30))
+        var troubles = Backoff(from: .milliseconds(500), to: .seconds(8), startsAtOnce: true)
         var conflicts = Backoff(from: .seconds(3), to: .seconds(30), jitter: false)
         while true {
             do {
-                let offset = polling.offset
+                let offset = try await polling.next()
                 let batch = try await updates(from: offset)
                 troubles.succeeded()
                 conflicts.succeeded()
-                let new = polling.received(batch.map(\.id))
+                let new = polling.received(batch)
                 var seen: Set<Int64> = []
                 let fresh = batch.filter { new.contains($0.id) && seen.insert($0.id).inserted }
-                guard fresh.isEmpty else { arrived(fresh); continue }
-                // Something was finished meanwhile, or let go: the next answer may be another.
-                guard polling.offset == offset else { continue }
-                try await polling.oneFinished(orAfter: .milliseconds(200))
+                if !fresh.isEmpty { arrived(fresh) }
             } catch let error as BotError {
                 let wait =
                     switch error {
@@ -136,6 +146,7 @@ struct TelegramBot: Service {
                 logger.error(
                     "no updates",
                     metadata: ["error": "\(error)", "again in": "\(wait / .seconds(1)) s"])
+                if case .noAnswer = error { await api.renewConnections() }
                 try await Task.sleep(for: wait)
                 if case .conflict(webhook: true) = error { _ = try? await api.call(.deleteWebhook) }
             }
@@ -145,14 +156,14 @@ struct TelegramBot: Service {
     private func updates(from offset: Int64?) async throws -> [Update] {
         let result = try await api.call(
             .getUpdates(offset: offset, limit: PollingState.batch, timeout: Self.longPoll),
-            patience: .seconds(Self.longPoll) + BotAPI.patience)
+            patience: .seconds(Self.longPoll) + Self.pollPatience)
         guard let elements = result.elements else { throw BotError.unintelligible }
         return elements.compactMap(Update.init)
     }
 
     /// Tells Telegram what was finished since the last poll. What is not confirmed comes again, and does no harm.
     private func confirm() async {
-        guard let offset = polling.offset else { return }
+        guard let offset = polling.unconfirmed else { return }
         let end = ContinuousClock.now + Self.confirmation
         repeat {
             do {
@@ -165,5 +176,12 @@ struct TelegramBot: Service {
                 try? await Task.sleep(for: .milliseconds(200))
             }
         } while .now < end
+    }
+}
+
+extension BotRequest {
+    /// Whether a refusal of the token is final. A proxy or a server that starts may refuse anything for a moment.
+    fileprivate var decides: Bool {
+        if case .getMe = self { true } else { false }
     }
 }

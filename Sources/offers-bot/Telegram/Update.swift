@@ -24,7 +24,7 @@ struct Update: Sendable, Equatable {
         /// Where its screen belongs: the message's chat, or the user's own.
         let chat: Int64
         /// The message with the button; nil if Telegram does not say which.
-        let message: Int64?
+        let message: Origin?
         /// Whether the chat is the user's own, so that nobody else reads a client's phone number.
         let isPrivate: Bool
         /// `callback_data`; nil for a button of another kind.
@@ -46,6 +46,12 @@ struct Update: Sendable, Equatable {
         }
     }
 
+    /// Whether it is an accept or a decline: only those change anything.
+    var isWrite: Bool {
+        guard case .tap(let tap) = event, tap.isPrivate, let data = tap.data else { return false }
+        return Tap(data: data).isWrite
+    }
+
     /// The chat whose order it belongs to.
     var chat: Int64? {
         switch event {
@@ -63,7 +69,7 @@ extension Update.TapEvent {
         let chat = message?["chat"]
         self.init(
             query: query, user: user, chat: chat?["id"]?.int64Value ?? user,
-            message: message?["message_id"]?.int64Value, isPrivate: chat?.isPrivate ?? true,
+            message: message.flatMap(Origin.init), isPrivate: chat?.isPrivate ?? true,
             data: json["data"]?.stringValue)
     }
 }

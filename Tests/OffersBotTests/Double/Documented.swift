@@ -2,12 +2,12 @@ import JSONRPC
 
 /// What the Bot API documents about the requests that the bot makes: names, types, limits.
 enum Documented {
-    private enum Kind { case integer, string, boolean, strings, keyboard, commands, linkPreview }
+    private enum Kind { case integer, string, boolean, strings, keyboard, commands, noPreview, entities }
     private typealias Parameter = (name: String, kind: Kind, isRequired: Bool)
 
     private static let screen: [Parameter] = [
-        ("chat_id", .integer, true), ("text", .string, true), ("parse_mode", .string, false),
-        ("link_preview_options", .linkPreview, false), ("reply_markup", .keyboard, false),
+        ("chat_id", .integer, true), ("text", .string, true), ("entities", .entities, false),
+        ("link_preview_options", .noPreview, true), ("reply_markup", .keyboard, false),
     ]
     private static let message: [Parameter] = [("chat_id", .integer, true), ("message_id", .integer, true)]
     private static let methods: [String: [Parameter]] = [
@@ -22,7 +22,9 @@ enum Documented {
         "sendMessage": screen,
         "editMessageText": screen + [("message_id", .integer, true)],
         "editMessageReplyMarkup": message + [("reply_markup", .keyboard, false)],
-        "answerCallbackQuery": [("callback_query_id", .string, true), ("text", .string, false)],
+        "answerCallbackQuery": [
+            ("callback_query_id", .string, true), ("text", .string, false), ("show_alert", .boolean, false),
+        ],
         "deleteMessage": message,
     ]
 
@@ -46,7 +48,9 @@ enum Documented {
             if text.utf16.count > limit || method != "answerCallbackQuery" && text.isEmpty {
                 violations.append("\(method): text of \(text.utf16.count) units")
             }
-            if body["parse_mode"]?.stringValue == "HTML", !isBalanced(text) { violations.append("\(method): \(text)") }
+            if let entities = body["entities"], !areRight(entities, in: text) {
+                violations.append("\(method): entities")
+            }
         }
         if let limit = body["limit"]?.int64Value, !(1...100).contains(limit) { violations.append("limit \(limit)") }
         return violations
@@ -58,7 +62,12 @@ enum Documented {
         case .string: value.stringValue != nil
         case .boolean: value.boolValue != nil
         case .strings: value.elements?.allSatisfy { $0.stringValue != nil } == true
-        case .linkPreview: value["is_disabled"]?.boolValue != nil
+        case .noPreview: value["is_disabled"]?.boolValue == true
+        case .entities:
+            value.elements?.allSatisfy {
+                ["bold", "italic"].contains($0["type"]?.stringValue) && $0["offset"]?.int64Value != nil
+                    && $0["length"]?.int64Value != nil && $0.members?.count == 3
+            } == true
         case .commands:
             value.elements?.allSatisfy {
                 (1...32).contains($0["command"]?.stringValue?.count ?? 0)
@@ -67,30 +76,31 @@ enum Documented {
         case .keyboard:
             value["inline_keyboard"]?.elements?.allSatisfy { row in
                 row.elements?.allSatisfy {
-                    $0["text"]?.stringValue?.isEmpty == false
-                        && (1...64).contains($0["callback_data"]?.stringValue?.utf8.count ?? 0)
+                    $0["text"]?.stringValue?.isEmpty == false && $0.members?.count == 2
+                        && ((1...64).contains($0["callback_data"]?.stringValue?.utf8.count ?? 0)
+                            || (1...256).contains($0["copy_text"]?["text"]?.stringValue?.utf16.count ?? 0))
                 } == true
             } == true
         }
     }
 
-    /// Whether the HTML is what Telegram takes: the tags we use, closed, and entities that it knows.
-    private static func isBalanced(_ text: String) -> Bool {
-        var open: [Substring] = []
-        var rest = text[...]
-        while let mark = rest.firstIndex(where: { "<>&".contains($0) }) {
-            guard rest[mark] != ">", let end = rest[mark...].firstIndex(of: rest[mark] == "<" ? ">" : ";") else {
-                return false
-            }
-            let piece = rest[mark...end]
-            switch piece {
-            case "&amp;", "&lt;", "&gt;", "&quot;", "&#x27;": break
-            case "<b>", "<i>": open.append(piece.dropFirst().dropLast())
-            case "</b>", "</i>": guard open.popLast() == piece.dropFirst(2).dropLast() else { return false }
-            default: return false
-            }
-            rest = rest[rest.index(after: end)...]
+    /// Whether the entities stand inside the text, begin and end between whole characters of UTF-16, and either do not
+    /// overlap or one contains the other (Bot API, `MessageEntity`).
+    static func areRight(_ entities: JSONValue, in text: String) -> Bool {
+        let units = Array(text.utf16)
+        let ranges = (entities.elements ?? []).map { entity in
+            let offset = Int(entity["offset"]?.int64Value ?? -1)
+            return offset..<max(offset, offset + Int(entity["length"]?.int64Value ?? 0))
         }
-        return open.isEmpty
+        let areInside = ranges.allSatisfy { range in
+            !range.isEmpty && range.lowerBound >= 0 && range.upperBound <= units.count
+                && [range.lowerBound, range.upperBound].allSatisfy {
+                    $0 == units.count || !UTF16.isTrailSurrogate(units[$0])
+                }
+        }
+        let areNested = ranges.allSatisfy { one in
+            ranges.allSatisfy { !one.overlaps($0) || one == one.clamped(to: $0) || $0 == $0.clamped(to: one) }
+        }
+        return areInside && areNested
     }
 }

@@ -4,24 +4,30 @@ import Testing
 
 @testable import offers_bot
 
-struct HTMLTests {
-    @Test("What is interpolated is escaped, what is written is markup")
-    func escaping() {
-        let html: HTML = "<b>\("<a & \"b\"> 'c'")</b> \(7) \(HTML("<i>x</i>"))"
-        #expect(html.source == "<b>&lt;a &amp; &quot;b&quot;&gt; &#x27;c&#x27;</b> 7 <i>x</i>")
-        #expect(html.plain == "<a & \"b\"> 'c' 7 x")
+struct FormattedTextTests {
+    @Test("Only what is written in bold or italics is so, whatever is interpolated; offsets are in UTF-16")
+    func entities() {
+        let text = FormattedText.lines([
+            .italic("🆕 <b>"), "\("👩‍👩‍👧\u{0301}<i>") \(7) \(FormattedText.bold("x"))", .bold(""),
+        ])
+        #expect(text.plain == "🆕 <b>\n👩‍👩‍👧\u{0301}<i> 7 x\n")
+        #expect(
+            text.entities == [
+                .init(style: .italic, offset: 0, length: 6), .init(style: .bold, offset: 22, length: 1),
+            ])
+        #expect(text.withoutFormat.plain == text.plain && text.withoutFormat.entities.isEmpty)
     }
 
     @Test(
-        "A value is cut before it is escaped, at the end of a character",
-        arguments: [
-            ("abcde", 5, "abcde"), ("abcdef", 5, "abcd…"), ("&&&", 11, "&amp;&amp;…"), ("&&&", 10, "&amp;…"),
-            ("ab👩‍👩‍👧", 6, "ab…"), ("<", 3, "…"), ("a\nb\u{1B}[c", 9, "a b [c"), ("", 1, ""),
-        ])
-    func cutting(value: String, limit: Int, expected: String) {
-        let html = HTML(value: value, atMost: limit)
-        #expect(html.source == expected)
-        #expect(html.source.utf16.count <= limit)
+        "No character joins a value to what is markup elsewhere, and no direction goes on behind it",
+        arguments: ["\u{0301}", "\u{FE0F}", "\u{0338}", "\u{200D}", "\u{0600}", "\u{200F}", "\u{202E}", "\u{2067}"])
+    func hostile(mark: String) {
+        for value in ["<\(mark)b>x</b>", "\(mark)<b>", "x\(mark)", "&\(mark)amp;", "**\(mark)x**"] {
+            let text: FormattedText = "\(FormattedText.bold("Заявка"))\(value) конец"
+            #expect(text.entities == [.init(style: .bold, offset: 0, length: 6)])
+            let ends = ["\u{202E}": "\u{202C}", "\u{2067}": "\u{2069}"][mark] ?? ""
+            #expect(Array(text.plain.utf16) == Array("Заявка\(value)\(ends) конец".utf16))
+        }
     }
 
     @Test("The longest card and the longest accepted order fit into a message")
@@ -37,8 +43,13 @@ struct HTMLTests {
             house: long, description: long, status: long, apartment: long, addressComment: long, clientName: long,
             clientPhone: long, version: 1)
         for screen in [card, .accepted(order, now: .epoch), .accepted(order, now: .epoch).headed(by: long)] {
-            #expect(screen.text.source.utf16.count <= 4096)
-            #expect(screen.buttons.joined().allSatisfy { $0.data.utf8.count <= 64 })
+            #expect(screen.text.plain.utf16.count <= 4096)
+            for button in screen.buttons.joined() {
+                switch button.action {
+                case .tap(let data): #expect(data.utf8.count <= 64)
+                case .copy(let text): #expect((1...256).contains(text.utf16.count))
+                }
+            }
         }
     }
 }
@@ -125,7 +136,8 @@ struct SlotTextTests {
         ] as [(String?, String, String?, String?, String?)])
     func text(zone: String?, now: String, start: String?, end: String?, expected: String?) throws {
         let slot = Timeslot(start: start.flatMap(Timestamp.init(text:)), end: end.flatMap(Timestamp.init(text:)))
-        let text = try SlotText(timezone: zone, now: #require(Timestamp(text: now))).text(slot)
+        let now = try #require(Timestamp(text: now))
+        let text = SlotText(timezone: zone, now: now).text(slot)
         #expect(text == expected)
     }
 }
@@ -139,11 +151,10 @@ struct VerdictTests {
 
     @Test("Every reason has its sentence")
     func sentences() {
-        let unregistered = "⚠️ Вы не зарегистрированы как мастер. Нажмите /start или обратитесь в поддержку."
         let inactive = "⛔️ Ваша анкета не подтверждена или отключена. Обратитесь в поддержку."
         let internalError = "⚠️ Внутренняя ошибка сервиса. Повторите или сообщите в поддержку."
         let expected: [Reason: Verdict] = [
-            .masterNotFound: .thenList(unregistered),
+            .masterNotFound: .notRegistered,
             .masterBlocked: .stay("⛔️ Ваш аккаунт заблокирован.\n\nОбратитесь в поддержку для подробностей."),
             .masterNotActive: .stay(inactive),
             .limitReached: .stay("Достигнут лимит активных заказов. Завершите текущие, чтобы брать новые."),

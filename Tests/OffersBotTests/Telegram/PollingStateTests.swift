@@ -5,61 +5,88 @@ import Testing
 @testable import offers_bot
 
 struct PollingStateTests {
-    @Test("The offset stays at the oldest unfinished update, and what is in hand is not new")
+    private static let start = ContinuousClock.now
+
+    private static func after(_ milliseconds: Int) -> ContinuousClock.Instant { start + .milliseconds(milliseconds) }
+
+    @Test("The offset passes everything but a write that is not carried out, and what is in hand is not new")
     func offset() {
         var state = PollingState()
         #expect(state.offset == nil)
-        #expect(state.received([11, 10, 12, 10]) == [10, 11, 12])
-        #expect(state.offset == 10)
-        state.finished(11)
-        #expect(state.offset == 10)
-        #expect(state.received([10, 11, 12, 13]) == [13])
+        #expect(state.received([11, 10, 12, 10], writes: [11]) == [10, 11, 12])
+        #expect(state.offset == 11)
+        #expect(state.received([11, 12, 13]) == [13] && state.offset == 11)
         state.finished(10)
-        #expect(state.offset == 12)
-        state.finished(12)
-        state.finished(13)
-        #expect(state.offset == 14 && state.isIdle)
-        #expect(state.received([13]) == [])
+        #expect(state.offset == 11)
+        state.carriedOut(11)
         #expect(state.offset == 14)
+        #expect(state.received([11, 13]) == [])
+        state.finished(11)
+        #expect(state.received([11, 13]) == [] && state.offset == 14)
+        #expect(state.received([14], writes: [14]) == [14] && state.offset == 14)
+        // It never will be carried out.
+        state.finished(14)
+        #expect(state.offset == 15)
     }
 
     @Test("After a quiet week ids may begin lower")
     func newBeginning() {
         var state = PollingState()
         #expect(state.received([9000]) == [9000])
-        state.finished(9000)
         #expect(state.received([20]) == [20])
-        state.finished(20)
         #expect(state.offset == 21)
     }
 
-    @Test("What can only come to a screen does not shut out the others when an answer is full; a write does")
+    @Test("Requests with the same offset are 0.6 s apart, others come at once")
+    func pause() {
+        var state = PollingState()
+        #expect(state.step(at: Self.after(0)) == .poll(offset: nil))
+        #expect(state.step(at: Self.after(10)) == .wait(.milliseconds(590)))
+        _ = state.received([5], writes: [5])
+        #expect(state.step(at: Self.after(20)) == .poll(offset: 5))
+        _ = state.received([5, 6])
+        #expect(state.step(at: Self.after(30)) == .wait(.milliseconds(590)))
+        #expect(state.step(at: Self.after(620)) == .poll(offset: 5))
+        state.carriedOut(5)
+        #expect(state.step(at: Self.after(630)) == .poll(offset: 7))
+        #expect(state.step(at: Self.after(6630)) == .poll(offset: 7))
+    }
+
+    @Test("In a full answer the write that would keep the offset where it is may be passed, one at a time")
     func crowded() {
         var state = PollingState()
         let full = Array(Int64(1)...100)
-        #expect(state.received(full) == full)
-        for id in full.dropFirst(2) { state.mayBeLetGo(id) }
-        state.finished(1)
-        #expect(state.offset == 2)
-        #expect(state.received(full) == [] && state.offset == 2)
-        state.mayBeLetGo(2)
-        #expect(state.offset == 101)
-        #expect(state.received([101]) == [101] && state.offset == 2)
+        _ = state.step(at: Self.after(0))
+        // The next answer has something else in it, so nothing is passed yet.
+        #expect(state.received(full, writes: [30, 60]) == full && state.offset == 30)
+        _ = state.step(at: Self.after(0))
+        #expect(state.received(Array(30...129)).count == 29 && state.offset == 60)
+        _ = state.step(at: Self.after(0))
+        // Not full: nothing is shut out.
+        #expect(state.received(Array(60...150)).count == 21 && state.offset == 60)
     }
 
-    @Test("When the most are in hand, none is let go")
+    @Test("When the most are in hand, nothing is polled")
     func limit() {
         var state = PollingState()
-        let most = PollingState.mostInHand
-        for batch in 0..<most / 100 {
-            let full = (1...100).map { Int64(batch * 100 + $0) }
-            #expect(state.received(full) == full)
-            for id in full { state.mayBeLetGo(id) }
-            #expect(state.received(full) == [])
-        }
-        #expect(state.offset == 1)
+        let most = Int64(PollingState.mostInHand)
+        for first in stride(from: Int64(1), to: most, by: 100) { _ = state.received(Array(first..<first + 100)) }
+        #expect(state.step(at: Self.after(0)) == .waitForRoom)
         state.finished(1)
-        #expect(state.received((2...101).map { Int64($0) }) == [] && state.offset == Int64(most + 1))
+        #expect(state.step(at: Self.after(0)) == .poll(offset: most + 1))
+    }
+
+    @Test("What the last request confirmed needs no other")
+    func confirmed() {
+        var state = PollingState()
+        #expect(state.isConfirmed)
+        _ = state.step(at: Self.after(0))
+        _ = state.received([5], writes: [5])
+        #expect(!state.isConfirmed)
+        _ = state.step(at: Self.after(0))
+        #expect(state.isConfirmed)
+        state.carriedOut(5)
+        #expect(!state.isConfirmed)
     }
 
     @Test("Conflicts are retried after 3 s, at most 30 s")
@@ -68,7 +95,8 @@ struct PollingStateTests {
         #expect((0..<6).map { _ in conflicts.failed() } == [3, 6, 12, 24, 30, 30].map { .seconds($0) })
         conflicts.succeeded()
         #expect(conflicts.failed() == .seconds(3))
-        var troubles = Backoff(from: .seconds(1), to: .seconds(8))
+        var troubles = Backoff(from: .seconds(1), to: .seconds(8), startsAtOnce: true)
+        #expect(troubles.failed() == .zero)
         for limit in [1, 2, 4, 8, 8] {
             #expect((Duration.milliseconds(500 * limit)...(.seconds(limit))).contains(troubles.failed()))
         }

@@ -70,14 +70,31 @@ struct Stage: Sendable {
     }
 
     /// The bot as a process.
-    func withBot(_ body: @Sendable (Program) async throws -> Void) async throws -> Program.Ending {
-        try await Program.run(
+    ///
+    /// - Parameter base: Where it finds the Bot API, if that is not the double itself.
+    func withBot(
+        through base: String? = nil, _ body: @Sendable (Program) async throws -> Void
+    ) async throws -> Program.Ending {
+        let standard = await telegram.base
+        let api = base ?? standard
+        return try await Program.run(
             "offers-bot",
             [
-                "telegram", "--socket", socket, "--token-file", folder + "/token", "--api-base", telegram.base,
+                "telegram", "--socket", socket, "--token-file", folder + "/token", "--api-base", api,
                 "--log-level", "debug",
             ], ready: "polling", body
         ).ending
+    }
+
+    /// Until when an order's offer can be taken, as masters read it, if that is not far away.
+    func until(_ order: Int) async throws -> String {
+        let zone = "(SELECT COALESCE(NULLIF(btrim(timezone), ''), 'Europe/Moscow') FROM cities WHERE id = \(city))"
+        let rows = try await database.sql(
+            "SELECT '⏳ до ' || to_char(expires_at AT TIME ZONE \(zone), 'HH24:MI') || CASE "
+                + "(expires_at AT TIME ZONE \(zone))::date - (now() AT TIME ZONE \(zone))::date "
+                + "WHEN 0 THEN '' WHEN 1 THEN ', завтра' ELSE to_char(expires_at AT TIME ZONE \(zone), ', DD.MM') END "
+                + "FROM offers WHERE order_id = \(order) AND master_id = \(master)")
+        return rows.first ?? ""
     }
 
     /// A free order with a live offer to the master, and to the rival if asked for.

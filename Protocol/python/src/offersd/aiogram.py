@@ -18,9 +18,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any
+from weakref import WeakValueDictionary
 
 from aiogram import Bot, Router
 from aiogram.enums import ChatType
@@ -34,11 +36,11 @@ from aiogram.exceptions import (
 )
 from aiogram.types import (
     CallbackQuery,
-    InaccessibleMessage,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     LinkPreviewOptions,
     Message,
+    MessageEntity,
 )
 
 from .errors import Unreachable
@@ -48,6 +50,15 @@ from .screens.adapter import failed
 __all__ = ["handlers_of", "new_orders_router"]
 
 _log = logging.getLogger("offersd.aiogram")
+
+_CARDS = 2000
+"""How many messages with accepted orders are remembered."""
+
+_NOT_OF_FORMAT = (
+    "not modified", "chat not found", "not found", "can't be edited", "no text in the message", "deactivated",
+    "not enough rights", "can't initiate conversation",
+)  # fmt: skip
+"""What no other form of a message changes."""
 
 Hook = Callable[..., Any]
 """A function of the bot. Like an aiogram handler it gets what it names of ``query``, the middlewares' data, and what is
@@ -111,6 +122,8 @@ class _NewOrders:
     ) -> None:
         self._client, self._master, self._after_accept = client, master, after_accept
         self._menu_row, self._fallback = menu_row, fallback
+        self._cards: OrderedDict[tuple[int, int], Screen] = OrderedDict()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def handle(self, query: CallbackQuery, data: dict[str, Any]) -> None:
         """Answer one tap."""
@@ -146,7 +159,10 @@ class _NewOrders:
                 _log.exception("after_accept failed; the router's own card is shown")
         screen = response.screen if has_toast or response.toast is None else response.screen_without_toast
         if screen is not None:
-            await self._display(query, screen)
+            chat = query.message.chat.id if query.message is not None else query.from_user.id
+            # One after the other: a list that is under way when an order is accepted must not take its card away.
+            async with self._turns.setdefault(chat, asyncio.Lock()):
+                await self._display(query, chat, screen)
 
     async def _answer(self, query: CallbackQuery, toast: str | None) -> bool:
         """End the waiting mark. Returns whether the toast was shown."""
@@ -157,34 +173,69 @@ class _NewOrders:
             return False
         return True
 
-    async def _display(self, query: CallbackQuery, screen: Screen) -> None:
-        """Show a screen in place of the message, or as a new one."""
+    async def _display(self, query: CallbackQuery, chat: int, screen: Screen) -> None:
+        """Show a screen in place of the message, or as a new one. Cards of accepted orders stay."""
         message = query.message
-        content: dict[str, Any] = {
-            "text": screen.text,
-            "reply_markup": self._keyboard(screen),
-            "parse_mode": "HTML",
-            # An address in a description would get a preview that hides the buttons.
-            "link_preview_options": LinkPreviewOptions(is_disabled=True),
-        }
         bot = query.bot
         assert bot is not None
         try:
-            if isinstance(message, Message):
+            if isinstance(message, Message) and not self._shows_accepted(message):
                 edited = message
+                if screen.accepted is not None:
+                    self._remember(message, screen)
                 try:
-                    await _insist(lambda: edited.edit_text(**content))
+                    await self._put(screen, lambda content: edited.edit_text(**content))
                     return
                 except TelegramBadRequest as error:
                     if "not modified" in error.message:
                         return
-            chat = message.chat.id if message is not None else query.from_user.id
-            await _insist(lambda: bot.send_message(chat, **content))
-            await _take_buttons(bot, message)
+                    self._cards.pop((chat, message.message_id), None)
+            elif message is not None and self._cards.get((chat, message.message_id)) == screen:
+                # A second tap on the same button: the card is there.
+                return
+            await self._put(screen, lambda content: bot.send_message(chat, **content))
+            if isinstance(message, Message) and not self._shows_accepted(message):
+                await _take_buttons(bot, message)
         except TelegramForbiddenError:
             _log.info("blocked by the user")
         except TelegramAPIError as error:
             _log.error("a screen was not shown: %s", type(error).__name__)
+
+    async def _put(self, screen: Screen, request: Callable[[dict[str, Any]], Awaitable[Any]]) -> None:
+        """Make a request with the screen, and once more with a plain one if Telegram refuses its format."""
+        try:
+            await _insist(lambda: request(self._content(screen)))
+        except TelegramBadRequest as error:
+            if screen == screen.plain or any(phrase in error.message.lower() for phrase in _NOT_OF_FORMAT):
+                raise
+            _log.error("refused for its format; it comes as plain text")
+            await _insist(lambda: request(self._content(screen.plain)))
+
+    def _content(self, screen: Screen) -> dict[str, Any]:
+        return {
+            "text": screen.text,
+            "entities": [MessageEntity(type=e.type, offset=e.offset, length=e.length) for e in screen.entities],
+            # The bot may have a default, which would make markup of the texts.
+            "parse_mode": None,
+            "reply_markup": self._keyboard(screen),
+            # An address in a description would get a preview that hides the buttons.
+            "link_preview_options": LinkPreviewOptions(is_disabled=True),
+        }
+
+    def _shows_accepted(self, message: Message) -> bool:
+        """Whether it is the card of an accepted order, this router's or the bot's own.
+
+        What Telegram tells of a message is how it was at the tap, and that may have been before the card.
+        """
+        if (message.chat.id, message.message_id) in self._cards:
+            return True
+        beginnings = ("Активный заказ #", "Заказ #", "📞 Телефон:")
+        return any(line.startswith(beginnings) for line in (message.text or "").splitlines())
+
+    def _remember(self, message: Message, card: Screen) -> None:
+        self._cards[message.chat.id, message.message_id] = card
+        while len(self._cards) > _CARDS:
+            self._cards.popitem(last=False)
 
     def _keyboard(self, screen: Screen) -> InlineKeyboardMarkup:
         rows = []
@@ -198,10 +249,8 @@ class _NewOrders:
         return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-async def _take_buttons(bot: Bot, message: Message | InaccessibleMessage | None) -> None:
+async def _take_buttons(bot: Bot, message: Message) -> None:
     """The old message, below which a new one stands now, loses its buttons."""
-    if not isinstance(message, Message):
-        return
     try:
         await bot.edit_message_reply_markup(chat_id=message.chat.id, message_id=message.message_id)
     except TelegramAPIError as error:

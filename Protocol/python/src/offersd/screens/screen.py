@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .. import results
 from .tap import PAGE_SIZE, Action, Tap
-from .text import category, escaped, or_none, slot, status
+from .text import category, fit, or_none, slot, status, utf16
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,36 @@ MENU = Button("🏠 Меню", "m:menu")
 
 
 @dataclass(frozen=True)
+class Entity:
+    """A stretch of a text that looks different."""
+
+    type: str
+    """``bold`` or ``italic``."""
+    offset: int
+    """In UTF-16 units, as the length."""
+    length: int
+
+
+@dataclass(frozen=True)
 class Screen:
-    """A text with Telegram's HTML markup, at most 4,096 units, and rows of buttons."""
+    """A plain text of at most 4,096 UTF-16 units, where it looks different, and rows of buttons."""
 
     text: str
     buttons: list[list[Button]]
+    entities: list[Entity] = field(default_factory=list)
+    accepted: int | None = None
+    """The order whose accepted card it is. Nothing takes the place of such a card."""
 
     def headed(self, sentence: str) -> Screen:
         """The screen with a sentence above it that could not be shown as a toast."""
-        return Screen(f"{escaped(sentence, 300, keeping_lines=True)}\n\n{self.text}", self.buttons)
+        head = f"{fit(sentence, 300, keeping_lines=True)}\n\n"
+        moved = [Entity(entity.type, utf16(head) + entity.offset, entity.length) for entity in self.entities]
+        return Screen(head + self.text, self.buttons, moved, self.accepted)
+
+    @property
+    def plain(self) -> Screen:
+        """The same without any format."""
+        return Screen(self.text, self.buttons, accepted=self.accepted)
 
 
 EMPTY_LIST = Screen("Нет новых предложений", [[Button("🔄 Обновить", "m:new")], [MENU]])
@@ -55,8 +76,8 @@ def offer_list(result: results.OfferList, page: int, now: datetime) -> Screen:
         return EMPTY_LIST
     pages = last_page(result.total)
     lines = [
-        "<i>Главное меню &gt; Новые заказы</i>",
-        "<b>🆕 Новые заказы</b>",
+        "Главное меню > Новые заказы",
+        "🆕 Новые заказы",
         f"Страница {page}/{pages} • всего: {result.total}",
         "",
     ]
@@ -71,49 +92,49 @@ def offer_list(result: results.OfferList, page: int, now: datetime) -> Screen:
         turns.append(Button("◀️ Назад", f"m:new:{page - 1}"))
     if page < pages:
         turns.append(Button("Вперёд ▶️", f"m:new:{page + 1}"))
-    return Screen("\n".join(lines), [*rows, *([turns] if turns else []), [MENU]])
+    return _titled(lines, [*rows, *([turns] if turns else []), [MENU]], "italic", "bold")
 
 
 def card(offer: results.OfferCard, page: int, now: datetime) -> Screen:
     """An offer that can be taken."""
     description = or_none(offer.description)
     lines = [
-        f"<b>Заявка #{offer.order_id}</b>",
+        f"Заявка #{offer.order_id}",
         f"📍 Адрес: {_place(offer.city, offer.district, offer.street, offer.house)}",
         f"🗓 Слот: {slot(offer.timeslot, offer.timezone, now) or '—'}",
         f"🛠 Категория: {category(offer.category)}",
-        f"📝 Описание: {escaped(description.strip(), 2500, keeping_lines=True) if description else '—'}",
+        f"📝 Описание: {fit(description.strip(), 2500, keeping_lines=True) if description else '—'}",
     ]
     accept = Button("✅ Взять", Tap(Action.ACCEPT, offer.order_id, page).data)
     decline = Button("✖️ Отказаться", Tap(Action.ASK_TO_DECLINE, offer.order_id, page).data)
-    return Screen("\n".join(lines), [[accept, decline], [_back(page), MENU]])
+    return _titled(lines, [[accept, decline], [_back(page), MENU]], "bold")
 
 
 def accepted(order: results.AcceptedOrder, now: datetime) -> Screen:
     """An order that is the master's: the only screen with the client's data."""
     if order.status in ("ASSIGNED", "EN_ROUTE", "WORKING", "PAYMENT"):
-        way, title = "Главное меню &gt; Активные заказы &gt; Заказ", "Активный заказ"
+        way, title = "Главное меню > Активные заказы > Заказ", "Активный заказ"
     else:
-        way, title = "Главное меню &gt; Заказ", "Заказ"
+        way, title = "Главное меню > Заказ", "Заказ"
     lines = [
-        f"<i>{way} #{order.order_id}</i>",
-        f"<b>{title} #{order.order_id}</b>",
+        f"{way} #{order.order_id}",
+        f"{title} #{order.order_id}",
         f"📍 Адрес: {_place(order.city, order.district, order.street, order.house)}",
     ]
     if apartment := or_none(order.apartment):
-        lines.append(f"🚪 Квартира: {escaped(apartment, 60)}")
+        lines.append(f"🚪 Квартира: {fit(apartment, 60)}")
     if comment := or_none(order.address_comment):
-        lines.append(f"💬 Комментарий: {escaped(comment, 500)}")
+        lines.append(f"💬 Комментарий: {fit(comment, 500)}")
     lines += [
         f"🗓 Слот: {slot(order.timeslot, order.timezone, now) or '—'}",
         f"🛠 Категория: {category(order.category)}",
         f"🔁 Текущий статус: {status(order.status)}",
-        f"👤 Клиент: {escaped(or_none(order.client_name) or '—', 150)}",
-        f"📞 Телефон: {escaped(or_none(order.client_phone) or '—', 60)}",
+        f"👤 Клиент: {fit(or_none(order.client_name) or '—', 150)}",
+        f"📞 Телефон: {fit(or_none(order.client_phone) or '—', 60)}",
     ]
     if description := or_none(order.description):
-        lines += ["", escaped(description, 2000, keeping_lines=True)]
-    return Screen("\n".join(lines), [[_back(1), MENU]])
+        lines += ["", fit(description, 2000, keeping_lines=True)]
+    return _titled(lines, [[_back(1), MENU]], "italic", "bold", accepted=order.order_id)
 
 
 def decline_question(tap: Tap) -> Screen:
@@ -126,14 +147,24 @@ def decline_question(tap: Tap) -> Screen:
 
 def notice(sentence: str, page: int) -> Screen:
     """A sentence that would have been a toast above a screen that stays."""
-    return Screen(escaped(sentence, 300, keeping_lines=True), [[_back(page), MENU]])
+    return Screen(fit(sentence, 300, keeping_lines=True), [[_back(page), MENU]])
 
 
 def failure(sentence: str, retry: str) -> Screen:
     """Something that may work if the same button is pressed again."""
-    return Screen(escaped(sentence, 300, keeping_lines=True), [[Button("🔄 Повторить", retry)], [MENU]])
+    return Screen(fit(sentence, 300, keeping_lines=True), [[Button("🔄 Повторить", retry)], [MENU]])
+
+
+def _titled(lines: list[str], buttons: list[list[Button]], *looks: str, accepted: int | None = None) -> Screen:
+    """A screen whose first lines have these looks."""
+    entities = []
+    offset = 0
+    for line, look in zip(lines, looks, strict=False):
+        entities.append(Entity(look, offset, utf16(line)))
+        offset += utf16(line) + 1
+    return Screen("\n".join(lines), buttons, entities, accepted)
 
 
 def _place(city: str, *rest: str | None) -> str:
-    parts = [escaped(part) for part in rest if part is not None and or_none(part)]
-    return ", ".join([escaped(city) if or_none(city) else "—", *parts])
+    parts = [fit(part) for part in rest if part is not None and or_none(part)]
+    return ", ".join([fit(city) if or_none(city) else "—", *parts])

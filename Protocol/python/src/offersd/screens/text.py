@@ -1,6 +1,6 @@
-"""Texts with Telegram's HTML markup, and the words for labels and times.
+"""Values as they stand in a message, and the words for labels and times.
 
-Every value is escaped here and nowhere else, and cut so that a message fits: Telegram counts UTF-16 units.
+There is no markup, so nothing is escaped. Values are cut so that a message fits: Telegram counts UTF-16 units.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ..results import Timeslot
 TOAST_LIMIT = 200
 """The longest text of answerCallbackQuery."""
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 _CATEGORIES = {
     "ELECTRICS": "⚡ Электрика",
     "PLUMBING": "🚰 Сантехника",
@@ -39,25 +38,30 @@ _STATUSES = {
 }
 
 
+_EMBEDDINGS = "\u202a\u202b\u202d\u202e"
+_ISOLATES = "\u2066\u2067\u2068"
+
+
 def utf16(text: str) -> int:
     """How long Telegram finds it."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def escaped(value: str, limit: int = 100, *, keeping_lines: bool = False) -> str:
-    """A value from outside as HTML, at most `limit` units long, cut with an ellipsis at the end of a character."""
-    done = ""
-    length = 0
-    cut = 0
+def fit(value: str, limit: int = 100, *, keeping_lines: bool = False) -> str:
+    """A value from outside, at most `limit` units long, cut with an ellipsis at the end of a character.
+
+    What turns the direction of writing ends with the value (Unicode Standard Annex 9, 3.1.2 and 3.1.5).
+    """
+    done, cut, turns = "", "…", ""
     for character in _characters(value):
-        piece = _escape(character, keeping_lines)
-        length += utf16(piece)
-        if length > limit:
-            return done[:cut] + "…"
-        done += piece
-        if length < limit:
-            cut = len(done)
-    return done
+        piece = _shown(character, keeping_lines)
+        next_turns = _turns(turns, piece)
+        if utf16(done + piece) + len(next_turns) > limit:
+            return cut
+        done, turns = done + piece, next_turns
+        if utf16(done) + len(turns) < limit:
+            cut = f"{done}…{_ends(turns)}"
+    return done + _ends(turns)
 
 
 def toast(text: str, limit: int = TOAST_LIMIT) -> str:
@@ -80,12 +84,12 @@ def or_none(text: str | None) -> str | None:
 def category(label: str | None) -> str:
     """The words for an order's category. A label of a later version is shown as it is."""
     known = or_none(label)
-    return "—" if known is None else _CATEGORIES.get(known) or escaped(known, 60)
+    return "—" if known is None else _CATEGORIES.get(known) or fit(known, 60)
 
 
 def status(label: str) -> str:
     """The words for an order's status."""
-    return _STATUSES.get(label) or escaped(label, 60)
+    return _STATUSES.get(label) or fit(label, 60)
 
 
 def slot(value: Timeslot | None, zone_name: str | None, now: datetime) -> str | None:
@@ -124,12 +128,30 @@ def _zone(name: str) -> tzinfo:
         return timezone(timedelta(hours=3)) if name == "Europe/Moscow" else timezone.utc
 
 
-def _escape(character: str, keeping_lines: bool) -> str:
+def _turns(turns: str, text: str) -> str:
+    """The changes of direction that are begun and not ended after the text."""
+    for point in text:
+        if point in _EMBEDDINGS or point in _ISOLATES:
+            turns += point
+        elif point == "\u202c" and turns and turns[-1] in _EMBEDDINGS:
+            turns = turns[:-1]
+        elif point == "\u2069" and any(isolate in turns for isolate in _ISOLATES):
+            turns = turns[: max(turns.rfind(isolate) for isolate in _ISOLATES)]
+        elif point == "\n":
+            turns = ""
+    return turns
+
+
+def _ends(turns: str) -> str:
+    return "".join("\u2069" if point in _ISOLATES else "\u202c" for point in reversed(turns))
+
+
+def _shown(character: str, keeping_lines: bool) -> str:
     if character in ("\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"):
         return "\n" if keeping_lines else " "
     if character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff":
         return " "
-    return _ESCAPES.get(character, character)
+    return character
 
 
 def _characters(text: str) -> Iterator[str]:
