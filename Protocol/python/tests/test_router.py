@@ -29,6 +29,7 @@ def test_from_list_to_accepted(database: Database, socket: str, master: int) -> 
     async def walk(bot: Program) -> None:
         await bot.tap(master, "m:new")
         assert f"Открыть #{orders[-1]}" not in bot.api.screens[-1]
+        assert bot.api.requests[-1].parse_mode is None  # type: ignore[attr-defined]
         assert bot.api.buttons() == [*(f"m:new:card:{order}:1" for order in reversed(orders[1:])), "m:new:2", "home"]
         await bot.tap(master, "m:new:2")
         assert "Страница 2/2 • всего: 6" in bot.api.screens[-1]
