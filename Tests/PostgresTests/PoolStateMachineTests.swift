@@ -395,6 +395,22 @@ struct PoolStateMachineTests {
         #expect(none.isStopped)
     }
 
+    @Test("a failed attempt that began beside others says nothing of the database when those are lost")
+    func attemptBesideOthers() {
+        var pool = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)
+        _ = pool.step(of: 0, at: start)
+        pool.connected(0)
+        _ = pool.step(of: 1, at: start)
+        _ = pool.lost(0, at: start)
+        #expect(outcome(pool.submit(item(1), at: start)) == .waits)
+        #expect(pool.connectFailed(1, at: start).isEmpty)
+        #expect(outcome(pool.submit(item(2), at: start)) == .waits)
+        #expect(!pool.isFailing)
+        _ = pool.step(of: 0, at: start)
+        #expect(pool.connectFailed(0, at: start).map(\.job) == [1, 2])
+        #expect(outcome(pool.submit(item(3), at: start)) == .unavailable)
+    }
+
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
     func shutdown() {
         var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)

@@ -7,8 +7,9 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private enum Connection: Sendable {
         /// Not connected, and may try. Next: connecting.
         case disconnected
-        /// A connection attempt is under way. Next: idle, waiting, disconnected (by shutdown: stopped).
-        case connecting
+        /// A connection attempt is under way, which began while no connection was open, or beside one. Next: idle, waiting,
+        /// disconnected (by shutdown: stopped).
+        case connecting(besideNone: Bool)
         /// The last attempt failed; the next one not before `until`. Next: disconnected.
         case waiting(until: MonotonicTime)
         /// Connected and asleep. Next: woken, disconnected.
@@ -62,7 +63,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     private var connections: [Connection]
     private var queue = WorkQueue<Job>()
-    /// Whether the last attempt to connect failed.
+    /// Whether the last attempt to connect failed that began while no connection was open. One that began beside others may
+    /// have met what ended those, and the next one succeeds.
     package private(set) var isFailing = false
     /// The attempts to connect that have failed since the start.
     package private(set) var failedAttempts = 0
@@ -194,7 +196,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         case .waiting(let until) where until > now:
             return .pause(until: until)
         case .disconnected, .waiting, .connecting:
-            connections[index] = .connecting
+            connections[index] = .connecting(besideNone: connectedCount == 0)
             return .connect
         case .idle, .woken, .busy:
             connections[index] = .idle
@@ -233,13 +235,14 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     /// The attempt of connection `index` failed. Returns the work that no connection can do now; it must be told so.
     package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
-        if case .stopped = connections[index] { return [] }
+        guard case .connecting(let besideNone) = connections[index] else { return [] }
         // While others of the pool are open there is time, and a server at its limit is asked less often.
         let pause = connectedCount == 0 ? pauseMilliseconds : PoolStateMachine.longPause
         connections[index] = .waiting(until: now.advanced(byMilliseconds: pause))
-        isFailing = true
         failedAttempts += 1
-        return connectedCount == 0 ? queue.removeInLine() : []
+        guard besideNone, connectedCount == 0 else { return [] }
+        isFailing = true
+        return queue.removeInLine()
     }
 
     /// The thread of connection `index` goes on with what was begun for it.

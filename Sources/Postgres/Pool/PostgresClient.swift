@@ -331,7 +331,7 @@ package struct PoolStatus: Sendable, Equatable {
         package let opened: Int
         /// How many attempts to open one have failed since the start.
         package let failedAttempts: Int
-        /// Whether the last attempt failed.
+        /// Whether the last attempt failed that began while no connection was open.
         package let isFailing: Bool
         /// How long the longest work under way has taken so far, in milliseconds.
         package let longestWorkMilliseconds: Int64
