@@ -139,7 +139,10 @@ struct FaultProxyTests {
                     == ["1"])
             #expect(try await other.execute("SELECT 1") == "SELECT 1")
             try await database.sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'INSERT%'")
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE 'INSERT%'
+                """)
             await #expect(throws: LibPQ.Lost.self) { _ = try await asked.value }
         }
     }
