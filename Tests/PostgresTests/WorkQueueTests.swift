@@ -106,7 +106,7 @@ struct WorkQueueTests {
         #expect(queue.count == 0)
     }
 
-    @Test("work goes with what has the place before, but not of another batchKey, nor if somebody has its key")
+    @Test("work goes with what has the place before, but not of another batch key, nor if another has its keys")
     func behind() throws {
         var queue = WorkQueue<Int>()
         let caller = Caller()

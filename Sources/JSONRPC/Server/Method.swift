@@ -6,9 +6,9 @@ package final class Method: Sendable {
         case read
         /// Takes effect after everything sent before it and before everything sent after it.
         case write
-        /// The same, observably: serial, but adjacent calls may share a commit. Calls of such methods that follow one another run at the same time, and
-        /// the methods make them take effect in the order in which they begin: each begins before the next one, up to
-        /// where it first waits.
+        /// The same, observably: serial, but adjacent calls may share a commit. Calls of such methods that follow one
+        /// another run at the same time, and the methods make them take effect in the order in which they begin: each
+        /// begins before the next one, up to where it first waits.
         case orderedWrite
     }
 

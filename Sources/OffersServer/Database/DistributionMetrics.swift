@@ -50,7 +50,7 @@ final class DistributionMetrics: Sendable {
     private let failureCount = Atomic<Int>(0)
     private let writtenCount = Atomic<Int>(0)
 
-    init(postgres: PostgresClient, logger: Logger, deadlineMilliseconds: Int64 = 1000) {
+    init(postgres: PostgresClient, logger: Logger, deadlineMilliseconds: Int64) {
         self.deadlineMilliseconds = deadlineMilliseconds
         self.postgres = postgres
         self.logger = logger

@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 
 /// Carries out one update: call, toast, screen.
-struct UpdateHandler: Sendable {
+final class UpdateHandler: Sendable {
     let outbox: Outbox
     let adapter: Adapter
     let polling: Polling
@@ -16,7 +16,7 @@ struct UpdateHandler: Sendable {
     /// The chats for which a greeting waits. One is enough for all that its user writes meanwhile: Telegram may take no
     /// messages to a chat for hours (429).
     private let greetings = Greetings()
-    private let waiting = Mutexed(WaitingTaps())
+    private let waiting = Mutex(WaitingTaps())
     private let cards = Cards()
 
     init(outbox: Outbox, adapter: Adapter, polling: Polling, logger: Logger) {
@@ -39,7 +39,7 @@ struct UpdateHandler: Sendable {
     /// Takes an update in; to be called in the order of the updates.
     func arrived(_ update: Update, order: Int, turn: ChatOrder.Turn) -> Arrival {
         if case .tap(let event) = update.event, event.isPrivate, let tap = event.tap {
-            for id in waiting.with({ $0.add(tap, update: update.id, in: event.chat) }) { polling.finished(id) }
+            for id in waiting.withLock({ $0.add(tap, update: update.id, in: event.chat) }) { polling.finished(id) }
         }
         return Arrival(update: update, moment: .now, order: order, turn: turn)
     }
@@ -104,7 +104,7 @@ struct UpdateHandler: Sendable {
         } else {
             try await arrival.turn.begin()
         }
-        guard waiting.with({ $0.begin(arrival.update.id, in: event.chat) }) else {
+        guard waiting.withLock({ $0.begin(arrival.update.id, in: event.chat) }) else {
             // A newer tap shows what this one would.
             arrival.turn.end()
             _ = try await answer.give(nil)
@@ -190,7 +190,7 @@ struct UpdateHandler: Sendable {
 
     /// The message's id, if the next screen may take its place.
     private func screenID(in chat: Int64) -> (Origin) -> Int64? {
-        { $0.kind == .screen && !cards.contains($0.id, in: chat) ? $0.id : nil }
+        { [cards] in $0.kind == .screen && !cards.contains($0.id, in: chat) ? $0.id : nil }
     }
 
     private func takeAway(_ message: Int64, _ stage: Stage, _ logger: Logger) async throws {
@@ -226,15 +226,4 @@ private final class Greetings: Sendable {
     func wait(_ chat: Int64) -> Bool { chats.withLock { $0.insert(chat).inserted } }
 
     func end(_ chat: Int64) { chats.withLock { _ = $0.remove(chat) } }
-}
-
-/// A value that tasks share.
-private final class Mutexed<Value: Sendable>: Sendable {
-    private let value: Mutex<Value>
-
-    init(_ value: Value) { self.value = Mutex(value) }
-
-    func with<Result>(_ body: (inout Value) -> Result) -> Result where Result: Sendable {
-        value.withLock { body(&$0) }
-    }
 }

@@ -42,7 +42,7 @@ struct StuckChatTests {
         #expect(world.throttled == 0)
     }
 
-    @Test("Alone in the way, an accept that waits holds up nobody longer than the pause of polling")
+    @Test("Alone in the way, an accept that waits holds up no tap longer than the pause of polling")
     func accept() {
         var world = World()
         world.slowCalls = [2: .seconds(4)]

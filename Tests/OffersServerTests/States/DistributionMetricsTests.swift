@@ -182,7 +182,8 @@ struct DistributionMetricsTests {
             group.addTask { await pool.run() }
             defer { pool.shutDown() }
             let found = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
-            try await body(DistributionMetrics(postgres: pool, logger: logger), found.metricsTable)
+            try await body(
+                DistributionMetrics(postgres: pool, logger: logger, deadlineMilliseconds: 60_000), found.metricsTable)
         }
     }
 

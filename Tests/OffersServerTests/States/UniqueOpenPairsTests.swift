@@ -39,7 +39,9 @@ struct UniqueOpenPairsTests {
             let log = RecordedLog()
             let logger = Logger(label: "test") { _ in log }
             let monitor = DatabaseMonitor(
-                postgres: pool, metrics: DistributionMetrics(postgres: pool, logger: logger), logger: logger)
+                postgres: pool,
+                metrics: DistributionMetrics(postgres: pool, logger: logger, deadlineMilliseconds: 60_000),
+                logger: logger)
             func isReliedOn() async throws -> Bool {
                 _ = try #require(await monitor.inspect())
                 return monitor.hasUniqueOpenPairs
