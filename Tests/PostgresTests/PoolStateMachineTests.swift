@@ -411,6 +411,34 @@ struct PoolStateMachineTests {
         #expect(outcome(pool.submit(item(3), at: start)) == .unavailable)
     }
 
+    @Test("a failure beside open connections has a long pause, which ends early when the last of those is lost")
+    func pauseBesideOthers() {
+        var pool = PoolStateMachine<Int>(connections: 3, maximumGroup: 1, pauseMilliseconds: 100)
+        for index in 0...2 { _ = pool.step(of: index, at: start) }
+        for index in 1...2 { pool.connected(index) }
+        _ = pool.connectFailed(0, at: start)
+        guard case .pause(let late) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(late == start.advanced(byMilliseconds: 2000))
+        #expect(pool.lost(1, at: start).isEmpty)
+        #expect(pool.finished(2, [], usable: false, at: start).wake == [0])
+        guard case .pause(let soon) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(soon == start.advanced(byMilliseconds: 100))
+        guard case .connect = pool.step(of: 0, at: soon) else { return #expect(Bool(false)) }
+    }
+
+    @Test("a connection that gave way to another pool tries when that has one, or after the pause")
+    func givesWay() {
+        var pool = PoolStateMachine<Int>(connections: 2, maximumGroup: 1, pauseMilliseconds: 100)
+        for index in 0...1 { _ = pool.step(of: index, at: start) }
+        pool.connected(0)
+        pool.gaveWay(1, at: start)
+        guard case .pause(let until) = pool.step(of: 1, at: start) else { return #expect(Bool(false)) }
+        #expect(until == start.advanced(byMilliseconds: 100))
+        #expect(pool.precedenceChanged() == [1])
+        guard case .connect = pool.step(of: 1, at: start) else { return #expect(Bool(false)) }
+        #expect(pool.precedenceChanged().isEmpty)
+    }
+
     @Test("a shutdown refuses what waits and what comes, and every connection closes after its work")
     func shutdown() {
         var lane = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)

@@ -201,6 +201,9 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         precedence.withLock { $0 = Precedence(allHaveOne) }
     }
 
+    /// The other pools may have their connections: what gave way to them asks again at once.
+    func precedenceChanged() { wake(state.withLock { $0.precedenceChanged() }) }
+
     /// Whether connection `index` may be opened before the other pools have theirs, or they have them.
     func mayConnect(_ index: Int) -> Bool {
         // The lock is not held while the others are asked, which ask this one, too.

@@ -10,8 +10,10 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         /// A connection attempt is under way, which began while no connection was open, or beside one. Next: idle, waiting,
         /// disconnected (by shutdown: stopped).
         case connecting(besideNone: Bool)
-        /// The last attempt failed; the next one not before `until`. Next: disconnected.
-        case waiting(until: MonotonicTime)
+        /// The last attempt failed at `since`; the next one comes after a pause. Next: connecting.
+        case waiting(since: MonotonicTime)
+        /// The attempt is left to another pool, which has no connection yet. Next: disconnected, connecting.
+        case givingWay(until: MonotonicTime)
         /// Connected and asleep. Next: woken, disconnected.
         case idle
         /// Connected and about to ask for a step. Next: busy, idle, disconnected.
@@ -27,7 +29,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         var isConnected: Bool {
             switch self {
             case .idle, .woken, .begun, .busy: true
-            case .disconnected, .connecting, .waiting, .stopped: false
+            case .disconnected, .connecting, .waiting, .givingWay, .stopped: false
             }
         }
 
@@ -35,7 +37,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         var worksSince: MonotonicTime? {
             switch self {
             case .begun(let since), .busy(let since, _): since
-            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: nil
+            case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: nil
             }
         }
     }
@@ -74,10 +76,9 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private let maximumGroup: Int
     private let parallelism: Int
     private let pauseMilliseconds: Int64
-    /// The pause after a failed attempt while other connections are open, in milliseconds.
+    /// The pause after a failed attempt while other connections are open, in milliseconds: there is time, and a server at
+    /// its limit is asked less often.
     private static var longPause: Int64 { 2000 }
-    /// The pause before it is asked again whether other pools have their first connections, in milliseconds.
-    private static var shortPause: Int64 { 10 }
     /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
     /// `expire` looks after the deadline of what was begun for it.
     private let stuckThreshold: Int64 = 50
@@ -166,7 +167,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
                 switch $0 {
                 case .begun: true
                 case .busy(_, let count): count > 1
-                case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: false
+                case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: false
                 }
             }
     }
@@ -193,9 +194,11 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
             return .close
         case .stopped:
             return .close
-        case .waiting(let until) where until > now:
+        case .waiting(let since) where since.advanced(byMilliseconds: pause) > now:
+            return .pause(until: since.advanced(byMilliseconds: pause))
+        case .givingWay(let until) where until > now:
             return .pause(until: until)
-        case .disconnected, .waiting, .connecting:
+        case .disconnected, .waiting, .givingWay, .connecting:
             connections[index] = .connecting(besideNone: connectedCount == 0)
             return .connect
         case .idle, .woken, .busy:
@@ -230,15 +233,20 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     /// Connection `index` leaves the attempt to another pool, which has none yet.
     package mutating func gaveWay(_ index: Int, at now: MonotonicTime) {
         if case .stopped = connections[index] { return }
-        connections[index] = .waiting(until: now.advanced(byMilliseconds: PoolStateMachine.shortPause))
+        connections[index] = .givingWay(until: now.advanced(byMilliseconds: pauseMilliseconds))
+    }
+
+    /// The other pools may have their connections. Returns the connections to wake, which gave way to them.
+    package mutating func precedenceChanged() -> [Int] {
+        let indices = connections.indices.filter { if case .givingWay = connections[$0] { true } else { false } }
+        for index in indices { connections[index] = .disconnected }
+        return indices
     }
 
     /// The attempt of connection `index` failed. Returns the work that no connection can do now; it must be told so.
     package mutating func connectFailed(_ index: Int, at now: MonotonicTime) -> [WorkItem<Job>] {
         guard case .connecting(let besideNone) = connections[index] else { return [] }
-        // While others of the pool are open there is time, and a server at its limit is asked less often.
-        let pause = connectedCount == 0 ? pauseMilliseconds : PoolStateMachine.longPause
-        connections[index] = .waiting(until: now.advanced(byMilliseconds: pause))
+        connections[index] = .waiting(since: now)
         failedAttempts += 1
         guard besideNone, connectedCount == 0 else { return [] }
         isFailing = true
@@ -271,17 +279,27 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         batchSplits += undone.count
         connections[index] = usable ? .woken : .disconnected
         let refused = isShuttingDown ? queue.removeAll() : []
-        return (refused, wakeForReadyWork(at: now))
+        return (refused, wakeForReadyWork(at: now) + (usable ? [] : hastened))
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
-    /// another must take now. If work is being begun on it just now, its end is told by `finished`.
+    /// another must take now, and a pause may have become shorter. If work is being begun on it just now, its end is told
+    /// by `finished`.
     package mutating func lost(_ index: Int, at now: MonotonicTime) -> [Int] {
         switch connections[index] {
         case .stopped, .begun: return []
-        case .disconnected, .connecting, .waiting, .idle, .woken, .busy: connections[index] = .disconnected
+        case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .busy: connections[index] = .disconnected
         }
-        return wakeForReadyWork(at: now)
+        return wakeForReadyWork(at: now) + hastened
+    }
+
+    /// The pause after a failed attempt, as things are, in milliseconds.
+    private var pause: Int64 { connectedCount == 0 ? pauseMilliseconds : PoolStateMachine.longPause }
+
+    /// The connections whose pause is shorter because none is open.
+    private var hastened: [Int] {
+        guard connectedCount == 0 else { return [] }
+        return connections.indices.filter { if case .waiting = connections[$0] { true } else { false } }
     }
 
     /// A connection takes no more than its share of what waits and is under way, so that the others have work, too. But
@@ -294,7 +312,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
             switch connections[other] {
             case .busy(_, let count): others += count
             case .begun: others += 1
-            case .disconnected, .connecting, .waiting, .idle, .woken, .stopped: break
+            case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: break
             }
             connected += 1
         }

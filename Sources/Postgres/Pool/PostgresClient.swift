@@ -101,6 +101,11 @@ package final class PostgresClient: Sendable {
                 group.addTask { for await _ in self.stalePreparations { self.lookAround() } }
                 for await _ in signals {
                     if reads.isStopped && control.isStopped && writes.isStopped { break }
+                    if workHasOne() {
+                        reads.precedenceChanged()
+                        writes.precedenceChanged()
+                        control.precedenceChanged()
+                    }
                     if isTimerArmed.load(ordering: .relaxed) { await giveUpOverdueRequests() }
                 }
                 repetition.finish()
