@@ -114,13 +114,16 @@ package struct Listener: Sendable {
         case gone
         /// Another file is at the path: clients do not reach this process.
         case replaced
+        /// It has lost rights to write that it had: clients that have none cannot connect (unix(7)).
+        case unwritable
     }
 
     /// Looks at the file. It asks the file system, which may take its time.
     package func fileCondition() -> FileCondition {
         guard isWatched, let path else { return .present }
         guard let now = FileIdentity(path: path) else { return .gone }
-        return now == file ? .present : .replaced
+        guard let file, now == file else { return .replaced }
+        return file.writers & ~now.writers == 0 ? .present : .unwritable
     }
 
     /// Whether the file belongs to another program, as that of a socket of systemd's does.
@@ -216,12 +219,19 @@ extension Listener.Failure {
 private struct FileIdentity: Equatable {
     let device: dev_t
     let inode: ino_t
+    /// Its rights to write; not part of its identity.
+    let writers: mode_t
 
     init?(path: String) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return nil }
         device = status.st_dev
         inode = status.st_ino
+        writers = status.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)
+    }
+
+    static func == (one: FileIdentity, other: FileIdentity) -> Bool {
+        one.device == other.device && one.inode == other.inode
     }
 }
 

@@ -44,7 +44,7 @@ final class SocketWatch: Sendable {
                     logger.error("\(note)", metadata: ["socket": "\(listener.name)"])
                 } else {
                     logger.notice(
-                        "the socket file \(listener.path ?? "") is there again",
+                        "the socket file \(listener.path ?? "") is as it was again",
                         metadata: ["socket": "\(listener.name)"])
                 }
             }
@@ -63,6 +63,8 @@ final class SocketWatch: Sendable {
         case .present: nil
         case .gone: "the socket file \(listener.path ?? "") is gone, so that clients cannot connect: \(remedy)"
         case .replaced: "another file has replaced the socket file \(listener.path ?? ""): \(remedy)"
+        case .unwritable:
+            "the socket file \(listener.path ?? "") has lost rights to write, so that clients cannot connect: \(remedy)"
         }
     }
 }

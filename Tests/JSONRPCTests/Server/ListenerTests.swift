@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `it is noticed that the file is gone, replaced, or there again`() async throws {
+    @Test func `it is noticed that the file is gone, replaced, without its rights, or as it was again`() async throws {
         try await withFolder { folder in
             let path = "\(folder)/s"
             let listener = try Listener.bind(path: path, name: "toys")
@@ -85,6 +85,14 @@ import Testing
                 #expect(listener.fileCondition() == .replaced)
                 #expect(rename("\(folder)/t", path) == 0)
                 #expect(listener.fileCondition() == .present)
+                for mode: mode_t in [0o600, 0o060] {
+                    chmod(path, mode)
+                    #expect(listener.fileCondition() == .unwritable)
+                }
+                for mode: mode_t in [0o666, 0o660] {
+                    chmod(path, mode)
+                    #expect(listener.fileCondition() == .present)
+                }
             }
             unlink(path)
             #expect(try Listener(adopting: listener.descriptor, name: "late").fileCondition() == .gone)
