@@ -1,4 +1,5 @@
 import EmbeddedPostgres
+import Foundation
 import JSONRPC
 import NIOPosix
 import Offers
@@ -47,6 +48,12 @@ struct PoolerTests {
                         // PgBouncer hands out the server connections that the service has used.
                         for _ in 0..<10 { #expect(try await values(of: pooler) == expected) }
                     }
+                    // It does not know the keyword `options`, and writes down each connection that has it.
+                    let log = try String(contentsOfFile: Pooler.logFile(in: folder), encoding: .utf8)
+                    #expect(
+                        log.split(separator: "\n").count {
+                            $0.contains("closing because: unsupported startup parameter")
+                        } == 1, "\(log)")
                 }
             }
         }

@@ -136,6 +136,28 @@ struct HostileSettingsTests {
         }
     }
 
+    @Test("a role that is read-only by default, and may not see where the default comes from, has lists alone")
+    func blindReadOnlyRole() async throws {
+        try await TestDatabase.withServer(.g3) { (database) async throws in
+            try await database.sql(Grants.sql(role: "blind"))
+            try await database.sql(
+                "ALTER ROLE blind SET default_transaction_read_only = on; REVOKE ALL ON pg_settings FROM PUBLIC")
+            let master = try await database.insert(MasterRow())
+            try await RunningService.run(
+                on: database.connectionString.replacing("user=postgres", with: "user=blind")
+            ) { (service) async throws in
+                let health = try await service.waitUntilInspected()
+                #expect(health["status"]?.stringValue == "degraded", "\(health)")
+                let notes = (health["database"]?["notes"]?.elements ?? []).compactMap(\.stringValue)
+                #expect(notes.contains { $0.contains("The server is read-only") }, "\(notes)")
+                try await service.withClient { (client) async throws in
+                    #expect(try await client.list(master).result != nil)
+                    #expect(try await client.accept(1, by: master).reason == "DATABASE_UNAVAILABLE")
+                }
+            }
+        }
+    }
+
     @Test("tables in a schema of another name")
     func otherSchema() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in

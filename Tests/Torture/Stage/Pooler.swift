@@ -11,6 +11,9 @@ enum Pooler {
         let description: String
     }
 
+    /// The file that it writes its log to.
+    static func logFile(in folder: String) -> String { folder + "/pgbouncer.log" }
+
     /// Lends a connection string that leads through PgBouncer to the same database and role.
     static func run<Value: Sendable>(
         before server: EmbeddedPostgres.Server, database: String, role: String, in folder: String,
@@ -29,6 +32,7 @@ enum Pooler {
             pool_mode = transaction
             default_pool_size = 12
             server_login_retry = 0.1
+            logfile = \(logFile(in: folder))
             query_wait_timeout = 10
             """
         let file = folder + "/pgbouncer.ini"
