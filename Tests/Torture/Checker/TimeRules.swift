@@ -39,10 +39,12 @@ enum TimeRules {
     /// What disturbed others within seconds of the call, in milliseconds from its beginning.
     private static func surroundings(of call: Call, _ evidence: Evidence) -> String {
         let near = Span(began: call.span.began.advanced(byMilliseconds: -5000), ended: call.span.ended)
-        let origin = call.span.began
+        func offset(_ moment: MonotonicTime) -> Int64 {
+            moment < call.span.began
+                ? -moment.milliseconds(until: call.span.began) : call.span.began.milliseconds(until: moment)
+        }
         let names = evidence.disturbances.filter { $0.span.overlaps(near) && $0.span.ended != Span.never }.map {
-            let (began, ended) = (origin.milliseconds(until: $0.span.began), origin.milliseconds(until: $0.span.ended))
-            return "\($0.name) \(began)...\(ended)"
+            "\($0.name) \(offset($0.span.began))...\(offset($0.span.ended))"
         }
         return names.isEmpty ? "nothing happened near it" : names.joined(separator: ", ")
     }
