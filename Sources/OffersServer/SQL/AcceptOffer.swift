@@ -5,10 +5,8 @@ import Postgres
 /// any number of them and returns a row for each. They must be of different masters and different orders: that is what
 /// keeps the limit, and one winner, among writes that are decided at the same time (`ExclusionKey.keys`).
 ///
-/// The verdicts are tested in the order of their precedence: an order that is this master's comes before everything that
-/// refuses.
-/// `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is closed before there is a new one,
-/// as a unique index demands.
+/// What it decides is ``AcceptDecision``. `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is
+/// closed before there is a new one, as a unique index demands.
 ///
 /// It is most of what a write costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
 /// and sub-selects take 8 % less of the server's instructions than joins of whole rows did.
@@ -39,20 +37,11 @@ enum AcceptOfferStatement {
             SELECT c.place, m.id AS master_id, m.blocked_reason, o.id AS order_id, o.status, f.id AS offer_id, f.state,
                 f.responded_at, f.expires_at, q.maximum, q.active,
                 CASE WHEN c.place = ANY (l.places) THEN '\(leftOut)'
-                    WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
-                    WHEN o.assigned_master_id = m.id THEN 'ALREADY_YOURS'
-                    WHEN m.is_blocked THEN 'MASTER_BLOCKED'
-                    WHEN NOT \(isActive) THEN 'MASTER_NOT_ACTIVE'
-                    WHEN f.id IS NULL THEN 'OFFER_NOT_FOUND'
-                    WHEN o.assigned_master_id IS NOT NULL THEN 'ORDER_TAKEN'
-                    WHEN NOT f.is_live THEN \(Fragment.reasonOfState)
-                    WHEN o.status NOT IN \(Fragment.acceptableStatuses) THEN 'ORDER_NOT_AVAILABLE'
-                    WHEN q.maximum > 0 AND q.active >= q.maximum THEN 'LIMIT_REACHED'
-                    ELSE 'GRANTED' END AS verdict
+                    \(AcceptDecision.verdict) END AS verdict
             FROM (SELECT \(WriteLocks.leftOut) AS places OFFSET 0) AS l,
             unnest($1, $2) WITH ORDINALITY AS c(master_number, order_id, place)
             LEFT JOIN masters m ON \(masterNumber) = c.master_number LEFT JOIN orders o ON o.id = c.order_id
-            LEFT JOIN LATERAL (\(decidingOffer)) f ON true LEFT JOIN LATERAL (\(quota)) q ON true),
+            LEFT JOIN LATERAL (\(AcceptDecision.offer)) f ON true LEFT JOIN LATERAL (\(AcceptDecision.quota)) q ON true),
         locks AS (
             SELECT CASE WHEN count(*) <> cardinality($1) THEN false
                 WHEN \(WriteLocks.held(masters: decided("master_id"), orders: decided("order_id"))) THEN true END AS are_held
@@ -96,39 +85,6 @@ enum AcceptOfferStatement {
                 'offer_id', offer_id)
         FROM
         """
-
-    /// The row of the pair that decides: of an order that is this master's the one that he accepted, else a live one
-    /// before others, then the one with the highest id.
-    private static let decidingOffer = """
-        SELECT f.id, f.state, f.responded_at, f.expires_at, \(Fragment.isLive) AS is_live
-        FROM offers f WHERE f.order_id = o.id AND \(Fragment.filter("f.master_id = m.id"))
-        ORDER BY f.state = 'ACCEPTED' AND o.assigned_master_id IS NOT DISTINCT FROM m.id DESC, \(Fragment.isLive) DESC,
-            f.id DESC LIMIT 1
-        """
-
-    /// Whether the master `m` may accept, if he is not blocked.
-    static let isActive = """
-        (m.is_active AND NOT m.is_deleted AND m.moderation_status <> 'REJECTED'
-                        AND (m.verified OR m.moderation_status = 'APPROVED'))
-        """
-
-    /// How many active orders the master may have, and has. OFFSET keeps the planner from working the limit out for
-    /// each place where it is used. For the reason of `Fragment.filter` the orders are counted with FILTER: among all that
-    /// the master ever had, which is the price, and never among the active ones of all masters.
-    static let quota = """
-        SELECT CASE WHEN m.max_active_orders_override > 0 THEN m.max_active_orders_override
-                ELSE coalesce((\(defaultLimit)), 5) END AS maximum,
-            (SELECT count(*) FILTER (WHERE a.status IN ('ASSIGNED', 'EN_ROUTE', 'WORKING', 'PAYMENT'))
-                FROM orders a WHERE a.assigned_master_id = m.id) AS active OFFSET 0
-        """
-
-    /// `settings.max_active_orders`: white space around it, a plus sign and leading zeros do no harm; NULL when it is
-    /// anything but an integer of Postgres's range that is not negative. OFFSET: as in `quota`.
-    private static let defaultLimit = #"""
-        SELECT CASE WHEN v.number <= 2147483647 THEN v.number END
-        FROM (SELECT substring(btrim(s.value, E' \t\n\r\f\x0b') FROM '^\+?0*([0-9]{1,10})$')::bigint AS number
-            FROM settings s WHERE s.key = 'max_active_orders' OFFSET 0) v
-        """#
 
     /// NULL if the locks are not held: then nothing is granted.
     ///

@@ -6,12 +6,16 @@ import Postgres
 enum Fragment {
     /// An offer that can still be answered. `statement_timestamp()`, so that an offer that runs out while its write
     /// waits for a lock is expired; NULL never expires.
-    static let isLive = """
-        (f.state IN ('SENT', 'VIEWED') AND (f.expires_at IS NULL OR f.expires_at > statement_timestamp()))
-        """
+    static let isLive = "(f.state IN ('SENT', 'VIEWED') AND \(isInTime))"
+
+    /// Whether the time of an offer is not over.
+    static let isInTime = "(f.expires_at IS NULL OR f.expires_at > statement_timestamp())"
 
     /// The statuses in which an order without a master can be listed.
-    static let listedStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE')"
+    private static let listedStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE')"
+
+    /// Whether an order with a live offer is in the list of its master.
+    static let isListed = "o.assigned_master_id IS NULL AND o.status IN \(listedStatuses)"
 
     /// The statuses in which an order without a master can be accepted.
     static let acceptableStatuses = "('SEARCHING', 'CREATED', 'GUARANTEE', 'DEFERRED')"

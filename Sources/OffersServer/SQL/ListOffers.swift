@@ -68,7 +68,7 @@ enum ListOffersQuery {
         let listed = """
             FROM offers f JOIN orders o ON o.id = f.order_id
             WHERE f.master_id = \(master) AND \(Fragment.isLive)
-                AND \(Fragment.filter("o.assigned_master_id IS NULL AND o.status IN \(Fragment.listedStatuses)"))
+                AND \(Fragment.filter(Fragment.isListed))
             """
         return switch form {
         case .distinct:

@@ -17,9 +17,9 @@ enum TrialStatements {
             SELECT m.id::bigint, o.id::bigint
             FROM (SELECT f.id, f.order_id, f.master_id, f.state, f.expires_at FROM offers f ORDER BY f.id DESC LIMIT 1000) f
             JOIN orders o ON o.id = f.order_id JOIN masters m ON m.id = f.master_id
-            CROSS JOIN LATERAL (\(AcceptOfferStatement.quota)) q
+            CROSS JOIN LATERAL (\(AcceptDecision.quota)) q
             WHERE \(Fragment.isLive) AND o.assigned_master_id IS NULL AND o.status IN \(Fragment.acceptableStatuses)
-                AND NOT m.is_blocked AND \(AcceptOfferStatement.isActive)
+                AND NOT m.is_blocked AND \(AcceptDecision.isActive)
                 AND NOT (q.maximum > 0 AND q.active >= q.maximum)
             ORDER BY f.id LIMIT 30
             """)
