@@ -157,6 +157,13 @@ UPDATE orders SET assigned_master_id = 11, status = 'EN_ROUTE' WHERE id IN (343,
 UPDATE orders SET assigned_master_id = 11, status = 'WORKING' WHERE id = 345;
 UPDATE orders SET assigned_master_id = 37, status = 'GUARANTEE' WHERE id = 346;
 
+-- The history of order 201. Its times do not follow the order in which it was written, and one reason was typed by hand.
+INSERT INTO order_status_history (order_id, from_status, to_status, reason, actor_type, created_at) VALUES
+    (201, NULL, 'CREATED', 'created_by_staff', 'ADMIN', '2026-01-01 08:00:00+00'),
+    (201, 'CREATED', 'DEFERRED', 'Клиент Примерный просил позже', 'ADMIN', '2026-01-01 09:00:00.000001+00'),
+    (201, 'DEFERRED', 'SEARCHING', 'deferred_wakeup', 'SYSTEM', '2026-01-01 08:59:59+00'),
+    (201, 'SEARCHING', 'SEARCHING', NULL, 'AUTO_DISTRIBUTION', NULL);
+
 SELECT setval('cities_id_seq', 1000000), setval('districts_id_seq', 1000000), setval('streets_id_seq', 1000000),
        setval('masters_id_seq', 1000000), setval('orders_id_seq', 1000000), setval('offers_id_seq', 1000000);
 

@@ -55,6 +55,10 @@ struct RecipesTests {
                     == "1043\tTestville\tELECTRICS\tnever\n1042\tTestville\tELECTRICS\tnever\nstatus 0\n")
             #expect(try await Self.run("count", process) == "2\nstatus 0\n")
             #expect(try await Self.run("card", process).contains(#""house":"10""#))
+            #expect(
+                try await Self.run("explain", process).contains(
+                    #/^accept: possible, listed: true\noffer \d+: SENT, until ever\nstatus 0\n$/#))
+            #expect(try await Self.run("unlisted", process) == "status 0\n")
             try "1042\n1043\n999\n".write(toFile: process.folder + "/orders.txt", atomically: true, encoding: .utf8)
             #expect(try await Self.run("file", process) == "1042\tfree\n1043\tfree\n999\tOFFER_NOT_FOUND\nstatus 0\n")
             #expect(try await Self.run("healthy", process) == "ok: G3, missing: \nstatus 0\n")
@@ -63,6 +67,10 @@ struct RecipesTests {
             #expect(try await Self.run("count", process) == "1\nstatus 0\n")
             let gone = try await Self.run("card", process)
             #expect(gone.hasPrefix("ALREADY_YOURS: ") && gone.hasSuffix("\nstatus 1\n"), "\(gone)")
+            let explained = try await Self.run("explain", process)
+            #expect(explained.hasPrefix("accept: ALREADY_YOURS, listed: false\n"), "\(explained)")
+            try await database.sql("UPDATE orders SET status = 'DEFERRED' WHERE id = 1043")
+            #expect(try await Self.run("unlisted", process) == "DEFERRED\t1\nstatus 0\n")
             #expect(try await Self.run("metrics", process) == "status 0\n")
             let files = try FileManager.default.contentsOfDirectory(atPath: process.folder).filter {
                 $0.hasPrefix("offersd")
@@ -111,7 +119,9 @@ struct RecipesTests {
     @Test("No recipe succeeds without an answer: the service is not there, it hangs, or it closes without a word")
     func noAnswer() async throws {
         try await OffersdProcess.withFolder { (folder) async throws in
-            let names = ["list", "count", "card", "accept", "healthy", "file", "watch", "metrics"]
+            let names = [
+                "list", "count", "card", "explain", "unlisted", "accept", "healthy", "file", "watch", "metrics",
+            ]
             try "1042\n".write(toFile: folder + "/orders.txt", atomically: true, encoding: .utf8)
             let process = OffersdProcess(folder: folder, processID: 0)
             for name in names {

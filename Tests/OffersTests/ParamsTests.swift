@@ -85,6 +85,32 @@ func params(_ text: String) throws -> Params {
         #expect(error.detail("path") == .string(path))
     }
 
+    @Test(
+        "explainOffer takes a master, and an order if there is one",
+        arguments: [
+            (#"{"masterId":7}"#, ExplainOfferParams(master: .id(7), order: nil)),
+            ("[7]", ExplainOfferParams(master: .id(7), order: nil)),
+            ("[7,1042]", ExplainOfferParams(master: .id(7), order: 1042)),
+            (
+                #"{"telegramUserId":1,"orderId":99999999999999999999}"#,
+                ExplainOfferParams(master: .telegramUser(1), order: .some(nil))
+            ),
+        ])
+    func explain(text: String, expected: ExplainOfferParams) throws {
+        #expect(try ExplainOfferParams(params(text)) == expected)
+    }
+
+    @Test(
+        "What explainOffer does not take is refused with its name",
+        arguments: [
+            ("{}", "masterId"), (#"{"orderId":1}"#, "masterId"), (#"{"masterId":1,"orderId":null}"#, "orderId"),
+            ("[1,null]", "orderId"), ("[1,2,3]", "2"), (#"{"masterId":1,"limit":1}"#, "limit"),
+        ])
+    func refusedExplain(text: String, path: String) throws {
+        let error = try #require(throws: RPCError.self) { try ExplainOfferParams(params(text)) }
+        #expect(error.detail("path") == .string(path))
+    }
+
     @Test("metrics takes json, prometheus, or nothing, and nothing else")
     func metrics() throws {
         #expect(try MetricsParams(.none).format == .json)
@@ -120,6 +146,10 @@ func params(_ text: String) throws -> Params {
             #expect(try ListOffersParams(.named(list.members)) == list)
             let order = OrderParams(master: master, order: 1042)
             #expect(try OrderParams(.named(order.members)) == order)
+            for order in [Int64??.none, 1042] {
+                let explain = ExplainOfferParams(master: master, order: order)
+                #expect(try ExplainOfferParams(.named(explain.members)) == explain)
+            }
         }
     }
 

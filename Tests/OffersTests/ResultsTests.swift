@@ -44,6 +44,40 @@ import Testing
         try check(GetOfferResult(masterId: 7, asOf: Self.moment, offer: bare))
     }
 
+    @Test("An explanation survives the wire and fits its schema")
+    func explain() throws {
+        let master = MasterState(
+            masterId: 7, blocked: true, active: true, deleted: false, verified: true, moderationStatus: "APPROVED",
+            activeOrders: 5, limit: 5, limitFrom: "setting")
+        let offers = [
+            OfferRecord(
+                offerId: 11, round: 2, state: "SENT", sentAt: Self.moment, expiresAt: Self.moment, expired: true,
+                respondedAt: Self.moment),
+            OfferRecord(
+                offerId: 10, round: 1, state: "LATER", sentAt: nil, expiresAt: nil, expired: false, respondedAt: nil),
+        ]
+        let history = [
+            StatusChange(at: Self.moment, from: "CREATED", to: "SEARCHING", reason: "manual_return", actor: "ADMIN"),
+            StatusChange(at: nil, from: nil, to: "CREATED", reason: nil, actor: nil),
+        ]
+        for reason in ["ALREADY_YOURS", "MASTER_NOT_FOUND", "LIMIT_REACHED", nil] {
+            try check(
+                ExplainOfferResult(
+                    masterId: 7, orderId: 12, asOf: Self.moment,
+                    accept: AcceptForecast(possible: reason == nil, reason: reason), listed: true, master: master,
+                    order: OrderState(status: "WORKING", assignedMasterId: 8, version: 3, deferred: false),
+                    offers: offers, history: history, notListed: nil))
+        }
+        try check(
+            ExplainOfferResult(
+                masterId: nil, orderId: nil, asOf: Self.moment, accept: nil, listed: nil, master: nil, order: nil,
+                offers: [], history: nil, notListed: [.init(reason: "DEFERRED", count: 1)]))
+        try check(
+            ExplainOfferResult(
+                masterId: 7, orderId: 12, asOf: Self.moment, accept: AcceptForecast(possible: true, reason: nil),
+                listed: false, master: nil, order: nil, offers: [], history: [], notListed: []))
+    }
+
     @Test("An accept survives the wire and fits its schema")
     func accept() throws {
         try check(

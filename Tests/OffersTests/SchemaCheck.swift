@@ -34,7 +34,10 @@ struct SchemaCheck {
             guard let items = schema["items"] else { return [] }
             return text.elements().enumerated().flatMap { problems($1, items, "\(path)[\($0)]") }
         case ("object", .object(let text)):
-            guard let properties = schema["properties"]?.members else { return [] }
+            guard let properties = schema["properties"]?.members else {
+                guard let values = schema["additionalProperties"] else { return [] }
+                return text.members().flatMap { problems($0.value, values, "\(path).\($0.name)") }
+            }
             let members = text.members()
             guard members.map(\.name) == properties.map(\.name) else { return ["\(path): other members"] }
             guard schema["required"]?.elements?.map(\.stringValue) == members.map(\.name) else {

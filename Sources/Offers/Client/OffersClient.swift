@@ -38,6 +38,11 @@ package struct OffersClient: Sendable {
         try await call(Contract.declineOffer, params.members)
     }
 
+    /// Why a master can or cannot take an order, or why the list is as it is.
+    package func explainOffer(_ params: ExplainOfferParams) async throws -> ExplainOfferResult {
+        try await call(Contract.explainOffer, params.members)
+    }
+
     /// The state of the service.
     package func health() async throws -> HealthResult {
         try await call(Contract.health, [])

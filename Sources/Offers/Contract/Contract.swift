@@ -4,7 +4,9 @@ package enum Contract {
     package static let version = "1.1.0"
 
     /// All methods, in the order of the documentation.
-    package static let methods = [listOffers, getOffer, acceptOffer, declineOffer, health, metrics, discover]
+    package static let methods = [
+        listOffers, getOffer, acceptOffer, declineOffer, explainOffer, health, metrics, discover,
+    ]
 
     /// The open offers of a master.
     package static let listOffers = MethodDescription(
@@ -65,6 +67,24 @@ package enum Contract {
         result: .reference("DeclineOfferResult"),
         errors: [.masterNotFound, .alreadyYours, .offerNotFound, .orderTaken, .offerExpired, .offerCanceled]
             + databaseErrors + [.outcomeUnknown] + callErrors)
+
+    /// Why an order can or cannot be accepted.
+    package static let explainOffer = MethodDescription(
+        name: "explainOffer",
+        summary: "Why a master can or cannot take an order, or why the list is as it is.",
+        description: """
+            For support and scripts: what acceptOffer would answer now, whether the list shows the order, and what that rests \
+            on. Without orderId: how the master stands, and how many open offers are not listed for which reason. An unknown \
+            master or order is a result and no error. Shows no data of the client and no text that a person typed. Writes \
+            nothing.
+            """,
+        parameters: [
+            masterId,
+            ParameterDescription("orderId", "The order's id. Without it the list is explained.", .identifier),
+            telegramUserId,
+        ],
+        result: .reference("ExplainOfferResult"),
+        errors: databaseErrors + callErrors)
 
     /// The state of the service.
     package static let health = MethodDescription(

@@ -19,6 +19,8 @@ package indirect enum JSONSchema: Sendable, JSONEncodable {
     case anything(type: String)
     /// An array of such values.
     case array(JSONSchema)
+    /// An object of positive integers, whatever their names.
+    case counts
     /// Exactly one of these.
     case oneOf([JSONSchema])
     /// Such a value, or `null`.
@@ -80,6 +82,9 @@ package indirect enum JSONSchema: Sendable, JSONEncodable {
             writer.member("type", "array")
             writer.key("items")
             element.encode(to: &writer)
+        case .counts:
+            writer.member("type", "object")
+            writer.member("additionalProperties", JSONSchema.integer(1...Int64.max))
         case .oneOf(let schemas):
             Self.encode(oneOf: schemas, to: &writer)
         case .nullable(let schema):

@@ -128,11 +128,17 @@ package struct OpenRPCDocument: JSONEncodable {
         ("GetOfferResult", GetOfferResult.schema),
         ("AcceptOfferResult", AcceptOfferResult.schema),
         ("DeclineOfferResult", DeclineOfferResult.schema),
+        ("ExplainOfferResult", ExplainOfferResult.schema),
         ("HealthResult", HealthResult.schema),
         ("OfferEntry", .object(OfferEntry.properties)),
         ("OfferCard", OfferCard.schema),
         ("AcceptedOrder", AcceptedOrder.schema),
         ("Timeslot", Timeslot.schema),
+        ("AcceptForecast", AcceptForecast.schema),
+        ("MasterState", MasterState.schema),
+        ("OrderState", OrderState.schema),
+        ("OfferRecord", OfferRecord.schema),
+        ("StatusChange", StatusChange.schema),
         ("DatabaseHealth", HealthResult.Database.schema),
     ]
 }

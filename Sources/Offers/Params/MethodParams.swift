@@ -61,6 +61,32 @@ package struct OrderParams: Hashable, Sendable {
     }
 }
 
+/// The params of `explainOffer`.
+package struct ExplainOfferParams: Hashable, Sendable {
+    /// Who.
+    package let master: MasterReference
+    /// `orders.id`; nil: none is asked for, `.some(nil)`: an integer beyond 64 bits, an order that there is not.
+    package let order: Int64??
+
+    /// What a client asks for.
+    package init(master: MasterReference, order: Int64??) {
+        self.master = master
+        self.order = order
+    }
+
+    /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
+    package init(_ params: Params) throws(RPCError) {
+        let arguments = try Arguments(params, of: Contract.explainOffer)
+        master = try arguments.master()
+        order = arguments.identifier("orderId")
+    }
+
+    /// The params by name.
+    package var members: [JSONMember] {
+        [master.member] + (order.map { [JSONMember(name: "orderId", value: .identifier($0))] } ?? [])
+    }
+}
+
 /// The params of `metrics`.
 package struct MetricsParams: Hashable, Sendable {
     /// The form of the result.

@@ -102,6 +102,25 @@ struct ResultObject {
         return strings
     }
 
+    /// The numbers of an object, in the order of the text; nil for null.
+    func optionalCounts(_ name: String) throws(UnexpectedResult) -> [ReasonCount]? {
+        let json = try value(name, "an object or null") { $0 }
+        if json.isNull { return nil }
+        guard let members = json.members else { throw UnexpectedResult(path: path(of: name), expected: "an object") }
+        var counts: [ReasonCount] = []
+        for member in members {
+            guard let count = member.value.int64Value else {
+                throw UnexpectedResult(path: "\(path(of: name)).\(member.name)", expected: "an integer")
+            }
+            counts.append(ReasonCount(reason: member.name, count: count))
+        }
+        return counts
+    }
+
+    func optionalObjects(_ name: String) throws(UnexpectedResult) -> [ResultObject]? {
+        try value(name, "an array or null") { $0 }.isNull ? nil : objects(name)
+    }
+
     func objects(_ name: String) throws(UnexpectedResult) -> [ResultObject] {
         let elements = try value(name, "an array", \.elements)
         var objects: [ResultObject] = []

@@ -3,6 +3,8 @@ import Postgres
 /// What the service does for its callers, as far as it can succeed or fail by itself.
 enum Work: Int, CaseIterable, Sendable {
     case listOffers, getOffer, acceptOffer, declineOffer
+    /// What no master waits for: it is not tried, and says nothing of health.
+    case explainOffer
     /// That what was written is confirmed: by the disk, and by a standby if the database is to wait for one.
     case commit
     /// The optional rows of `distribution_metrics`.
@@ -17,6 +19,7 @@ enum Work: Int, CaseIterable, Sendable {
         case .getOffer: "getOffer"
         case .acceptOffer: "acceptOffer"
         case .declineOffer: "declineOffer"
+        case .explainOffer: "explainOffer"
         case .commit: "COMMIT"
         case .distributionMetrics: "distribution_metrics"
         case .supervision: "supervision"

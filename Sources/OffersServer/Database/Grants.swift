@@ -45,8 +45,8 @@ package enum Grants {
             """)
     }
 
-    /// Grants column by column what is there. Of `distribution_metrics`, which exists in three shapes or not at all, nothing is
-    /// missed.
+    /// Grants column by column what is there. Of `distribution_metrics`, which exists in three shapes or not at all, and of
+    /// the history that is shown, nothing is missed.
     private static func grant(_ role: String, _ schema: String) -> String {
         let rows = Requirement.grants.enumerated().map { place, grant in
             "(\(place), \(literal(grant.table)), \(literal(grant.privilege)), \(grant.isOptional), "
@@ -128,7 +128,7 @@ extension Requirement {
         var isOptional = false
     }
 
-    /// All requirements for columns, and the columns of the optional rows.
+    /// All requirements for columns, and the columns that only optional rows and an optional answer need.
     fileprivate static var grants: [Grant] {
         var grants: [Grant] = []
         func add(_ privilege: Privilege, _ table: String, _ column: String) {
@@ -145,10 +145,13 @@ extension Requirement {
             case .sequence: break
             }
         }
+        let history = Grant(
+            privilege: Privilege.select.rawValue, table: "order_status_history",
+            columns: ExplainOfferQuery.historyColumns, isOptional: true)
         let metrics = Grant(
             privilege: Privilege.insert.rawValue, table: "distribution_metrics", columns: MetricsTable.insertedColumns,
             isOptional: true)
-        return grants + [metrics]
+        return grants + [history, metrics]
     }
 
     /// The tables whose ids come from a sequence.

@@ -18,6 +18,8 @@ struct Inspection: Sendable {
     var rowSecurity = RowSecurity()
     /// The state of the catalog; nil if this role may not read it.
     var catalog: CatalogState?
+    /// Whether `explainOffer` can show the history of an order.
+    var canReadHistory = true
     /// Whether this role may try commits: every role may, unless that was taken away.
     var canTryCommits = true
     /// Whether the database refuses writes: it is a standby, or read-only by its settings.
@@ -156,9 +158,13 @@ struct Inspection: Sendable {
 
     // MARK: Which generation, and which shape of the metrics table
 
+    private static let metricsColumns = list(of: MetricsTable.insertedColumns)
+    private static let historyColumns = list(of: ExplainOfferQuery.historyColumns)
+
     /// As a list of SQL.
-    private static let metricsColumns =
-        "(" + MetricsTable.insertedColumns.map { "'\($0)'" }.joined(separator: ", ") + ")"
+    private static func list(of names: [String]) -> String {
+        "(" + names.map { "'\($0)'" }.joined(separator: ", ") + ")"
+    }
 
     /// As the server writes it, with its quotes doubled.
     private static let openPredicate =
@@ -213,7 +219,11 @@ struct Inspection: Sendable {
                         AND EXISTS (SELECT FROM pg_class t WHERE t.oid = a.attrelid AND t.relkind IN ('r', 'p'))),
                 (SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p
                     WHERE p.proname = 'pg_logical_emit_message' AND p.pronamespace = 'pg_catalog'::regnamespace
-                        AND p.proargtypes[2] = 'text'::regtype)
+                        AND p.proargtypes[2] = 'text'::regtype),
+                (SELECT count(*) = \(ExplainOfferQuery.historyColumns.count)
+                        AND bool_and(has_column_privilege(a.attrelid, a.attnum, 'SELECT'))
+                    FROM pg_attribute a WHERE a.attrelid = to_regclass('order_status_history')
+                        AND a.attname IN \(historyColumns) AND NOT a.attisdropped)
             FROM (VALUES (1)) AS one
             LEFT JOIN columns m ON m.relation = 'distribution_metrics' AND m.attribute IN ('category', 'category_name')
             LEFT JOIN columns n ON n.relation = 'distribution_metrics' AND n.attribute IN ('order_type', 'type_name')
@@ -258,6 +268,12 @@ struct Inspection: Sendable {
             remarks.append(
                 "This role may not execute pg_logical_emit_message: whether commits are confirmed is not tried.")
         }
+        let canReadHistory = try rows.bool(row: 0, column: 15) == true
+        if isOurs, !canReadHistory {
+            remarks.append(
+                "explainOffer shows no history: order_status_history lacks a column, or this role the right to read it."
+            )
+        }
         var table: MetricsTable?
         if let category = rows.text(row: 0, column: 6), let categoryType = rows.text(row: 0, column: 7),
             let orderType = rows.text(row: 0, column: 8), let orderTypeType = rows.text(row: 0, column: 9)
@@ -275,7 +291,8 @@ struct Inspection: Sendable {
         return Inspection(
             generation: generation, shortcomings: shortcomings, metricsTable: table,
             hasUniqueOpenPairs: try rows.bool(row: 0, column: 12) == true, remarks: remarks,
-            rowSecurity: rowSecurity, canTryCommits: canTryCommits, isReadOnly: isReadOnly)
+            rowSecurity: rowSecurity, canReadHistory: canReadHistory, canTryCommits: canTryCommits,
+            isReadOnly: isReadOnly)
     }
 }
 

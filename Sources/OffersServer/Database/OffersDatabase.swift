@@ -60,6 +60,39 @@ final class OffersDatabase: Sendable {
         }
     }
 
+    /// Why an order can or cannot be accepted, or why the list is as it is: one statement, and so of one moment.
+    func explainOffer(_ params: ExplainOfferParams, _ operation: Operation, end: @escaping End<ExplainOfferResult>) {
+        if let order = params.order {
+            let mayReadHistory = monitor.inspection?.canReadHistory ?? true
+            return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation, end: end)
+        }
+        let bound = ExplainListQuery.statement(params.master)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
+            end(
+                answer($0, to: bound) { rows throws(ResultMismatch) in
+                    .success(try ExplainListQuery.decode(rows, params))
+                })
+        }
+    }
+
+    private func explainOffer(
+        _ params: ExplainOfferParams, _ order: Int64?, _ form: ExplainOfferQuery.Form, _ operation: Operation,
+        end: @escaping End<ExplainOfferResult>
+    ) {
+        let bound = ExplainOfferQuery.bound(params.master, order, form)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
+            if form == .complete, case .failure(.refused(let message)) = result, message.isMissingObject {
+                // Perhaps it is only the history that cannot be read.
+                monitor.lookAgain()
+                return explainOffer(params, order, .withoutHistory, operation, end: end)
+            }
+            end(
+                answer(result, to: bound) { rows throws(ResultMismatch) in
+                    .success(try ExplainOfferQuery.decode(rows, params, hasHistory: form == .complete))
+                })
+        }
+    }
+
     /// Accepts; a success means that the server has confirmed COMMIT. What the same caller asked before
     /// takes effect before this, or at the same moment.
     func acceptOffer(

@@ -2,7 +2,7 @@
 struct Requirement: Sendable {
     /// What fails without it.
     enum Purpose: String, Sendable, CaseIterable {
-        case list, accept, decline, metrics
+        case list, accept, decline, explain, metrics
     }
 
     /// What must be there.
@@ -27,25 +27,26 @@ struct Requirement: Sendable {
 
     /// Everything that the statements of this program name.
     static let all: [Requirement] = [
-        reads("masters", "id tg_user_id", for: [.list, .accept, .decline]),
+        reads("masters", "id tg_user_id", for: [.list, .accept, .decline, .explain]),
         reads(
             "masters",
             "is_blocked blocked_reason is_active is_deleted verified moderation_status max_active_orders_override",
-            for: [.accept]),
+            for: [.accept, .explain]),
         reads("cities", "id name timezone", for: [.list, .accept]),
         reads("districts", "id name", for: [.list, .accept]),
         reads("streets", "id name", for: [.list, .accept]),
-        reads("settings", "key value", for: [.accept]),
-        reads("orders", "id status assigned_master_id", for: [.list, .accept, .decline]),
+        reads("settings", "key value", for: [.accept, .explain]),
+        reads("orders", "id status assigned_master_id", for: [.list, .accept, .decline, .explain]),
         reads(
             "orders",
             "city_id district_id street_id house category description timeslot_start_utc timeslot_end_utc",
             for: [.list, .accept]),
-        reads("orders", "apartment address_comment client_name client_phone version", for: [.accept]),
+        reads("orders", "apartment address_comment client_name client_phone", for: [.accept]),
+        reads("orders", "version", for: [.accept, .explain]),
         writes("orders", "assigned_master_id status version updated_at", .update, for: [.accept]),
         reads(
             "offers", "id order_id master_id round_number state sent_at responded_at expires_at",
-            for: [.list, .accept, .decline]),
+            for: [.list, .accept, .decline, .explain]),
         writes("offers", "state responded_at", .update, for: [.accept, .decline]),
         writes(
             "order_status_history",

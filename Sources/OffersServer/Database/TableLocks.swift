@@ -47,6 +47,7 @@ struct TableLocks: Sendable, Equatable {
                 (.everything, listed + ["streets", "settings"]),
             ]
         case .declineOffer: [(.writes, ["offers"]), (.rowLocks, ["orders", "masters"])]
+        case .explainOffer: [(.everything, ["offers", "orders", "masters", "settings", "order_status_history"])]
         case .distributionMetrics: [(.writes, ["distribution_metrics"]), (.everything, ["orders", "offers"])]
         case .commit, .supervision: []
         }

@@ -63,7 +63,7 @@ struct TrialRound: Sendable {
         case .commit:
             guard inspection.canTryCommits else { return .nothing }
             return await writing { await trials.commit() }
-        case .distributionMetrics, .supervision:
+        case .explainOffer, .distributionMetrics, .supervision:
             return .nothing
         }
     }

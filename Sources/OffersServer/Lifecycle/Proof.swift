@@ -30,7 +30,8 @@ struct Proof: Sendable {
         }
         var findings = Findings()
         for statement in ServiceStatements.all(
-            uniqueOpenPairs: inspection.hasUniqueOpenPairs, metricsTable: inspection.metricsTable)
+            uniqueOpenPairs: inspection.hasUniqueOpenPairs, readsHistory: inspection.canReadHistory,
+            metricsTable: inspection.metricsTable)
         where has(statement.work) && findings.mayGoOn(with: statement.work) {
             let tables = locks.against(statement.work)
             findings.note(
@@ -83,7 +84,8 @@ struct Proof: Sendable {
     /// Why work was not tried about which the database said nothing.
     private func gap(of work: Work) -> String {
         let connections =
-            [.listOffers, .getOffer, .supervision].contains(work) ? postgres.status.reads : postgres.status.writes
+            [.listOffers, .getOffer, .explainOffer, .supervision].contains(work)
+            ? postgres.status.reads : postgres.status.writes
         guard connections.connected == 0, connections.isFailing else { return Proof.silence }
         return "the database gives no connection: \(connections.lastFailure ?? "no reason was given")"
     }
@@ -140,6 +142,7 @@ extension Work {
         case .listOffers, .getOffer: [.list]
         case .acceptOffer: [.accept]
         case .declineOffer: [.decline]
+        case .explainOffer: [.explain]
         case .distributionMetrics: [.metrics]
         case .commit, .supervision: []
         }

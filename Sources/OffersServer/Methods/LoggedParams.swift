@@ -32,6 +32,10 @@ extension OrderParams: LoggedParams {
     var subject: Subject? { Subject(master: master, order: .some(order)) }
 }
 
+extension ExplainOfferParams: LoggedParams {
+    var subject: Subject? { Subject(master: master, order: order) }
+}
+
 extension MetricsParams: LoggedParams {
     var subject: Subject? { nil }
 }

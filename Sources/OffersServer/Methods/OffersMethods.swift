@@ -38,6 +38,10 @@ struct OffersMethods {
                 [database] params, operation in
                 operation.run { () throws(MethodError) in try await database.declineOffer(params, operation) }
             },
+            method(Contract.explainOffer, .read, .explainOffer, ExplainOfferParams.init) {
+                [database] params, operation in
+                database.explainOffer(params, operation) { operation.end($0) }
+            },
             method(Contract.health, .read, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline) }
             },

@@ -193,6 +193,7 @@ extension Requirement.Purpose {
         switch work {
         case .acceptOffer: self = .accept
         case .declineOffer: self = .decline
+        case .explainOffer: self = .explain
         default: self = .list
         }
     }

@@ -30,12 +30,17 @@ enum ServiceStatements {
     static let card = GetOfferQuery.statement.forms.map { ServiceStatement(.getOffer, $0) }
 
     /// All of them, for a database of this kind.
-    static func all(uniqueOpenPairs: Bool, metricsTable: MetricsTable?) -> [ServiceStatement] {
+    static func all(
+        uniqueOpenPairs: Bool, readsHistory: Bool, metricsTable: MetricsTable?
+    ) -> [ServiceStatement] {
         list(.distinct) + (uniqueOpenPairs ? list(.unique) : []) + card
             + (WriteLocks.statement.forms + WriteLocks.ofFree.forms + AcceptOfferStatement.statement.forms).map {
                 ServiceStatement(.acceptOffer, $0)
             }
             + DeclineOfferStatement.statement.forms.map { ServiceStatement(.declineOffer, $0) }
+            + (ExplainListQuery.statement.forms + ExplainOfferQuery.statement(.withoutHistory).forms
+            + (readsHistory ? ExplainOfferQuery.statement(.complete).forms : []))
+            .map { ServiceStatement(.explainOffer, $0) }
             + (metricsTable.map { [ServiceStatement(.distributionMetrics, $0.insert)] } ?? [])
             + ([HealthQuery.bound.statement, BackendEnd.statement] + Inspection.statements).map {
                 ServiceStatement(.supervision, $0)

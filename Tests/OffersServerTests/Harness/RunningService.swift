@@ -151,6 +151,12 @@ struct TestClient: Sendable {
         try await call("getOffer", ("masterId", master), ("orderId", order))
     }
 
+    /// With an order, or without one.
+    func explain(_ order: Int?, for master: Int) async throws -> Answer {
+        guard let order else { return try await call("explainOffer", ("masterId", master)) }
+        return try await call("explainOffer", ("masterId", master), ("orderId", order))
+    }
+
     /// Every list of every test is also held to the contract: the service writes it straight from the rows, and not as
     /// the type that clients read it with, which would write the same.
     func list(_ master: Int, limit: Int = 100) async throws -> Answer {

@@ -58,7 +58,7 @@ struct GrantsTests {
                 categoryColumn: "category", categoryType: "character varying", orderTypeColumn: "order_type",
                 orderTypeType: "character varying")
             // What looks after the database needs no rights.
-            let statements = ServiceStatements.all(uniqueOpenPairs: true, metricsTable: table)
+            let statements = ServiceStatements.all(uniqueOpenPairs: true, readsHistory: true, metricsTable: table)
                 .filter { $0.work != .supervision && $0.work != .commit }.map(\.statement)
             #expect(statements.count >= 13)
             let prepared = statements.enumerated().map { number, statement in

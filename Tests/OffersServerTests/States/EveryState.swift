@@ -27,6 +27,7 @@ struct EveryState: Sendable, CustomStringConvertible {
 
         var state: String { String(rawValue.prefix { $0 != " " }) }
         var isOpen: Bool { state == "SENT" || state == "VIEWED" }
+        var isOver: Bool { self == .expired || self == .overdue || self == .overdueViewed }
         var isLive: Bool { self == .sent || self == .viewed || self == .endless }
     }
 
@@ -87,6 +88,20 @@ struct EveryState: Sendable, CustomStringConvertible {
 
     /// The place in the history of the row that an accept takes and the card shows.
     var liveIndex: Int? { history.lastIndex(where: \.isLive) }
+
+    /// Why each open row of the pair is not in the list, as explainOffer counts them; a row that is listed has no reason.
+    var reasonsOfUnlisted: [String] {
+        history.indices.filter { history[$0].isOpen }.compactMap { index in
+            switch (holder, status) {
+            case (.master, _): "ALREADY_YOURS"
+            case (.rival, _): "ORDER_TAKEN"
+            case _ where !history[index].isLive: "OFFER_EXPIRED"
+            case (_, "SEARCHING"), (_, "CREATED"), (_, "GUARANTEE"): index == liveIndex ? nil : "DUPLICATE"
+            case (_, "DEFERRED"): "DEFERRED"
+            default: "ORDER_NOT_AVAILABLE"
+            }
+        }
+    }
 
     private var unavailability: String? {
         guard let last = history.last else { return "OFFER_NOT_FOUND" }

@@ -10,7 +10,7 @@ import Turns
 @Suite(.inTurn)
 struct EveryStateTests {
     /// The states of one master, each with an order of its own.
-    private struct Ward: Sendable {
+    struct Ward: Sendable {
         let master: Int
         let states: [EveryState]
         let orders: [Int]
@@ -107,7 +107,7 @@ struct EveryStateTests {
 
 extension EveryStateTests {
     /// What was wrong in which states, reported as one issue with the first of them: one mistake shows in hundreds.
-    private struct Complaints {
+    struct Complaints {
         private var texts: [String] = []
 
         mutating func expect<Value: Equatable>(_ found: Value, _ wanted: Value, _ state: EveryState) {
@@ -122,7 +122,7 @@ extension EveryStateTests {
     }
 
     /// A database with all states, each order offered to the rival, too; and the service on it.
-    private func withWards(
+    func withWards(
         _ body: (TestDatabase, RunningService, [Ward]) async throws -> Void
     ) async throws {
         try await TestDatabase.withDatabase(.damaged) { database in
@@ -171,7 +171,7 @@ extension EveryStateTests {
     }
 
     /// All masters at the same time, as in life.
-    private static func forEach(_ wards: [Ward], _ body: @escaping @Sendable (Ward) async throws -> Void) async throws {
+    static func forEach(_ wards: [Ward], _ body: @escaping @Sendable (Ward) async throws -> Void) async throws {
         try await withThrowingTaskGroup { group in
             for ward in wards { group.addTask { try await body(ward) } }
             try await group.waitForAll()
@@ -179,7 +179,7 @@ extension EveryStateTests {
     }
 
     /// The replies of one method for all orders of a ward, asked in one go.
-    private static func ask(_ service: RunningService, _ method: String, _ ward: Ward) async throws -> [JSONValue] {
+    static func ask(_ service: RunningService, _ method: String, _ ward: Ward) async throws -> [JSONValue] {
         let lines = ward.orders.map {
             #"{"jsonrpc":"2.0","id":\#($0),"method":"\#(method)","params":[\#(ward.master),\#($0)]}"# + "\n"
         }
@@ -190,7 +190,7 @@ extension EveryStateTests {
     }
 
     /// The whole list, page by page.
-    private static func list(_ service: RunningService, _ master: Int) async throws -> [Int] {
+    static func list(_ service: RunningService, _ master: Int) async throws -> [Int] {
         try await service.withClient { client in
             var orders: [Int] = []
             while true {
@@ -206,14 +206,14 @@ extension EveryStateTests {
         }
     }
 
-    private struct Contents: Equatable {
+    struct Contents: Equatable {
         var order = ""
         var offers = ""
         var history = ""
     }
 
     /// Everything that is stored about each order.
-    private static func contents(_ database: TestDatabase) async throws -> [Int: Contents] {
+    static func contents(_ database: TestDatabase) async throws -> [Int: Contents] {
         var contents: [Int: Contents] = [:]
         let rows = try await database.sql(
             """

@@ -31,6 +31,9 @@ struct GenerationServiceTests {
                 try await service.withClient { (client) async throws in
                     #expect(try await client.listedOrders(scene.master).sorted() == orders)
                     #expect(try await client.card(orders[0], for: scene.master).error == nil)
+                    let explained = try await client.explain(orders[0], for: scene.master)
+                    #expect(explained["accept.possible"]?.boolValue == true)
+                    #expect(explained["history"]?.isNull == isOldest)
                     let before = try await scene.rows()
                     let answer = try await client.accept(orders[0], by: scene.master)
                     if isOldest {
@@ -121,7 +124,8 @@ struct GenerationServiceTests {
                 try await service.withClient { (client) async throws in
                     for answer in [
                         try await client.list(1), try await client.card(1, for: 1), try await client.accept(1, by: 1),
-                        try await client.decline(1, by: 1),
+                        try await client.decline(1, by: 1), try await client.explain(1, for: 1),
+                        try await client.explain(nil, for: 1),
                     ] {
                         #expect(answer.reason == "DATABASE_UNAVAILABLE")
                         #expect(answer.error?.message.contains("orders") == true)
@@ -146,9 +150,9 @@ struct GenerationServiceTests {
         ("UPDATE ON offers", "UPDATE on offers.state", ["accept", "decline"]),
         ("UPDATE ON masters", "UPDATE on masters", ["accept", "decline"]),
         ("UPDATE ON orders", "UPDATE on orders", ["accept", "decline"]),
-        ("SELECT ON settings", "SELECT on settings.value", ["accept"]),
+        ("SELECT ON settings", "SELECT on settings.value", ["accept", "explain"]),
         ("SELECT ON streets", "SELECT on streets.name", ["accept", "card"]),
-        ("SELECT ON offers", "SELECT on offers.expires_at", ["accept", "decline", "list", "card"]),
+        ("SELECT ON offers", "SELECT on offers.expires_at", ["accept", "decline", "list", "card", "explain"]),
     ]
 
     @Test("A missing privilege stops what needs it, is named, and writes nothing", arguments: privileges)
@@ -169,6 +173,7 @@ struct GenerationServiceTests {
                     let answers = [
                         "list": try await client.list(scene.master),
                         "card": try await client.card(orders[0], for: scene.master),
+                        "explain": try await client.explain(orders[0], for: scene.master),
                         "accept": try await client.accept(orders[0], by: scene.master),
                         "decline": try await client.decline(orders[1], by: scene.master),
                     ]

@@ -49,6 +49,7 @@ struct PlanTests {
         ALTER TABLE orders ALTER total_sum SET DEFAULT 0, ALTER no_district SET DEFAULT false,
             ALTER type SET DEFAULT 'NORMAL', ALTER version SET DEFAULT 1;
         INSERT INTO cities (id, name, timezone) VALUES (1, 'Made-up Town', 'Europe/Moscow');
+        ALTER TABLE order_status_history SET (autovacuum_enabled = false);
         INSERT INTO masters (id, tg_user_id, full_name, is_deleted, verified)
         SELECT i, 7000000000 + i, 'Test', false, true FROM generate_series(1, 250) i
         """
@@ -65,6 +66,11 @@ struct PlanTests {
         SELECT 3000 + i, 1, 1, 'EXPIRED' FROM generate_series(1, 3000) i;
         INSERT INTO offers (order_id, master_id, round_number, state)
         SELECT i * 500, 1, 1, 'SENT' FROM generate_series(1, 5) i
+        """
+    /// Two rows of the history of each free order.
+    private static let history = """
+        INSERT INTO order_status_history (order_id, to_status, actor_type)
+        SELECT 1 + i % 3000, 'SEARCHING', 'SYSTEM' FROM generate_series(1, 6000) i
         """
 
     @Test(
@@ -103,6 +109,22 @@ struct PlanTests {
             ], generation, past)
     }
 
+    @Test(
+        "The plans of explanations do not go wrong when the database becomes another",
+        arguments: [Generation.g1, .g2, .g3, .damaged], Past.allCases)
+    func explanations(generation: Generation, past: Past) async throws {
+        let master = MasterReference.id(1)
+        try await expectGoodPlans(
+            [
+                Call(
+                    past: ExplainOfferQuery.bound(master, 0, .complete), arguments: "1, 500",
+                    shows: /on order_status_history p.* \(actual rows=2(?:\.00)? loops/),
+                Call(
+                    past: ExplainListQuery.statement(master), arguments: "1",
+                    shows: /on offers f.* \(actual rows=5(?:\.00)? loops/),
+            ], generation, past, day: Self.day + ";" + Self.history)
+    }
+
     /// A statement as it was run in the past, for its plan, and how it is run the next day.
     private struct Call {
         let past: BoundStatement
@@ -111,7 +133,9 @@ struct PlanTests {
         let shows: Regex<Substring>
     }
 
-    private func expectGoodPlans(_ calls: [Call], _ generation: Generation, _ past: Past) async throws {
+    private func expectGoodPlans(
+        _ calls: [Call], _ generation: Generation, _ past: Past, day: String = Self.day
+    ) async throws {
         try await TestDatabase.withDatabase(generation) { database in
             try await database.sql(Self.people + ";" + past.sql)
             let pool = PostgresClient(
@@ -126,7 +150,7 @@ struct PlanTests {
                 let locked = Statement("test_locked", sql: "SELECT set_config('offersd.locked', '1 1', false)")
                 _ = try await rows(of: BoundStatement(locked), on: pool)
                 for call in calls { _ = try await rows(of: call.past, on: pool) }
-                try await database.sql(Self.day)
+                try await database.sql(day)
                 for call in calls {
                     let name = call.past.statement.name
                     let plan = try await rows(

@@ -44,9 +44,13 @@ struct PrivacyTests {
                     try await ask("getOffer", scene.master, closed), try await ask("acceptOffer", blocked, order),
                     try await ask("acceptOffer", scene.master, closed), try await ask("acceptOffer", scene.master, 0),
                     try await ask("acceptOffer", scene.master, order, ops: true),
+                    try await ask("explainOffer", scene.master, order), try await ask("explainOffer", scene.master),
+                    try await ask("explainOffer", blocked, order, ops: true),
                 ]
                 for reply in silent {
-                    for secret in Self.secrets { #expect(!reply.contains(secret), "\(secret) in \(reply)") }
+                    for secret in Self.secrets + ["Wobblethorpe"] {
+                        #expect(!reply.contains(secret), "\(secret) in \(reply)")
+                    }
                 }
                 // The card has the address down to the house, and no more.
                 let card = try await ask("getOffer", scene.master, order)
@@ -60,6 +64,7 @@ struct PrivacyTests {
                     try await ask("acceptOffer", scene.rival, order), try await ask("getOffer", scene.rival, order),
                     try await ask("getOffer", scene.master, order), try await ask("declineOffer", scene.master, order),
                     try await ask("declineOffer", scene.rival, order), try await ask("listOffers", scene.rival),
+                    try await ask("explainOffer", scene.master, order),
                 ]
                 for reply in late {
                     for secret in Self.secrets { #expect(!reply.contains(secret), "\(secret) in \(reply)") }

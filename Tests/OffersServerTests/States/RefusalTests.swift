@@ -218,6 +218,9 @@ struct RefusalTests {
         #expect(Self.text(try await client.card(order, for: master)) == row.card, "getOffer: \(row.state)")
         #expect(try await scene.database.sql(Self.everything) == before, "getOffer: \(row.state)")
 
+        try await checkExplanation(row, order, master, client)
+        #expect(try await scene.database.sql(Self.everything) == before, "explainOffer: \(row.state)")
+
         if row.accept != Self.done {
             #expect(Self.text(try await client.accept(order, by: master)) == row.accept, "acceptOffer: \(row.state)")
             #expect(try await scene.database.sql(Self.everything) == before, "acceptOffer: \(row.state)")
@@ -235,6 +238,27 @@ struct RefusalTests {
                 .joined(separator: ";"))
         #expect(try await scene.database.sql(Self.everything) == before, "the test itself: \(row.state)")
         #expect(Self.text(try await client.accept(order, by: master)) == row.accept, "acceptOffer: \(row.state)")
+    }
+
+    /// What explainOffer foretells is what acceptOffer is to answer, and what the list shows.
+    private func checkExplanation(_ row: Row, _ order: Int, _ master: Int, _ client: TestClient) async throws {
+        let answer = try await client.explain(order, for: master)
+        let explained = try ExplainOfferResult(json: #require(answer.result))
+        let foretold =
+            switch explained.accept?.reason {
+            case nil: Self.done
+            case "ALREADY_YOURS": "already"
+            case let reason?: reason
+            }
+        #expect(foretold == row.accept.prefix { $0 != " " }, "explainOffer: \(row.state)")
+        #expect(explained.accept?.possible == (row.accept == Self.done || row.accept == "already"))
+        let listed = try await client.listedOrders(master).contains(order)
+        #expect(explained.listed == listed, "explainOffer: \(row.state)")
+        if let limit = explained.master?.limit, let active = explained.master?.activeOrders,
+            row.accept.hasPrefix("LIMIT")
+        {
+            #expect(row.accept == #"LIMIT_REACHED {"limit":\#(limit),"active":\#(active)}"#)
+        }
     }
 
     private static let everything = """

@@ -13,12 +13,16 @@ struct TableLocksTests {
     @Test(
         "What a lock is in the way of",
         arguments: [
-            ("offers", .everything, [.listOffers, .getOffer, .acceptOffer, .declineOffer, .distributionMetrics]),
+            (
+                "offers", .everything,
+                [.listOffers, .getOffer, .acceptOffer, .declineOffer, .explainOffer, .distributionMetrics]
+            ),
             ("offers", .writes, [.acceptOffer, .declineOffer]),
             ("orders", .writes, [.acceptOffer]), ("orders", .rowLocks, [.acceptOffer, .declineOffer]),
             ("masters", .writes, []), ("masters", .rowLocks, [.acceptOffer, .declineOffer]),
-            ("settings", .rowLocks, []), ("settings", .everything, [.acceptOffer]),
+            ("settings", .rowLocks, []), ("settings", .everything, [.acceptOffer, .explainOffer]),
             ("order_status_history", .writes, [.acceptOffer]),
+            ("order_status_history", .everything, [.acceptOffer, .explainOffer]),
             ("streets", .everything, [.getOffer, .acceptOffer]),
             ("cities", .everything, [.listOffers, .getOffer, .acceptOffer]),
             ("distribution_metrics", .everything, [.distributionMetrics]), ("others", .everything, []),

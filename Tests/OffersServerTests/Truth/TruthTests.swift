@@ -204,7 +204,8 @@ struct TruthTests {
     func statements() throws {
         let table = MetricsTable(
             categoryColumn: "category", categoryType: "text", orderTypeColumn: "order_type", orderTypeType: "text")
-        let names = ServiceStatements.all(uniqueOpenPairs: true, metricsTable: table).map(\.statement.name)
+        let names = ServiceStatements.all(uniqueOpenPairs: true, readsHistory: true, metricsTable: table).map(
+            \.statement.name)
         #expect(Set(names).count == names.count)
         // Proven by being run.
         let known =
