@@ -165,6 +165,7 @@ let package = Package(
         .executableTarget(
             name: "offersctl", dependencies: ["Offers", "JSONRPC", "StandardOutput", argumentParser, nioCore],
             swiftSettings: settings),
+        .testTarget(name: "OffersctlTests", dependencies: ["offersctl", "Offers"], swiftSettings: settings),
         .executableTarget(
             name: "offers-demo",
             dependencies: [

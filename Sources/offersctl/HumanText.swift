@@ -50,7 +50,7 @@ enum HumanText {
     }
 
     /// Text that was typed into a form cannot move the cursor or end the line.
-    private static func printable(_ text: String) -> String {
+    static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { scalar in

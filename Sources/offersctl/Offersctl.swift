@@ -15,6 +15,10 @@ struct Offersctl: AsyncParsableCommand {
             Examples:
               offersctl listOffers masterId=7 limit=5
               offersctl acceptOffer masterId=7 orderId=1042
+              offersctl explain masterId=7 orderId=1042
+
+            explain is explainOffer in sentences: why a master can or cannot take an order. Without orderId it tells why \
+            the list is as it is. Whatever it finds, it is done.
 
             The result is printed on standard output: on a terminal for a reader, else as one line of JSON. A refusal \
             is printed on standard error.
@@ -45,13 +49,23 @@ struct Offersctl: AsyncParsableCommand {
     @Flag(help: "Print one line of JSON on standard output, also on a terminal, and also for a refusal.")
     var json = false
 
-    @Argument(help: "The method, such as listOffers.", completion: .list(Contract.methods.map(\.name)))
+    @Argument(
+        help: "The method, such as listOffers; or explain.",
+        completion: .list(Contract.methods.map(\.name) + [explain]))
     var method: String
 
     @Argument(
         help: "The params, each as name=value. A value that is an integer is sent as one, others as strings.",
         completion: .list(paramCompletions))
     var params: [String] = []
+
+    /// The command that tells in sentences what `explainOffer` answers.
+    private static let explain = "explain"
+
+    private var isExplanation: Bool { method == Self.explain }
+
+    /// The method as the service knows it.
+    private var calledMethod: String { isExplanation ? Contract.explainOffer.name : method }
 
     func validate() throws {
         guard deadline > 0, deadline <= 3600 else {
@@ -79,6 +93,7 @@ struct Offersctl: AsyncParsableCommand {
         do {
             let result = try await result(&write)
             switch result {
+            case _ where isExplanation && !json: try output(ExplainText.of(ExplainOfferResult(json: result)))
             // A text, as the metrics for Prometheus are, is for reading as it is.
             case .string(let text) where !json: try output(text)
             case _ where !json && isatty(STDOUT_FILENO) == 1: try output(HumanText.of(result))
@@ -122,7 +137,7 @@ struct Offersctl: AsyncParsableCommand {
     private func call(
         heardUntil end: ContinuousClock.Instant, writtenUntil given: ContinuousClock.Instant
     ) async throws -> JSONValue {
-        let (path, method, members) = (path, method, try members())
+        let (path, method, members) = (path, calledMethod, try members())
         guard writes else {
             return try await Client.withConnection(to: path) { client in
                 try await client.call(method, named: members, deadline: ContinuousClock.now.duration(to: end))
@@ -136,7 +151,7 @@ struct Offersctl: AsyncParsableCommand {
 
     /// Whether the method may change anything; one that is not known is taken for a write.
     private var writes: Bool {
-        Contract.methods.first { $0.name == method }.map { $0.errors.contains(.outcomeUnknown) } ?? true
+        Contract.methods.first { $0.name == calledMethod }.map { $0.errors.contains(.outcomeUnknown) } ?? true
     }
 
     /// Writes to standard output. A script must not take what could not be written for an empty success.
