@@ -38,6 +38,9 @@ def test_every_method(database: Database, socket: str, master: int) -> None:
         with pytest.raises(offersd.Refused, match="ALREADY_YOURS"):
             client.decline_offer(master, first)
         assert not client.decline_offer(master, second).already_declined
+        explanation = client.explain_offer(master, second)
+        assert explanation.accept == offersd.AcceptForecast(possible=False, reason="OFFER_DECLINED")
+        assert client.explain_offer(master).not_listed == {}
         assert client.health().status == "ok"
         assert "offersd_requests_total" in client.metrics("prometheus")
         assert client.call("listOffers", masterId=master)["total"] == 0

@@ -45,11 +45,21 @@ def test_every_method(database: Database, socket: str, master: int) -> None:
             assert (await client.list_offers(user)).master_id == master
             details = await client.get_offer(master, first)
             assert (details.offer.house, details.offer.description) == ("15", "Течёт кран")
+            explanation = await client.explain_offer(user, first)
+            assert explanation.accept == offersd.AcceptForecast(possible=True, reason=None)
+            assert [(offer.state, offer.expired) for offer in explanation.offers] == [("SENT", False)]
+            assert (explanation.history, explanation.not_listed) == ([], None)
             accepted = await client.accept_offer(user, first)
             assert (accepted.already_accepted, accepted.order.client_phone) == (False, "+70000000000")
             assert (await client.accept_offer(master, first)).already_accepted
             assert not (await client.decline_offer(master, second)).already_declined
             assert (await client.list_offers(master)).offers == []
+            explanation = await client.explain_offer(master, first)
+            assert explanation.history is not None
+            assert [(change.from_, change.reason) for change in explanation.history] == [
+                ("SEARCHING", "accepted_by_master")
+            ]
+            assert (await client.explain_offer(master)).not_listed == {}
             assert (await client.health()).status == "ok"
             assert "logLinesDropped" in await client.metrics()
             assert "offersd_requests_total" in await client.metrics("prometheus")

@@ -13,7 +13,7 @@ import pytest
 from service import ROOT
 
 from offersd import TelegramUser, _methods
-from offersd.results import Acceptance, Declination, Health, OfferDetails, OfferList, wire_name
+from offersd.results import Acceptance, Declination, Explanation, Health, OfferDetails, OfferList, wire_name
 from offersd.wire import PROBE, READS, VERDICTS, Request
 
 DOCUMENT = json.loads((ROOT / "Protocol/openrpc.json").read_text())
@@ -23,6 +23,7 @@ RESULTS = {
     "getOffer": OfferDetails,
     "acceptOffer": Acceptance,
     "declineOffer": Declination,
+    "explainOffer": Explanation,
     "health": Health,
 }
 TYPES = {int: "integer", str: "string", bool: "boolean"}
@@ -34,6 +35,7 @@ REQUESTS: list[Request[Any]] = [
         _methods.get_offer(master, 1),
         _methods.accept_offer(master, 1),
         _methods.decline_offer(master, 1),
+        _methods.explain_offer(master, 1),
         _methods.health(),
         _methods.metrics("json"),
     )
@@ -66,6 +68,9 @@ def agrees(kind: Any, schema: dict[str, Any], where: str) -> None:
     elif typing.get_origin(kind) is list:
         assert schema["type"] == "array", where
         agrees(typing.get_args(kind)[0], schema["items"], f"{where}[]")
+    elif typing.get_origin(kind) is dict:
+        assert schema["type"] == "object", where
+        agrees(typing.get_args(kind)[1], schema["additionalProperties"], f"{where}.*")
     elif is_dataclass(kind):
         assert schema["type"] == "object", where
         members = {wire_name(field.name): field.name for field in fields(kind)}

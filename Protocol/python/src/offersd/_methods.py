@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .results import Acceptance, Declination, Health, Master, OfferDetails, OfferList, decode
+from .results import Acceptance, Declination, Explanation, Health, Master, OfferDetails, OfferList, decode
 from .wire import Request, master_params
 
 
@@ -27,6 +27,12 @@ def accept_offer(master: Master, order_id: int) -> Request[Acceptance]:
 def decline_offer(master: Master, order_id: int) -> Request[Declination]:
     """See `offersd.Client.decline_offer`."""
     return Request("declineOffer", _order(master, order_id), lambda result: decode(Declination, result))
+
+
+def explain_offer(master: Master, order_id: int | None) -> Request[Explanation]:
+    """See `offersd.Client.explain_offer`."""
+    params = master_params(master) if order_id is None else _order(master, order_id)
+    return Request("explainOffer", params, lambda result: decode(Explanation, result))
 
 
 def health() -> Request[Health]:

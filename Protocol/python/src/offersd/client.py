@@ -12,7 +12,7 @@ from . import _methods
 from ._socket import connected_socket
 from .conversation import PATIENCE, Busy, Connect, Exchange, Failure, Lost, Silent, conversation
 from .errors import Refused
-from .results import Acceptance, Declination, Health, Master, OfferDetails, OfferList
+from .results import Acceptance, Declination, Explanation, Health, Master, OfferDetails, OfferList
 from .wire import LONGEST_REPLY, Request
 
 _Result = TypeVar("_Result")
@@ -56,6 +56,10 @@ class Client:
     async def decline_offer(self, master: Master, order_id: int) -> Declination:
         """Decline an offer. A result means that it is committed. It may be called again whatever came of it."""
         return await self._perform(_methods.decline_offer(master, order_id))
+
+    async def explain_offer(self, master: Master, order_id: int | None = None) -> Explanation:
+        """Why a master can or cannot take an order; without one, why the list is as it is. It changes nothing."""
+        return await self._perform(_methods.explain_offer(master, order_id))
 
     async def health(self) -> Health:
         """The state of the service."""

@@ -125,6 +125,84 @@ class Declination:
 
 
 @dataclass(frozen=True)
+class AcceptForecast:
+    """What accepting would be answered."""
+
+    possible: bool
+    reason: str | None
+    """The refusal's reason; of a success ``ALREADY_YOURS``, or None if it would assign the order."""
+
+
+@dataclass(frozen=True)
+class MasterState:
+    """How a master stands."""
+
+    master_id: int
+    blocked: bool
+    active: bool
+    deleted: bool
+    verified: bool
+    moderation_status: str
+    active_orders: int
+    limit: int
+    """0 is any number."""
+    limit_from: str
+    """``override``, ``setting`` or ``default``."""
+
+
+@dataclass(frozen=True)
+class OrderState:
+    """How an order stands."""
+
+    status: str
+    assigned_master_id: int | None
+    version: int
+    deferred: bool
+
+
+@dataclass(frozen=True)
+class OfferRecord:
+    """An offer of an order to a master, in whatever state."""
+
+    offer_id: int
+    round: int
+    state: str
+    sent_at: datetime | None
+    expires_at: datetime | None
+    expired: bool
+    responded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """A change of an order's status. Of the reasons it has those that programs write."""
+
+    at: datetime | None
+    from_: str | None
+    to: str
+    reason: str | None
+    actor: str | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a master can or cannot take an order; without an order, why the list is as it is."""
+
+    master_id: int | None
+    order_id: int | None
+    as_of: datetime | None
+    accept: AcceptForecast | None
+    listed: bool | None
+    master: MasterState | None
+    order: OrderState | None
+    offers: list[OfferRecord]
+    history: list[StatusChange] | None
+    """None also where the service may not read it."""
+    not_listed: dict[str, int] | None
+    """How many open offers are not in the list, by reason; None with an order."""
+
+
+@dataclass(frozen=True)
 class DatabaseHealth:
     """What the service knows about its database."""
 
@@ -172,6 +250,9 @@ def _reader(kind: Any) -> _Reader:
     if typing.get_origin(kind) is list:
         read = _reader(typing.get_args(kind)[0])
         return lambda value, name: [read(item, name) for item in _checked(value, list, name)]
+    if typing.get_origin(kind) is dict:
+        read = _reader(typing.get_args(kind)[1])
+        return lambda value, name: {key: read(item, name) for key, item in _checked(value, dict, name).items()}
     if kind is datetime:
         return _time
     if is_dataclass(kind):
@@ -212,6 +293,6 @@ def _time(value: object, name: str) -> datetime | None:
 
 
 def wire_name(name: str) -> str:
-    """The member's name on the wire: ``sent_at`` is ``sentAt``."""
-    first, *rest = name.split("_")
+    """The member's name on the wire: ``sent_at`` is ``sentAt``, and ``from_`` is ``from``."""
+    first, *rest = name.rstrip("_").split("_")
     return first + "".join(word.capitalize() for word in rest)
