@@ -53,6 +53,7 @@ struct Inspection: Sendable {
         if !missing(for: .decline).isEmpty {
             sentences.append("declineOffer answers DATABASE_UNAVAILABLE and changes nothing.")
         }
+        if !missing(for: .explain).isEmpty { sentences.append("explainOffer answers DATABASE_UNAVAILABLE.") }
         if metricsTable == nil || !missing(for: .metrics).isEmpty {
             sentences.append("No distribution_metrics rows are written; nothing else changes.")
         }

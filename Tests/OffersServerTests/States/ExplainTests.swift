@@ -121,6 +121,32 @@ struct ExplainTests {
         }
     }
 
+    @Test("Row security that hides rows of the history is noted, and health does not mind")
+    func rowSecurity() async throws {
+        try await TestDatabase.withDatabase { database in
+            let scene = try await Scene(database)
+            let order = try await scene.offeredOrder()
+            let connectionString = try await database.makeGrantedRole("policies_\(database.name)")
+            try await database.sql(
+                """
+                ALTER TABLE order_status_history ENABLE ROW LEVEL SECURITY;
+                CREATE POLICY work ON order_status_history FOR INSERT WITH CHECK (true)
+                """)
+            let note = "Row security is active on order_status_history: explainOffer may show less of it than there is."
+            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            #expect(report.verdict == .complete && report.lines.contains(note), "\(report.lines)")
+            #expect(!report.lines.contains { $0.contains("hides nothing") }, "\(report.lines)")
+            try await RunningService.run(on: connectionString) { service in
+                let health = try HealthResult(json: try await service.waitUntilInspected())
+                #expect(health.status == .ok && health.database.notes == [note])
+                try await service.withClient { (client) async throws in
+                    #expect(try await client.accept(order, by: scene.master).error == nil)
+                    #expect(try await Self.explain(client, order, for: scene.master).history == [])
+                }
+            }
+        }
+    }
+
     @Test("Unknown masters and orders are results, whatever their numbers, and an id is told as it was asked for")
     func unknown() async throws {
         try await withScene { (scene, client) async throws in

@@ -212,6 +212,7 @@ struct GenerationServiceTests {
                     for _ in 1...2 {
                         #expect(try await client.listedOrders(scene.master) == [order])
                         #expect(try await client.card(order, for: scene.master).error == nil)
+                        #expect(try await client.explain(order, for: scene.master).error == nil)
                         for answer in [
                             try await client.accept(order, by: scene.master),
                             try await client.decline(order, by: scene.master),
