@@ -6,8 +6,8 @@ import Synchronization
 /// Keeps what is known of the database up to date, and says each change once: in the log, and to whoever is told.
 ///
 /// It gates nothing: every request asks the database itself. It serves `health`, the names in the errors about missing
-/// things, the status for systemd, the form of the list's statement, and the optional metrics row, which must fit the
-/// shape of its table.
+/// things, the status for systemd, the forms of the statements of list and explanation, and the optional metrics row,
+/// which must fit the shape of its table.
 final class DatabaseMonitor: Sendable {
     private let postgres: PostgresClient
     private let metrics: DistributionMetrics
