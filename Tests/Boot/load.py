@@ -70,7 +70,7 @@ class Client:
         return json.loads(line) if line.endswith(b"\n") else None
 
     def insist(self, method, right, **params):
-        """Calls until there is an answer to judge."""
+        """Calls until there is an answer to judge. True: it was the right one."""
         repeated = False
         began = time.monotonic()
         while not stopping:
@@ -84,12 +84,13 @@ class Client:
             repeated = True
             time.sleep(0.01)
         else:
-            return
+            return False
         self.slowest = max(self.slowest, time.monotonic() - began)
         if reply.get("id") == self.number and "result" in reply and right(reply["result"], repeated):
             count("answered")
-        else:
-            count("wrong", reply)
+            return True
+        count("wrong", reply)
+        return False
 
     def run(self, orders):
         due = time.monotonic()
@@ -98,11 +99,11 @@ class Client:
             turn += 1
             if turn % 10 == 0:
                 order = next(orders)
-                self.insist(
-                    "acceptOffer",
-                    lambda result, again: result["orderId"] == order and (again or not result["alreadyAccepted"]),
-                    masterId=101 + order % 20, orderId=order)
-                count("accepted")
+                if self.insist(
+                        "acceptOffer",
+                        lambda result, again: result["orderId"] == order and (again or not result["alreadyAccepted"]),
+                        masterId=101 + order % 20, orderId=order):
+                    count("accepted")
             elif turn % 3 == 0:
                 self.insist("getOffer", lambda result, _: result["offer"]["orderId"] == 1008, masterId=100, orderId=1008)
             else:
@@ -121,7 +122,7 @@ def main():
     clients = [Client(number) for number in range(CLIENTS)]
     # Each client has its orders, so that none is offered twice: 10001 + number, and every 20th after it.
     threads = [
-        threading.Thread(target=client.run, args=(iter(range(10001 + client.number, 16001, CLIENTS)),), daemon=True)
+        threading.Thread(target=client.run, args=(iter(range(10001 + client.number, 22001, CLIENTS)),), daemon=True)
         for client in clients
     ]
     began = time.monotonic()

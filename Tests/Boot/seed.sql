@@ -11,7 +11,7 @@ INSERT INTO orders (id, city_id, street_id, house, apartment, address_comment, d
                     status, type, total_sum, no_district, category)
 SELECT id, 1, 1, 'SecretHouse', 'SecretFlat', 'SecretDoor', 'SecretTrouble', 'SecretClient', '+1999' || id,
     'SEARCHING', 'NORMAL', 0, true, 'PLUMBING'
-FROM unnest(array(SELECT generate_series(1001, 1009)) || array(SELECT generate_series(10001, 16000))) AS id;
+FROM unnest(array(SELECT generate_series(1001, 1009)) || array(SELECT generate_series(10001, 22000))) AS id;
 INSERT INTO offers (order_id, master_id, state, expires_at)
 SELECT id, CASE WHEN id = 1004 THEN 8 WHEN id < 1007 THEN 7 WHEN id < 10000 THEN 100 ELSE 101 + id % 20 END,
     'SENT', now() + interval '1 day'
