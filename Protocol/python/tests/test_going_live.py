@@ -149,8 +149,10 @@ def test_the_wheel_is_one_file_with_all_of_it(tmp_path: Path) -> None:
     shutil.copytree(
         ROOT / "Protocol/python", source, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests", "build")
     )
-    made = run(line("pip wheel").replace("/opt/offersd/Protocol/python", str(source)), tmp_path, "")
+    made = run("pip wheel -q --no-deps --wheel-dir share ./source", tmp_path, "")
     assert made.returncode == 0, made.stderr
+    copied = run(line("install").replace("/usr/share/offersd", "share"), tmp_path, "")
+    assert copied.returncode == 0, copied.stderr
     (wheel,) = (tmp_path / "wheels").glob("offersd-*.whl")
     assert len(list((tmp_path / "wheels").iterdir())) == 1
     sources = {str(path.relative_to(source / "src")) for path in (source / "src").rglob("*.py")}
