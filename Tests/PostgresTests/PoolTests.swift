@@ -139,7 +139,7 @@ struct PoolTests {
                 return await group.reduce(0, +)
             }
             #expect(wrong == 0)
-            #expect(pool.status.reads.opened == 2, "no connection was given up for it")
+            #expect(pool.status.reads.opened <= 2, "no connection was given up for it")
             #expect(pool.status.requests == 0)
         }
     }

@@ -69,11 +69,18 @@ enum Misbehaviour: String, Sendable, CaseIterable {
         for channel in channels { channel.close(promise: nil) }
     }
 
-    /// A connection of which nothing is read.
+    /// A connection of which nothing is read. While the queue of the socket is full it is tried again, as a blocking
+    /// connect(2) would wait.
     static func connect(_ socket: String, on loop: MultiThreadedEventLoopGroup) async throws -> any Channel {
-        try await ClientBootstrap(group: loop)
-            .channelOption(.autoRead, value: false)
-            .connect(unixDomainSocketPath: socket).get()
+        while true {
+            do {
+                return try await ClientBootstrap(group: loop)
+                    .channelOption(.autoRead, value: false)
+                    .connect(unixDomainSocketPath: socket).get()
+            } catch let error as IOError where error.errnoCode == EAGAIN {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
     }
 
     private static func untilCancelled() async {
