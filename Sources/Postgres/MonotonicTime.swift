@@ -67,6 +67,9 @@ package struct FixedDeadline: Deadline {
 }
 
 extension Deadline {
+    /// The moment if the time begins to run now at the latest; nil: it never comes.
+    package func instant(startedBy now: MonotonicTime) -> MonotonicTime? { instant ?? instant(from: now) }
+
     /// Whether the deadline has come at `now`.
     package func hasPassed(at now: MonotonicTime) -> Bool {
         if let instant { instant <= now } else { false }

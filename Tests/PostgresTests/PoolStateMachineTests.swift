@@ -196,53 +196,23 @@ struct PoolStateMachineTests {
         for expected in [[1, 2], [3], [4], [5], [6]] { #expect(jobs(lane.step(of: 0, at: start)) == expected) }
     }
 
-    @Test("what nobody else could begin with goes along, beyond the share")
-    func places() throws {
-        final class Caller {}
-        let (one, two) = (Caller(), Caller())
+    @Test("the parts of an item go along beyond the share, up to the maximum; put back, its first part is alone")
+    func parts() {
         var lane = idleLane(connections: 2, maximumGroup: 4)
-        var places: [Place] = []
-        for job in 1...6 {
-            places.append(lane.enter(ObjectIdentifier(job <= 5 ? one : two)))
-            _ = lane.submit(WorkItem(place: places[job - 1], deadline: forever, job: job), at: start)
-        }
-        // The first was begun when it came, and the second caller's on the other connection.
-        #expect(lane.busyCount == 2 && lane.waitingCount == 4)
-        #expect(lane.leave(places[5], at: start).wake.isEmpty)
-        #expect(lane.leave(places[0], at: start).wake.isEmpty, "both work")
+        let five = WorkItem(others: { Array(repeating: [], count: 4) }, deadline: forever, job: 1)
+        guard case .begin(let taken, on: 0) = lane.submit(five, at: start) else { return #expect(Bool(false)) }
+        #expect(taken.count == 4 && lane.needsLookingAfter)
         lane.resumed(0)
-        _ = lane.finished(0, [], usable: true, at: start)
-        #expect(jobs(lane.step(of: 0, at: start)) == [2, 3, 4, 5])
-    }
-
-    @Test("work whose place has come wakes a connection that sleeps")
-    func leavingWakes() throws {
-        final class Caller {}
-        let caller = Caller()
-        var lane = idleLane(connections: 1, maximumGroup: 4)
-        let places = [lane.enter(ObjectIdentifier(caller)), lane.enter(ObjectIdentifier(caller))]
-        guard
-            case .queued(wake: nil) = lane.submit(WorkItem(place: places[1], deadline: forever, job: 1), at: start)
-        else { return #expect(Bool(false)) }
-        #expect(lane.needsLookingAfter)
-        #expect(lane.leave(places[0], at: start).wake == [0])
-        #expect(jobs(lane.step(of: 0, at: start)) == [1])
-    }
-
-    @Test("what waits for its place is refused when its place comes and nobody can do it then, not before")
-    func unavailableAtItsPlace() {
-        final class Caller {}
-        let caller = Caller()
-        var lane = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
-        let places = (0...2).map { _ in lane.enter(ObjectIdentifier(caller)) }
-        _ = lane.step(of: 0, at: start)
-        for job in 0...1 { _ = lane.submit(WorkItem(place: places[job], deadline: forever, job: job), at: start) }
-        #expect(lane.connectFailed(0, at: start).map(\.job) == [0])
-        #expect(outcome(lane.submit(WorkItem(place: places[2], deadline: forever, job: 2), at: start)) == .waits)
-        #expect(lane.leave(places[0], at: start).refused?.job == 1)
-        lane.connected(0)
-        #expect(lane.leave(places[1], at: start).refused == nil)
-        #expect(jobs(lane.step(of: 0, at: start)) == [2])
+        _ = lane.finished(0, [taken], undone: [0], usable: true, at: start)
+        #expect(lane.batchSplits == 4)
+        _ = lane.submit(WorkItem(others: { [[], []] }, deadline: forever, job: 2), at: start)
+        guard case .work(let alone) = lane.step(of: 0, at: start) else { return #expect(Bool(false)) }
+        #expect(alone.map(\.item.job) == [1] && alone.map(\.count) == [1])
+        for _ in 3...4 { _ = lane.submit(WorkItem(others: { [[]] }, deadline: forever, job: 3), at: start) }
+        guard case .work(let group) = lane.step(of: 1, at: start) else { return #expect(Bool(false)) }
+        #expect(group.map(\.count) == [3, 1], "a share of two items, and no more than four parts")
+        _ = lane.finished(1, group, separated: 2, usable: true, at: start)
+        #expect(lane.batchSplits == 6)
     }
 
     @Test("a connection that is alone takes all, also when the other one is being opened")

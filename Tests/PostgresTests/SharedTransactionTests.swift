@@ -33,16 +33,18 @@ struct SharedTransactionTests {
         sql: "SELECT id FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE")
 
     private func part(
-        _ id: Int64, divisor: Int64 = 1, batchKey: String = "test"
+        _ id: Int64, divisor: Int64 = 1, batchKey: String = "test", keys: [ExclusionKey] = [],
+        isLeftOut: Bool = false
     ) -> Transaction<Written> {
         Transaction(
-            name: "test", batchKey: batchKey, part: [id, divisor],
+            name: "test", batchKey: batchKey, part: [id, divisor], keys: keys,
             steps: { parts, _ in
                 [
                     BoundStatement(Self.lock, [parts.column(0)]),
                     BoundStatement(Self.insert, [parts.column(0), parts.column(1)]),
                 ]
             },
+            isLeftOut: { rows, row in isLeftOut && ((try? rows.integer(row: row, column: 0)) ?? 0) >= 3 },
             decode: { rows, row throws(ResultMismatch) in
                 Written(
                     id: try rows.requiredInteger(row: row, column: 0),
@@ -84,14 +86,14 @@ struct SharedTransactionTests {
     /// Runs transactions that all wait, in this order, until the lock of room 0 is let go, as the one before them needs it,
     /// and returns what became of them.
     private func together(
-        _ parts: [Transaction<Written>], on pool: PostgresClient, _ database: TestDatabase, keys: [ExclusionKey] = []
+        _ parts: [Transaction<Written>], on pool: PostgresClient, _ database: TestDatabase
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
                 group.addTask { await (-1, run(part(0), on: pool)) }
                 try await until { pool.status.writes.busy > 0 }
                 for (index, part) in parts.enumerated() {
-                    group.addTask { await (index, run(part, on: pool, keys: keys)) }
+                    group.addTask { await (index, run(part, on: pool)) }
                     try await until { pool.status.writes.waiting == index + 1 }
                 }
                 try await lock.release()
@@ -103,14 +105,37 @@ struct SharedTransactionTests {
     }
 
     private func run(
-        _ part: Transaction<Written>, on pool: PostgresClient, keys: [ExclusionKey] = [],
+        _ part: Transaction<Written>, on pool: PostgresClient,
         until deadline: any Deadline = FixedDeadline(milliseconds: 60_000)
     ) async -> Outcome {
         do throws(PostgresError) {
-            return .success(
-                try await pool.transaction(part, keys: keys, deadline: deadline))
+            return .success(try await pool.transaction(part, deadline: deadline))
         } catch {
             return .failure(error)
+        }
+    }
+
+    private struct Run: TransactionRun {
+        let plans: [TransactionPlan]
+
+        var first: TransactionPlan { plans[0] }
+        func close() -> [TransactionPlan] { plans }
+    }
+
+    /// The outcomes of those of the run that it is told of, and how many behind them are to be done by themselves.
+    private func perform(
+        _ run: [Transaction<Written>], attempt: Attempt = .first, on pool: PostgresClient
+    ) async -> (outcomes: [Outcome], separated: Int) {
+        let performed = await pool.perform(
+            Run(plans: run.map(\.plan)), attempt: attempt, deadline: FixedDeadline(milliseconds: 60_000))
+        switch performed.outcome {
+        case .failed(let error, let count):
+            return (Array(repeating: .failure(error), count: count), performed.separated)
+        case .done(let rows, let own):
+            return (
+                own.map { row in Result { try run[0].decode(rows, row) }.mapError { _ in .timedOut } },
+                performed.separated
+            )
         }
     }
 
@@ -307,7 +332,7 @@ struct SharedTransactionTests {
             try await holding(3, in: database) { lock in
                 try await withThrowingTaskGroup(of: Outcome.self) { group in
                     let hot = [ExclusionKey(space: 0, value: 3)]
-                    for _ in 0..<20 { group.addTask { await run(part(3, divisor: 0), on: pool, keys: hot) } }
+                    for _ in 0..<20 { group.addTask { await run(part(3, divisor: 0, keys: hot), on: pool) } }
                     try await until { pool.status.writes.waiting == 19 }
                     for round: Int64 in 0..<20 {
                         for id in 0..<5 { group.addTask { await run(part(100 + 5 * round + Int64(id)), on: pool) } }
@@ -321,37 +346,51 @@ struct SharedTransactionTests {
         }
     }
 
-    @Test("what waits for its place is not one too many, and is committed with what has the place before it")
-    func inOrder() async throws {
-        final class Caller {}
-        let (caller, identity) = { ($0, ObjectIdentifier($0)) }(Caller())
-        defer { withExtendedLifetime(caller) {} }
+    @Test("those of one caller share a transaction as far as their keys are free")
+    func run() async throws {
+        try await withPool { pool, _ in
+            let keys = [ExclusionKey(space: 0, value: 1)]
+            let performed = await perform(
+                (1...5).map { part($0, keys: $0 % 3 == 1 ? keys : []) }, on: pool)
+            #expect(ids(performed.outcomes) == [1, 2, 3], "the fourth has the key of the first")
+            #expect(transactions(performed.outcomes).count == 1 && performed.separated == 0)
+        }
+    }
+
+    @Test("a run is one request; its first waits for a lock by itself, and the others are told to be alone")
+    func runWaits() async throws {
         try await withPool({ $0.maximumRequests = 1 }) { pool, database in
             try await holding(1, in: database) { lock in
-                try await withThrowingTaskGroup(of: Outcome.self) { group in
-                    for id: Int64 in 1...5 {
-                        group.addTask {
-                            await pool.inOrder(of: identity) { place in
-                                do throws(PostgresError) {
-                                    return .success(
-                                        try await pool.transaction(
-                                            part(id), place: place, deadline: FixedDeadline(milliseconds: 60_000)))
-                                } catch {
-                                    return .failure(error)
-                                }
-                            }
-                        }
-                        try await until { pool.status.requests == Int(id) }
-                    }
-                    #expect(await run(part(6), on: pool) == .failure(.overloaded))
-                    try await lock.release()
-                    let outcomes = try await group.reduce(into: []) { $0.append($1) }
-                    #expect(Set(ids(outcomes)) == [1, 2, 3, 4, 5])
-                    #expect(transactions(outcomes).count == 2, "\(outcomes)")
-                }
+                async let performed = perform([part(1), part(2)], on: pool)
+                try await until { pool.status.writes.batchSplits == 2 }
+                let other = await perform([part(6), part(7)], on: pool)
+                #expect(other.outcomes == [.failure(.overloaded)] && other.separated == 0)
+                try await lock.release()
+                #expect(await ids(performed.outcomes) == [1])
+                #expect(await performed.separated == 1)
             }
-            #expect(pool.status.requests == 0)
-            #expect(await ids([run(part(6), on: pool)]) == [6])
+        }
+    }
+
+    @Test("when a run is rolled back, its first is done by itself, and the others are told to be")
+    func runRolledBack() async throws {
+        try await withPool { pool, _ in
+            let performed = await perform(
+                [part(1), part(2, divisor: 0), part(3)], on: pool)
+            #expect(ids(performed.outcomes) == [1] && performed.separated == 2)
+            #expect(pool.status.writes.batchSplits == 3)
+            let another = await perform([part(2), part(3)], attempt: .another, on: pool)
+            #expect(ids(another.outcomes) == [2] && another.separated == 0, "another attempt is never shared")
+        }
+    }
+
+    @Test("what a run's transaction leaves out is told with all that is behind it")
+    func runLeftOut() async throws {
+        try await withPool { pool, _ in
+            let performed = await perform(
+                (1...4).map { part($0, isLeftOut: true) }, on: pool)
+            #expect(ids(performed.outcomes) == [1, 2] && performed.separated == 1, "the fourth may go along again")
+            #expect(pool.status.writes.batchSplits == 2)
         }
     }
 
@@ -359,7 +398,7 @@ struct SharedTransactionTests {
     func sameKey() async throws {
         try await withPool { pool, database in
             let keys = [ExclusionKey(space: 0, value: 1)]
-            let outcomes = try await together((1...3).map { part($0) }, on: pool, database, keys: keys)
+            let outcomes = try await together((1...3).map { part($0, keys: keys) }, on: pool, database)
             #expect(ids(outcomes) == [1, 2, 3])
             #expect(transactions(outcomes).count == 3)
         }

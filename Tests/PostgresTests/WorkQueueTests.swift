@@ -1,6 +1,8 @@
-import Postgres
 import SeededRandom
+import Synchronization
 import Testing
+
+@testable import Postgres
 
 @Suite("WorkQueue")
 struct WorkQueueTests {
@@ -79,99 +81,89 @@ struct WorkQueueTests {
         #expect(queue.removeExpired(at: MonotonicTime(nanoseconds: 5)).isEmpty)
     }
 
-    private final class Caller {}
-
-    @Test("work waits until the places before its own have been left, in their order, however it came")
-    func places() throws {
+    @Test("an item's parts go along as far as their keys are free, and no further than the limit")
+    func parts() throws {
         var queue = WorkQueue<Int>()
-        let (caller, other) = (Caller(), Caller())
-        let places = (0..<4).map { _ in queue.enter(ObjectIdentifier(caller)) }
-        let elsewhere = queue.enter(ObjectIdentifier(other))
-        for job in [3, 1] { queue.append(WorkItem(place: places[job], deadline: forever, job: job)) }
-        queue.append(WorkItem(place: elsewhere, deadline: forever, job: 9))
-        #expect(queue.readyCount == 1 && queue.count == 3)
-        #expect(queue.nextJob() == 9)
-        #expect(queue.nextJob() == nil)
-        queue.pass(places[0])
+        let (five, hot) = (ExclusionKey(space: 2, value: 5), hot)
+        queue.append(WorkItem(keys: [master], others: { [[hot], [], [five], [hot], []] }, deadline: forever, job: 1))
         let first = queue.next()
-        #expect(first?.item.job == 1)
-        #expect(queue.next(behind: try #require(first)) == nil, "the place between may still get work")
-        // Done again.
-        queue.append(WorkItem(place: places[1], deadline: forever, job: 1))
-        #expect(queue.nextJob() == 1)
-        queue.pass(places[1])
-        #expect(queue.nextJob() == nil)
-        queue.pass(places[2])
-        #expect(queue.nextJob() == 3)
-        #expect(queue.count == 0)
+        #expect(first?.count == 4, "the fifth has the key of the second")
+        queue.append(WorkItem(keys: [five], deadline: forever, job: 2))
+        queue.append(WorkItem(others: { [[five], []] }, deadline: forever, job: 3))
+        let third = queue.next()
+        #expect(third?.item.job == 3 && third?.count == 1, "a key that is in use")
+        #expect(queue.next() == nil)
+        queue.finished(try #require(first))
+        #expect(queue.nextJob() == 2)
+        queue.append(WorkItem(others: { [[], []] }, deadline: forever, job: 4))
+        #expect(queue.next(atMost: 2)?.count == 2)
     }
 
-    @Test("work goes with what has the place before, but not of another batch key, nor if another has its keys")
-    func behind() throws {
+    @Test("what waits for its first part keeps nothing from the keys of the others")
+    func partsThatWait() throws {
         var queue = WorkQueue<Int>()
-        let caller = Caller()
-        let places = (0..<6).map { _ in queue.enter(ObjectIdentifier(caller)) }
-        let keys = [[master], [hot], [], [ExclusionKey(space: 2, value: 5)], [hot], []]
-        for job in 0..<6 {
-            let batchKey = job == 5 ? "other" : ""
-            queue.append(
-                WorkItem(keys: keys[job], batchKey: batchKey, place: places[job], deadline: forever, job: job))
-        }
+        queue.append(WorkItem(keys: [hot], deadline: forever, job: 1))
         let first = queue.next()
-        var taken = [try #require(first)]
-        while let next = queue.next(behind: taken[taken.count - 1]) { taken.append(next) }
-        #expect(taken.map(\.item.job) == [0, 1, 2, 3], "4 has the key of 1")
-        #expect(queue.nextJob() == nil)
-        for taken in taken { queue.finished(taken) }
-        for place in places.prefix(4) { queue.pass(place) }
-        let fourth = queue.next()
-        #expect(fourth?.item.job == 4)
-        #expect(queue.next(behind: try #require(fourth)) == nil)
-    }
-
-    @Test("who waits for its place keeps nobody from its keys")
-    func parkedHasNoKeys() throws {
-        var queue = WorkQueue<Int>()
-        let caller = Caller()
-        let places = (0..<2).map { _ in queue.enter(ObjectIdentifier(caller)) }
-        queue.append(WorkItem(keys: [hot], place: places[1], deadline: forever, job: 1))
-        queue.append(WorkItem(keys: [hot], deadline: forever, job: 2))
+        queue.append(WorkItem(keys: [hot], others: { [[master]] }, deadline: forever, job: 2))
+        queue.append(WorkItem(keys: [master], deadline: forever, job: 3))
+        let third = queue.next()
+        #expect(third?.item.job == 3)
+        queue.finished(try #require(first))
         let second = queue.next()
-        #expect(second?.item.job == 2)
-        queue.append(WorkItem(keys: [master], place: places[0], deadline: forever, job: 0))
-        let first = queue.next()
-        #expect(first?.item.job == 0)
-        #expect(queue.next(behind: try #require(first)) == nil, "the key is in use")
-        queue.pass(places[0])
-        #expect(queue.nextJob() == nil)
-        queue.finished(try #require(second))
-        #expect(queue.nextJob() == 1)
+        #expect(second?.item.job == 2 && second?.count == 1)
+        queue.append(WorkItem(keys: [master], deadline: forever, job: 4))
+        queue.finished(try #require(third))
+        #expect(queue.nextJob() == 4)
     }
 
-    @Test("what is put back is done one after the other, and before what comes after it")
-    func putBackInOrder() throws {
+    @Test("items are taken together by their batch keys; without one it is a single part")
+    func batches() throws {
         var queue = WorkQueue<Int>()
-        let caller = Caller()
-        let places = (0..<4).map { _ in queue.enter(ObjectIdentifier(caller)) }
-        for job in 0..<4 {
-            queue.append(WorkItem(keys: job == 1 ? [hot] : [], place: places[job], deadline: forever, job: job))
-        }
+        queue.append(WorkItem(others: { [[]] }, batchKey: "a", deadline: forever, job: 1))
+        queue.append(WorkItem(batchKey: "a", deadline: forever, job: 2))
+        queue.append(WorkItem(others: { [[]] }, batchKey: nil, deadline: forever, job: 3))
         let first = queue.next()
-        var taken = [try #require(first)]
-        while taken.count < 3, let next = queue.next(behind: taken[taken.count - 1]) { taken.append(next) }
-        queue.append(WorkItem(keys: [hot], deadline: forever, job: 9))
-        queue.putBack(taken)
+        let second = queue.next(with: try #require(first))
+        #expect(first?.count == 2 && second?.item.job == 2)
+        #expect(queue.next(with: try #require(second)) == nil)
+        let third = queue.next()
+        #expect(third?.count == 1)
+        #expect(queue.next(with: try #require(third)) == nil)
+    }
+
+    @Test("parts may join until the item is taken, and not after it was put back")
+    func joined() throws {
+        var queue = WorkQueue<Int>()
+        let others = Mutex<[[ExclusionKey]]>([])
+        queue.append(WorkItem(others: { others.withLock { $0 } }, deadline: forever, job: 1))
+        others.withLock { $0 = [[hot], []] }
+        let taken = queue.next()
+        #expect(taken?.count == 3)
+        queue.putBack([try #require(taken)], rolledBack: false)
+        #expect(queue.next()?.count == 1)
+    }
+
+    @Test("the first part of what is put back is next, by itself, with its place in its lines; the others have none")
+    func putBack() throws {
+        var queue = WorkQueue<Int>()
+        queue.append(WorkItem(keys: [hot], others: { [[master]] }, deadline: forever, job: 1))
+        queue.append(WorkItem(keys: [ExclusionKey(space: 2, value: 2)], deadline: forever, job: 2))
+        let first = queue.next()
+        let second = queue.next(with: try #require(first))
+        queue.append(WorkItem(keys: [hot], deadline: forever, job: 3))
+        queue.append(WorkItem(keys: [master], deadline: forever, job: 4))
+        queue.append(WorkItem(deadline: forever, job: 5))
+        queue.putBack([try #require(first), try #require(second)], rolledBack: true)
         #expect(queue.count == 5)
         var order: [Int] = []
-        for _ in 0..<5 {
-            let next = queue.next()
-            let taken = try #require(next)
-            #expect(queue.next(behind: taken) == nil, "each by itself")
+        while let taken = queue.next() {
+            #expect(taken.count == 1)
+            if taken.item.job == 1 { #expect(taken.item.separated == 1) }
+            if order.count < 2 { #expect(queue.next(with: taken) == nil, "each by itself") }
             order.append(taken.item.job)
             queue.finished(taken)
-            if taken.item.job < 4 { queue.pass(places[taken.item.job]) }
         }
-        #expect(order.filter { $0 < 4 } == [0, 1, 2, 3])
+        #expect(order == [1, 2, 5, 4, 3])
         #expect(queue.count == 0)
     }
 
@@ -220,11 +212,6 @@ struct WorkQueueTests {
 }
 
 extension WorkQueue {
-    /// Leaves a place, so that what waited for it gets in line.
-    fileprivate mutating func pass(_ place: Place) {
-        if let next = leave(place) { append(next) }
-    }
-
     /// Takes the next item out and says which it was.
     fileprivate mutating func nextJob() -> Job? { next()?.item.job }
 }

@@ -5,7 +5,7 @@
 struct SimulatedClient {
     /// One entry of a line, in the order in which it was sent.
     struct Entry {
-        let effect: Method.Effect
+        let kind: RequestSequencer<Void, Int>.Kind
         /// Nil when it was answered without being carried out.
         let deadlineStart: DeadlineStart?
         /// Whether it is a request, not a notification.
@@ -35,7 +35,7 @@ struct SimulatedClient {
         entries += sent
         lines.append((numbers, asBatch))
         let arrivals = zip(numbers, sent).map { number, entry -> RequestSequencer<Void, Int>.NewEntry in
-            if let deadlineStart = entry.deadlineStart { return .work(entry.effect, deadlineStart, ()) }
+            if let deadlineStart = entry.deadlineStart { return .work(entry.kind, deadlineStart, ()) }
             return .answered(entry.wantsReply ? number : nil)
         }
         for number in numbers where entries[number].deadlineStart == nil { entries[number].isFinished = true }
@@ -54,30 +54,43 @@ struct SimulatedClient {
         while firstUnfinished < entries.count, entries[firstUnfinished].isFinished { firstUnfinished += 1 }
     }
 
-    /// The next entry to start; a start that the order does not allow is a problem.
-    mutating func nextStart() -> (number: Int?, problem: String?) {
-        guard let number = sequencer.nextStart()?.id else { return (nil, nil) }
-        let problem: String? =
-            if entries[number].hasStarted {
-                "entry \(number) started twice"
-            } else if entries[number].deadlineStart == nil {
-                "entry \(number) started, which was answered already"
-            } else if entries[number].effect == .write, firstUnfinished != number {
-                "write \(number) started before entry \(firstUnfinished) had ended"
-            } else if (firstUnfinished..<max(number, firstUnfinished)).contains(where: {
-                !entries[$0].isFinished && (entries[$0].effect != entries[number].effect || !entries[$0].hasStarted)
-            }) {
-                "\(entries[number].effect) \(number) overtook something else, or what waits for it"
-            } else {
-                nil
-            }
+    /// The next entry to start, and whether it is to join the run of those before it; a start that the order does not allow is
+    /// a problem.
+    mutating func nextStart() -> (number: Int, joins: Bool, problem: String?)? {
+        let write: (write: (id: Int, work: Void), joins: Bool)?
+        let number: Int
+        if let read = sequencer.nextRead() {
+            (number, write) = (read.id, nil)
+        } else {
+            write = sequencer.nextWrite()
+            guard let write else { return nil }
+            number = write.write.id
+        }
+        let problem = problem(starting: number, joins: write?.joins ?? false)
         entries[number].hasStarted = true
-        return (number, problem)
+        return (number, write?.joins ?? false, problem)
+    }
+
+    /// The run had been closed.
+    mutating func didNotJoin(_ number: Int) {
+        entries[number].hasStarted = false
+        sequencer.didNotJoin((number, ()))
+    }
+
+    private func problem(starting number: Int, joins: Bool) -> String? {
+        let entry = entries[number]
+        if entry.hasStarted { return "entry \(number) started twice" }
+        if entry.deadlineStart == nil { return "entry \(number) started, which was answered already" }
+        let others = entries[firstUnfinished..<max(number, firstUnfinished)].filter { !$0.isFinished }
+        if others.contains(where: { $0.kind != entry.kind || !$0.hasStarted }) {
+            return "\(entry.kind) \(number) overtook something else, or what waits for it"
+        }
+        return entry.kind != .read && joins == others.isEmpty ? "write \(number) joins nothing, or does not join" : nil
     }
 
     /// What an entry that started is to do.
-    func work(_ number: Int) -> (effect: Method.Effect, deadlineStart: DeadlineStart) {
-        (entries[number].effect, entries[number].deadlineStart ?? DeadlineStart())
+    func work(_ number: Int) -> (kind: RequestSequencer<Void, Int>.Kind, deadlineStart: DeadlineStart) {
+        (entries[number].kind, entries[number].deadlineStart ?? DeadlineStart())
     }
 
     /// The next turn that begins.

@@ -13,18 +13,30 @@ struct SimulatedPool {
         case paused(until: MonotonicTime)
         /// Doing what it took in its last step; `groups` are that and what it took besides, as far as they have not ended.
         /// It took something last at `since`.
-        case working([WorkQueue<Int>.Taken], groups: [[Int]], since: MonotonicTime)
+        case working([WorkQueue<Int>.Taken], groups: [[WorkQueue<Int>.Taken]], since: MonotonicTime)
         case gone
     }
 
     /// Work that was handed over and has not ended.
     struct Job {
+        /// The keys of the first part.
         let keys: [ExclusionKey]
+        /// Those of the others, which do not change any more when it has been taken.
+        var others: @Sendable () -> [[ExclusionKey]]
         var batchKey: String?
         let deadline: any Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
         var readySince: Int?
         var isRunning = false
+        /// How many parts behind the first were rolled back with it.
+        var separated = 0
+    }
+
+    /// Work that has ended: so many of its parts, and how many behind them are to be done by themselves.
+    struct Ended {
+        let job: Int
+        let count: Int
+        let separated: Int
     }
 
     /// Work that is begun without its connection's thread.
@@ -49,7 +61,6 @@ struct SimulatedPool {
     private var isWakePending: [Bool]
     private var jobs: [Int: Job] = [:]
     private var lines: [ExclusionKey: [Int]] = [:]
-    private var order = CallerOrder()
     private var calls = 0
     private let maximumGroup: Int
     private let parallelism: Int
@@ -73,48 +84,25 @@ struct SimulatedPool {
     /// Whether all connections are open.
     var isWhole: Bool { !isConnected.contains(false) }
 
-    /// A job of a caller that keeps an order begins.
-    mutating func enter(_ job: Int, _ caller: ObjectIdentifier) {
-        order.enter(job, at: state.enter(caller), of: caller)
-    }
-
-    /// It has ended for good. Returns the work that ended by that, as nobody can do it.
-    mutating func leave(_ job: Int, _ caller: ObjectIdentifier, at now: MonotonicTime) -> [Int] {
-        calls += 1
-        let (place, next) = order.leave(job, of: caller)
-        guard let place else {
-            report("job \(job) left twice")
-            return []
-        }
-        if let next, jobs[next]?.isRunning == false { getInLine(next) }
-        let (refused, woken) = state.leave(place, at: now)
-        wake(woken)
-        guard let refused = refused?.job else { return [] }
-        if refused != next { report("job \(refused) was refused out of its turn") }
-        if isConnected.contains(true) { report("refused while a connection is open") }
-        end([refused], running: false)
-        return [refused]
-    }
-
     /// Hands work over. Returns whether it was taken; if not, it has ended.
     mutating func submit(
-        _ job: Int, keys: [ExclusionKey], batchKey: String?, deadline: any Deadline, at now: MonotonicTime
+        _ job: Int, keys: [ExclusionKey], others: @escaping @Sendable () -> [[ExclusionKey]], batchKey: String?,
+        deadline: any Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
-        let item = WorkItem(
-            keys: keys, batchKey: batchKey, place: order.place(of: job), deadline: deadline, job: job)
+        let item = WorkItem(keys: keys, others: others, batchKey: batchKey, deadline: deadline, job: job)
         switch state.submit(item, at: now) {
         case .queued(let index):
-            register(job, keys, batchKey, deadline)
+            register(item)
             if let index { wake([index]) }
             return true
         case .begin(let taken, let index):
-            register(job, keys, batchKey, deadline)
+            register(item)
             if taken.item.job != job { report("job \(taken.item.job) is begun for job \(job)") }
             if begun[index] != nil { report("connection \(index) was given work twice") }
             if case .working = threads[index] { report("connection \(index) works already") }
-            start([job], on: index, at: now)
+            start([taken], on: index, at: now)
             begun[index] = .onItsWay(taken, since: now)
             return true
         case .unavailable:
@@ -125,23 +113,18 @@ struct SimulatedPool {
         return false
     }
 
-    private mutating func register(
-        _ job: Int, _ keys: [ExclusionKey], _ batchKey: String?, _ deadline: any Deadline
-    ) {
+    private mutating func register(_ item: WorkItem<Int>) {
         if isShutDown { report("work was taken after the shutdown") }
-        if jobs[job] != nil { report("job \(job) was handed over twice") }
-        jobs[job] = Job(keys: keys, batchKey: batchKey, deadline: deadline)
-        if order.predecessor(of: job) == nil { getInLine(job) }
-    }
-
-    private mutating func getInLine(_ job: Int) {
-        for key in jobs[job]?.keys ?? [] { lines[key, default: []].append(job) }
-        markReady([job])
+        if jobs[item.job] != nil { report("job \(item.job) was handed over twice") }
+        jobs[item.job] = Job(
+            keys: item.keys, others: item.others, batchKey: item.batchKey, deadline: item.deadline)
+        for key in item.keys { lines[key, default: []].append(item.job) }
+        markReady([item.job])
     }
 
     /// Lets whoever was told to begin work on connection `index` do so. Returns the work that ended, as the connection
     /// was lost before.
-    mutating func begin(on index: Int, at now: MonotonicTime) -> [Int] {
+    mutating func begin(on index: Int, at now: MonotonicTime) -> [Ended] {
         guard case .onItsWay(let taken, let since) = begun[index] else { return [] }
         calls += 1
         if isConnected[index] {
@@ -149,13 +132,13 @@ struct SimulatedPool {
             return []
         }
         begun[index] = nil
-        end([taken.item.job], running: true)
+        let ended = end(running: [taken], count: 1)
         wake(state.finished(index, [taken], usable: false, at: now).wake + [index])
-        return [taken.item.job]
+        return ended
     }
 
     /// The pool's timer, if it is armed, gives up what is overdue. Returns that.
-    mutating func expire(at now: MonotonicTime) -> [Int] {
+    mutating func expire(at now: MonotonicTime) -> [Ended] {
         calls += 1
         let (overdue, woken) = isTimerArmed ? state.expire(at: now) : ([], [])
         let expired = overdue.map(\.job)
@@ -163,7 +146,7 @@ struct SimulatedPool {
         for job in expired where jobs[job]?.deadline.hasPassed(at: now) != true {
             report("job \(job) expired too early")
         }
-        end(expired, running: false)
+        let ended = end(waiting: expired)
         wake(woken)
         for (job, known) in jobs where !known.isRunning && known.deadline.hasPassed(at: now) {
             report("job \(job) waits past its deadline")
@@ -173,17 +156,16 @@ struct SimulatedPool {
                 report("nobody looks after what was begun on connection \(index)")
             }
         }
-        return expired
+        return ended
     }
 
-    mutating func shutDown() -> [Int] {
+    mutating func shutDown() -> [Ended] {
         calls += 1
         isShutDown = true
         let (unstarted, woken) = state.shutDown()
-        let refused = unstarted.map(\.job)
-        end(refused, running: false)
+        let ended = end(waiting: unstarted.map(\.job))
         wake(woken)
-        return refused
+        return ended
     }
 
     /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before the
@@ -191,7 +173,7 @@ struct SimulatedPool {
     /// `TransactionPipeline`. Returns the work that ended.
     mutating func advance(
         _ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false, separates: Bool = false
-    ) -> [Int] {
+    ) -> [Ended] {
         calls += 1
         switch threads[index] {
         case .gone:
@@ -211,15 +193,14 @@ struct SimulatedPool {
             }
             let refused = state.connectFailed(index, at: now).map(\.job)
             if !refused.isEmpty, isConnected.contains(true) { report("refused while a connection is open") }
-            end(refused, running: false)
-            return refused
+            return end(waiting: refused)
         case .asleep:
             if case .sent(let taken, let since, _) = begun[index] {
                 // The answer comes, or the end of the connection, which its thread finds out when it goes on.
                 begun[index] = nil
                 isWakePending[index] = false
                 state.resumed(index)
-                threads[index] = .working([taken], groups: [[taken.item.job]], since: since)
+                threads[index] = .working([taken], groups: [[taken]], since: since)
             } else if fails, isConnected[index] {
                 // Also when a wake came in between: poll saw both.
                 isConnected[index] = false
@@ -230,19 +211,18 @@ struct SimulatedPool {
             }
             if case .asking = threads[index] { isWakePending[index] = false }
             return []
-        case .working(let taken, _, _) where separates && taken.count > 1:
+        case .working(let taken, _, _) where separates && taken.count + taken[0].count > 2:
             return separate(taken, on: index, at: now)
         case .working(let taken, var groups, var since):
             if takesMore, !fails, groups.count == 1 {
-                let more = state.more(for: index, at: now).map(\.item.job)
+                let more = state.more(for: index, at: now)
                 if !more.isEmpty {
                     start(more, on: index, at: now)
                     groups.append(more)
                 }
                 since = now
             }
-            let ended = fails ? groups.flatMap { $0 } : groups.removeFirst()
-            end(ended, running: true)
+            let ended = end(running: fails ? groups.flatMap { $0 } : groups.removeFirst())
             if !fails, !groups.isEmpty {
                 threads[index] = .working(taken, groups: groups, since: since)
             } else {
@@ -254,31 +234,33 @@ struct SimulatedPool {
         }
     }
 
-    /// The first of a group has ended, the others are put back.
-    private mutating func separate(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) -> [Int] {
-        let all = group.map(\.item.job)
-        end([all[0]], running: true)
+    /// The first part of a group has ended, the other work is put back.
+    private mutating func separate(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) -> [Ended] {
+        let others = group.dropFirst()
+        let rolledBack = calls % 2 == 0
+        let ended = end(running: [group[0]], count: 1, separated: group[0].count - 1)
         let (unstarted, woken) = state.finished(
-            index, group, undone: Array(group.indices.dropFirst()), usable: true, at: now)
-        let refused = unstarted.map(\.job)
+            index, group, undone: Array(others.indices), rolledBack: rolledBack, separated: group[0].count - 1,
+            usable: true,
+            at: now)
         threads[index] = .asking
-        if isShutDown {
-            if refused != Array(all.dropFirst()) { report("\(refused) refused of \(all)") }
-            end(refused, running: true)
-        } else {
-            for job in all.dropFirst() {
-                jobs[job]?.isRunning = false
-                jobs[job]?.batchKey = nil
-                // Before all that waits, what was put back before included; in their order.
-                jobs[job]?.readySince = order.predecessor(of: job) == nil ? -calls : nil
-            }
-            for job in all.dropFirst() where order.predecessor(of: job) != nil {
-                for key in jobs[job]?.keys ?? [] { lines[key]?.removeAll { $0 == job } }
-            }
-            markReady(jobs.keys.filter { order.predecessor(of: $0) == nil })
+        defer { wake(woken) }
+        guard !isShutDown else {
+            if unstarted.map(\.job) != others.map(\.item.job) { report("\(unstarted.map(\.job)) were refused") }
+            return ended + end(running: Array(others), count: 1)
         }
-        wake(woken)
-        return isShutDown ? all : [all[0]]
+        for taken in others {
+            let job = taken.item.job
+            for key in taken.item.others().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
+            jobs[job]?.isRunning = false
+            jobs[job]?.others = { [] }
+            jobs[job]?.batchKey = nil
+            jobs[job]?.separated = rolledBack ? taken.count - 1 : 0
+            // Before all that waits, what was put back before included; in their order.
+            jobs[job]?.readySince = -calls
+        }
+        markReady(jobs.keys)
+        return ended
     }
 
     private mutating func step(_ index: Int, _ now: MonotonicTime) {
@@ -293,9 +275,8 @@ struct SimulatedPool {
             threads[index] = .paused(until: until)
         case .work(let group):
             if begun[index] != nil { report("connection \(index) got work beside what was begun") }
-            let jobs = group.map(\.item.job)
-            start(jobs, on: index, at: now)
-            threads[index] = .working(group, groups: [jobs], since: now)
+            start(group, on: index, at: now)
+            threads[index] = .working(group, groups: [group], since: now)
         case .close:
             if !isShutDown { report("connection \(index) closed before the shutdown") }
             isConnected[index] = false
@@ -303,48 +284,68 @@ struct SimulatedPool {
         }
     }
 
-    private mutating func start(_ group: [Int], on index: Int, at now: MonotonicTime) {
+    private mutating func start(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) {
         if case .working = threads[index] {
         } else if workers(at: now) >= parallelism {
             report("\(workers(at: now)) connections work already")
         }
         if !isConnected[index] { report("connection \(index) got work, which is not open") }
         if isShutDown { report("work started after the shutdown") }
-        if group.count > maximumGroup { report("\(group.count) jobs at once") }
-        let companies = group.map { jobs[$0]?.batchKey }
-        if group.count > 1, Set(companies).count > 1 || companies[0] == nil { report("\(companies) together") }
+        let count = group.reduce(0) { $0 + $1.count }
+        if count > maximumGroup { report("\(count) parts at once") }
+        let batchKeys = group.map { jobs[$0.item.job]?.batchKey }
+        if group.count > 1, Set(batchKeys).count > 1 || batchKeys[0] == nil { report("\(batchKeys) together") }
         let longest = jobs.values.lazy.filter { !$0.isRunning }.compactMap(\.readySince).min()
-        for (place, job) in group.enumerated() {
+        for (place, taken) in group.enumerated() {
+            let job = taken.item.job
             guard let known = jobs[job], !known.isRunning else {
                 report("job \(job) started, which does not wait")
                 continue
             }
-            if let before = order.predecessor(of: job) {
-                if place == 0 || group[place - 1] != before { report("job \(job) started before job \(before)") }
-                if known.keys.contains(where: { lines[$0]?.isEmpty == false }) { report("job \(job) took a key") }
-                for key in known.keys { lines[key, default: []].append(job) }
-            }
             for key in known.keys where lines[key]?.first != job { report("job \(job) started out of its line") }
+            for key in known.others().prefix(taken.count - 1).joined() {
+                if lines[key]?.isEmpty == false { report("job \(job) took a key") }
+                lines[key, default: []].append(job)
+            }
             if place == 0, let since = known.readySince, let longest, since > longest {
                 report("job \(job) overtook one that was ready before it")
             }
             jobs[job]?.isRunning = true
         }
-    }
-
-    /// Each ends once, and its lines move up.
-    private mutating func end(_ ended: [Int], running: Bool) {
-        for job in ended {
-            guard let known = jobs.removeValue(forKey: job), known.isRunning == running else {
-                report("job \(job) ended, which was not \(running ? "running" : "waiting")")
-                continue
-            }
-            for key in known.keys { lines[key]?.removeAll { $0 == job } }
+        if let last = group.last, count < maximumGroup, last.item.batchKey != nil,
+            last.item.others().dropFirst(last.count - 1).first?.allSatisfy({ lines[$0]?.isEmpty != false }) == true
+        {
+            report("job \(last.item.job) could have taken more along")
         }
-        if !ended.isEmpty { markReady(jobs.keys.filter { order.predecessor(of: $0) == nil }) }
     }
 
-    private mutating func markReady(_ candidates: [Int]) {
+    /// Work that runs ends: so many parts of each, or all that it took.
+    private mutating func end(
+        running group: [WorkQueue<Int>.Taken], count: Int? = nil, separated: Int = 0
+    ) -> [Ended] {
+        defer { markReady(jobs.keys) }
+        return group.map {
+            let before = end($0.item.job, running: true)
+            return Ended(job: $0.item.job, count: count ?? $0.count, separated: before + separated)
+        }
+    }
+
+    private mutating func end(waiting ended: [Int]) -> [Ended] {
+        defer { markReady(jobs.keys) }
+        return ended.map { Ended(job: $0, count: 1, separated: end($0, running: false)) }
+    }
+
+    /// It ends once, and its lines move up. Returns how many parts were separated from it.
+    private mutating func end(_ job: Int, running: Bool) -> Int {
+        guard let known = jobs.removeValue(forKey: job), known.isRunning == running else {
+            report("job \(job) ended, which was not \(running ? "running" : "waiting")")
+            return 0
+        }
+        for key in Array(lines.keys) { lines[key]?.removeAll { $0 == job } }
+        return known.separated
+    }
+
+    private mutating func markReady(_ candidates: some Sequence<Int>) {
         for job in candidates {
             guard let known = jobs[job], known.readySince == nil,
                 known.keys.allSatisfy({ lines[$0]?.first == job })
@@ -402,7 +403,11 @@ struct SimulatedPool {
         }
         // What is done by itself either ends or waits.
         let mayBePutBack = threads.contains {
-            if case .working(_, let groups, _) = $0 { groups.contains { $0.count > 1 } } else { false }
+            if case .working(_, let groups, _) = $0 {
+                groups.contains { $0.reduce(0) { $0 + $1.count } > 1 }
+            } else {
+                false
+            }
         }
         if state.needsLookingAfter, waiting == 0, !mayBePutBack, begun.allSatisfy({ $0 == nil }) {
             report("there is nothing to look after")

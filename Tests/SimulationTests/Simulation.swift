@@ -1,6 +1,7 @@
 import NIOCore
 import Postgres
 import SeededRandom
+import Synchronization
 
 @testable import JSONRPC
 
@@ -11,15 +12,54 @@ import SeededRandom
 /// them does between two looks at a state is one step, and the seed says whose step is next.
 struct Simulation {
     /// A request on its way.
-    private struct Request {
-        let client: Int
+    private struct Request: Sendable {
+        /// What is to be done for it next.
+        enum Attempt {
+            case first
+            /// To be done by itself.
+            case another
+            /// It is done, and waits for those before it to be answered.
+            case none
+        }
+
         let entry: Int
-        let lane: Int
         let keys: [ExclusionKey]
         let batchKey: String?
-        let keepsOrder: Bool
         let deadline: StartedDeadline
-        var isAnswered = false
+        var attempt = Attempt.first
+    }
+
+    /// What a connection has started: a read, or a run of writes, which `WriteExecutor` carries out in their order.
+    private struct Run {
+        let client: Int
+        let lane: Int
+        /// Those that have not been answered.
+        var requests: [Request]
+        let others = Others()
+        /// Nothing of it has been handed over and ended.
+        var isNew = true
+    }
+
+    /// What has joined a run behind its first request.
+    private final class Others: Sendable {
+        private let contents = Mutex<(requests: [Request], isClosed: Bool)>(([], false))
+
+        /// Adds a request, if the run takes more.
+        func join(_ request: Request) -> Bool {
+            contents.withLock { contents in
+                guard !contents.isClosed else { return false }
+                contents.requests.append(request)
+                return true
+            }
+        }
+
+        /// The keys of those that may share a transaction with the first, of this batch key.
+        func close(_ batchKey: String?) -> [[ExclusionKey]] {
+            contents.withLock { contents in
+                contents.isClosed = true
+                return contents.requests.prefix { $0.batchKey == batchKey }.map(\.keys)
+            }
+        }
     }
 
     /// As that of a call: the time runs from the request's turn.
@@ -34,18 +74,18 @@ struct Simulation {
         func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
     }
 
-    private final class Caller {}
-
     private var random: SeededGenerator
     private var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private var clients: [SimulatedClient]
-    /// What the pool knows the clients by.
-    private let callers: [Caller]
     /// Reads, writes.
     private var lanes: [SimulatedPool]
-    private var requests: [Request] = []
-    /// Requests that were started and have not been handed to their lane yet.
+    private var runs: [Run] = []
+    /// The last run of writes of each client.
+    private var writing: [Int: Int] = [:]
+    /// Runs whose first request is to be handed to their lane.
     private var started: [Int] = []
+    /// For each piece of work that was handed over, whose it is; nil when it has ended.
+    private var jobs: [Int?] = []
     private var isDatabaseUp = true
     /// How the seeds differ besides: the longest deadline, and how often a thread's turn is passed over.
     private let patience: Int
@@ -56,7 +96,6 @@ struct Simulation {
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         clients = (0..<1 + random.below(8)).map { _ in SimulatedClient(readAhead: 1 + random.below(8)) }
-        callers = clients.map { _ in Caller() }
         let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
         lanes = [
             SimulatedPool(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
@@ -114,10 +153,11 @@ struct Simulation {
 
     private mutating func send(_ index: Int) {
         guard clients[index].hasRoom else { return }
-        let isBatch = random.once(in: 4)
+        let isBatch = random.once(in: 2)
         let sent = (0..<(isBatch ? 1 + random.below(4) : 1)).map { _ in
             SimulatedClient.Entry(
-                effect: [.read, .read, .read, .write, .orderedWrite, .orderedWrite][random.below(6)],
+                kind: [.read, .read, .write("decline"), .write("accept"), .write("accept"), .write("accept")][
+                    random.below(6)],
                 deadlineStart: random.once(in: 8) ? nil : DeadlineStart(),
                 wantsReply: !random.once(in: 6))
         }
@@ -128,11 +168,11 @@ struct Simulation {
     /// Time passes, and the pool's timer looks for what is overdue.
     private mutating func pass(_ milliseconds: Int) {
         now = now.advanced(byMilliseconds: Int64(milliseconds))
-        for index in lanes.indices { answer(lanes[index].expire(at: now)) }
+        for index in lanes.indices { finish(lanes[index].expire(at: now)) }
     }
 
     private mutating func shutDown(_ lane: Int) {
-        answer(lanes[lane].shutDown())
+        finish(lanes[lane].shutDown())
     }
 
     private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
@@ -140,49 +180,69 @@ struct Simulation {
         let takesMore = lane == 0 && random.once(in: 2)
         let separates = lane == 1 && random.once(in: 4)
         finish(
-            lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates), of: lane)
-    }
-
-    private mutating func finish(_ jobs: [Int], of lane: Int) {
-        for job in jobs {
-            // A conflict, which the caller tries again; to the pool this is new work.
-            if random.once(in: 6), !lanes[lane].isShutDown { started.append(job) } else { answer([job]) }
-        }
-    }
-
-    private mutating func handOver(at place: Int) {
-        let job = started.remove(at: place)
-        let request = requests[job]
-        let isTaken = lanes[request.lane].submit(
-            job, keys: request.keys, batchKey: request.batchKey, deadline: request.deadline, at: now)
-        if !isTaken { answer([job]) }
+            lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates),
+            mayConflict: !lanes[lane].isShutDown)
     }
 
     private mutating func begin(_ lane: Int, _ connection: Int) {
-        finish(lanes[lane].begin(on: connection, at: now), of: lane)
+        finish(lanes[lane].begin(on: connection, at: now), mayConflict: !lanes[lane].isShutDown)
+    }
+
+    // MARK: What carries runs out
+
+    private mutating func handOver(at place: Int) {
+        let number = started.remove(at: place)
+        let run = runs[number]
+        let first = run.requests[0]
+        let batchKey = first.attempt == .first ? first.batchKey : nil
+        let fixed = run.requests.prefix { $0.attempt == .first && $0.batchKey == batchKey }.dropFirst().map(\.keys)
+        jobs.append(number)
+        let isTaken = lanes[run.lane].submit(
+            jobs.count - 1, keys: first.keys,
+            others: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
+            batchKey: batchKey, deadline: first.deadline, at: now)
+        if !isTaken { finish([SimulatedPool.Ended(job: jobs.count - 1, count: 1, separated: 0)]) }
+    }
+
+    /// Work has ended. After a conflict a request is done again, which to the pool is new work.
+    private mutating func finish(_ ended: [SimulatedPool.Ended], mayConflict: Bool = false) {
+        for end in ended {
+            guard let number = jobs[end.job] else {
+                report("job \(end.job) ended twice")
+                return
+            }
+            jobs[end.job] = nil
+            runs[number].isNew = false
+            _ = runs[number].others.close(nil)
+            guard end.count + end.separated <= runs[number].requests.count, end.count > 0 else {
+                report("job \(end.job) has ended for \(end.count) requests, and \(end.separated) more")
+                return
+            }
+            for place in 0..<end.count {
+                runs[number].requests[place].attempt = mayConflict && random.once(in: 6) ? .another : .none
+            }
+            for place in end.count..<end.count + end.separated { runs[number].requests[place].attempt = .another }
+            proceed(number)
+        }
+    }
+
+    /// Answers what is done, in its order, and goes on with what is not.
+    private mutating func proceed(_ number: Int) {
+        let client = runs[number].client
+        while runs[number].requests.first?.attempt == Request.Attempt.none {
+            clients[client].finish(runs[number].requests.removeFirst().entry)
+            settle(client)
+        }
+        if !runs[number].requests.isEmpty { started.append(number) }
     }
 
     // MARK: The connection around its sequencer
 
-    private mutating func answer(_ ended: [Int]) {
-        for job in ended {
-            if requests[job].isAnswered { report("request \(job) was answered twice") }
-            guard problem == nil else { return }  // the sequencer would stop the process
-            requests[job].isAnswered = true
-            let refused = requests[job].keepsOrder ? lanes[1].leave(job, caller(of: job), at: now) : []
-            clients[requests[job].client].finish(requests[job].entry)
-            settle(requests[job].client)
-            answer(refused)
-        }
-    }
-
     /// Does what the sequencer says after a change, as `Connection` does.
     private mutating func settle(_ index: Int) {
-        while true {
-            let (start, problem) = clients[index].nextStart()
+        while let (entry, joins, problem) = clients[index].nextStart() {
             if let problem { report("client \(index): \(problem)") }
-            guard let start else { break }
-            begin(start, of: index)
+            start(entry, of: index, joins: joins)
         }
         while let deadlineStart = clients[index].nextDeadlineStart() {
             if deadlineStart.began != nil { report("client \(index): a deadline started twice") }
@@ -191,26 +251,26 @@ struct Simulation {
         if let problem = clients[index].takeLines() { report("client \(index): \(problem)") }
     }
 
-    private mutating func begin(_ entry: Int, of client: Int) {
-        let (effect, deadlineStart) = clients[client].work(entry)
-        var keys: [ExclusionKey] = []
-        var batchKey: String? = ""
-        if effect != .read {
-            batchKey = ["accept", "accept_tg", nil][random.below(3)]
+    private mutating func start(_ entry: Int, of client: Int, joins: Bool) {
+        let (kind, deadlineStart) = clients[client].work(entry)
+        var (keys, batchKey): ([ExclusionKey], String?) = ([], "")
+        if kind != .read {
+            batchKey = kind == .write("accept") ? ["accept", "accept_tg"][random.below(2)] : nil
             keys = (0..<random.below(3)).map { ExclusionKey(space: UInt8($0), value: Int64(random.below(2))) }
         }
-        requests.append(
-            Request(
-                client: client, entry: entry, lane: effect == .read ? 0 : 1, keys: keys, batchKey: batchKey,
-                keepsOrder: effect == .orderedWrite,
-                deadline: StartedDeadline(deadlineStart: deadlineStart, milliseconds: Int64(1 + random.below(patience)))
-            ))
-        let job = requests.count - 1
-        if effect == .orderedWrite { lanes[1].enter(job, caller(of: job)) }
-        started.append(job)
+        let request = Request(
+            entry: entry, keys: keys, batchKey: batchKey,
+            deadline: StartedDeadline(deadlineStart: deadlineStart, milliseconds: Int64(1 + random.below(patience))))
+        guard joins else {
+            if kind != .read { writing[client] = runs.count }
+            runs.append(Run(client: client, lane: kind == .read ? 0 : 1, requests: [request]))
+            return started.append(runs.count - 1)
+        }
+        guard let number = writing[client], runs[number].others.join(request) else {
+            return clients[client].didNotJoin(entry)
+        }
+        runs[number].requests.append(request)
     }
-
-    private func caller(of job: Int) -> ObjectIdentifier { ObjectIdentifier(callers[requests[job].client]) }
 
     // MARK: The end
 
@@ -218,7 +278,7 @@ struct Simulation {
     /// is left.
     private mutating func end() -> String? {
         isDatabaseUp = true
-        var rounds = 8 * requests.count + 40  // of four steps each, retries included
+        var rounds = 8 * runs.reduce(0) { $0 + 1 + $1.requests.count } + 40  // of four steps each, retries included
         while problem == nil, rounds > 0, !clients.allSatisfy(\.isIdle) {
             round()
             rounds -= 1
@@ -235,7 +295,7 @@ struct Simulation {
         if let lane = lanes.indices.first(where: { !lanes[$0].isStopped || lanes[$0].hasWork }) {
             return "lane \(lane) has not stopped"
         }
-        return requests.allSatisfy(\.isAnswered) && clients.allSatisfy { $0.outstanding == 0 }
+        return runs.allSatisfy(\.requests.isEmpty) && clients.allSatisfy { $0.outstanding == 0 }
             ? nil : "a request was not answered"
     }
 

@@ -8,8 +8,6 @@ import Synchronization
 package final class Call: Sendable {
     /// The request as it was read.
     package let request: Request
-    /// The connection that it came over: calls that are under way and have the same came over the same one.
-    package let connection: ObjectIdentifier
     /// Who sent it.
     package let peer: Peer
     /// When its time began.
@@ -22,9 +20,8 @@ package final class Call: Sendable {
     private let isAnswered = Atomic(false)
 
     init(
-        request: Request, connection: ObjectIdentifier, peer: Peer, deadlineStart: DeadlineStart,
-        id: ConnectionState.EntryID, handler: NIOLoopBound<ConnectionHandler>,
-        completed: EventLoopInbox<CompletedEntry>,
+        request: Request, peer: Peer, deadlineStart: DeadlineStart, id: ConnectionState.EntryID,
+        handler: NIOLoopBound<ConnectionHandler>, completed: EventLoopInbox<CompletedEntry>,
         tasks: AsyncStream<CallTask>.Continuation
     ) {
         self.request = request
@@ -34,7 +31,6 @@ package final class Call: Sendable {
         self.handler = handler
         self.completed = completed
         self.tasks = tasks
-        self.connection = connection
     }
 
     deinit { fail(.internalError) }

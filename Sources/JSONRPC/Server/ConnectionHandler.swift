@@ -17,6 +17,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
+    /// The writes that are under way, or were last.
+    private var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
     private var hasUnflushed = false
@@ -114,14 +116,19 @@ final class ConnectionHandler: ChannelInboundHandler {
         switch action {
         case .startDeadline(let deadlineStart):
             deadlineStart.begin(at: .now())
-        case .start(let id, let request):
-            start(id, request)
+        case .read(let id, let request):
+            read(id, request)
+        case .write(let id, let request):
+            guard case .write(let start) = request.method.start else { return }
+            run = start(call(id, request))
+        case .join(let id, let request):
+            if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
         case .refused(let error):
             onRefusal(error)
-        case .write(let line):
+        case .send(let line):
             hasUnflushed = true
             channel.write(line, promise: nil)
-        case .read:
+        case .receive:
             channel.read()
         case .close:
             tasks.finish()
@@ -130,13 +137,17 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private func start(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) {
-        let call = Call(
-            request: request.request, connection: ObjectIdentifier(self), peer: peer,
-            deadlineStart: request.deadlineStart, id: id,
-            handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)
+    private func read(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) {
+        guard case .read(let start) = request.method.start else { return }
+        let call = call(id, request)
         // What only reads, for a client that is gone, would have others wait for nothing.
-        if request.method.effect == .read, findsClientGone(at: id) { call.drop() } else { request.method.start(call) }
+        if findsClientGone(at: id) { call.drop() } else { start(call) }
+    }
+
+    private func call(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) -> Call {
+        Call(
+            request: request.request, peer: peer, deadlineStart: request.deadlineStart, id: id,
+            handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)
     }
 
     /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a half-close is

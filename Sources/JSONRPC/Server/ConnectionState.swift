@@ -27,14 +27,18 @@ struct ConnectionState {
     enum Action {
         /// The time of a request runs from now on.
         case startDeadline(DeadlineStart)
-        /// Call the method; `finish` is told how it ended.
-        case start(EntryID, StartedRequest)
+        /// Call a method that reads; `finish` is told how it ended.
+        case read(EntryID, StartedRequest)
+        /// Call a method that writes, which begins a run; `finish` is told how it ended.
+        case write(EntryID, StartedRequest)
+        /// The same, but the call joins the run that is under way; if that takes no more, `didNotJoin` is told.
+        case join(EntryID, StartedRequest)
         /// Count an error that the connection gives by itself.
         case refused(RPCError)
         /// Send a line. It is flushed when there is nothing else to do.
-        case write(ByteBuffer)
+        case send(ByteBuffer)
         /// Read what the client sends.
-        case read
+        case receive
         /// Everything is read and answered: close when the client has taken the replies.
         case close
     }
@@ -99,6 +103,9 @@ extension ConnectionState {
     /// The server ends the input: what has arrived is still read and answered, but for a line without its end.
     mutating func drain() { dropsRest = true }
 
+    /// The run takes no more: this call waits for its end.
+    mutating func didNotJoin(_ id: EntryID, _ request: StartedRequest) { sequencer.didNotJoin((id, request)) }
+
     /// An entry has ended; `reply` is nil for a notification.
     mutating func finish(_ id: EntryID, _ reply: ByteBuffer?) { sequencer.finish(id, reply) }
 
@@ -119,8 +126,11 @@ extension ConnectionState {
         while true {
             if let error = refusals.popFirst() { return .refused(error) }
             if let deadlineStart = sequencer.nextDeadlineStart() { return .startDeadline(deadlineStart) }
-            if let (id, request) = sequencer.nextStart() { return .start(id, request) }
-            if let line = sequencer.nextLine() { return .write(bytes(of: line)) }
+            if let (id, request) = sequencer.nextRead() { return .read(id, request) }
+            if let ((id, request), joins) = sequencer.nextWrite() {
+                return joins ? .join(id, request) : .write(id, request)
+            }
+            if let line = sequencer.nextLine() { return .send(bytes(of: line)) }
             guard takeLine() else { break }
         }
         if isDone, !hasClosed {
@@ -129,7 +139,7 @@ extension ConnectionState {
         }
         if !hasReadAll, !inputHasEnded, hasRoom, !readIsRequested {
             readIsRequested = true
-            return .read
+            return .receive
         }
         return nil
     }
@@ -180,7 +190,7 @@ extension ConnectionState {
             guard method.allowed(peer) else { return refused(request.id, .forbidden) }
             let deadlineStart = DeadlineStart()
             return .work(
-                method.effect, deadlineStart,
+                method.effect == .read ? .read : .write(method.name), deadlineStart,
                 StartedRequest(method: method, request: request, deadlineStart: deadlineStart))
         }
     }

@@ -6,44 +6,57 @@ package final class Method: Sendable {
         case read
         /// Takes effect after everything sent before it and before everything sent after it.
         case write
-        /// The same, observably: serial, but adjacent calls may share a commit. Calls of such methods that follow one
-        /// another run at the same time, and the methods make them take effect in the order in which they begin: each
-        /// begins before the next one, up to where it first waits.
-        case orderedWrite
+    }
+
+    /// What a method does with its calls. It begins on the connection's event loop and must not block there; it hands calls
+    /// on and returns. Each call is answered later, within the request's deadline: nothing cancels it.
+    enum Start: Sendable {
+        /// Without a task, a list takes a tenth less of the service's instructions.
+        case read(@Sendable (Call) -> Void)
+        /// The call begins a run. Nothing else of the connection runs before all calls of the run are answered. Nil: the run
+        /// takes no more calls.
+        case write(@Sendable (Call) -> (any CallRun)?)
     }
 
     /// The name on the wire.
     package let name: String
-    /// Whether it reads or writes.
-    package let effect: Effect
     /// Whether this peer may call it. If not, the answer is FORBIDDEN.
     package let allowed: @Sendable (Peer) -> Bool
-    /// What it does with a call. It begins on the connection's event loop and must not block there.
-    let start: @Sendable (Call) -> Void
+    let start: Start
 
-    /// A method that hands the call on and returns, and answers it later, within the request's deadline: nothing cancels it.
-    /// For what waits for one thing only and is asked often: without a task, a list takes a tenth less of the service's
-    /// instructions.
+    /// Whether it reads or writes.
+    package var effect: Effect {
+        switch start {
+        case .read: .read
+        case .write: .write
+        }
+    }
+
+    /// A method that changes nothing.
     package init(
-        name: String, effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
+        reading name: String, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
         start: @escaping @Sendable (Call) -> Void
     ) {
         self.name = name
-        self.effect = effect
         self.allowed = allowed
-        self.start = start
+        self.start = .read(start)
     }
 
-    /// A method that works in a task of its own. Code of no actor, even `@concurrent`, runs on the event loop, too; what
-    /// blocks needs an executor of its own.
-    package convenience init(
-        name: String, effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
-        run: @escaping @Sendable (Call) async throws(RPCError) -> any JSONEncodable
+    /// A method that writes. What it returns is the run that its call has begun.
+    package init(
+        writing name: String, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
+        start: @escaping @Sendable (Call) -> (any CallRun)?
     ) {
-        self.init(name: name, effect: effect, allowed: allowed) { call in
-            call.run {
-                do throws(RPCError) { call.succeed(try await run(call)) } catch { call.fail(error) }
-            }
-        }
+        self.name = name
+        self.allowed = allowed
+        self.start = .write(start)
     }
+}
+
+/// Calls of a method that writes, which follow one another on their connection. They take effect in their order, or at the same
+/// moment, and are answered in it.
+package protocol CallRun: Sendable {
+    /// Takes the next call, unless the run takes no more: then `call` is not called, and it returns false. It is called on the
+    /// connection's event loop and must not wait.
+    func join(_ call: () -> Call) -> Bool
 }

@@ -2,13 +2,13 @@ import DequeModule
 
 /// The order of one connection: which requests may start now, and which lines of replies are complete.
 ///
-/// A pure value without I/O. Lines go in as they are read, `finish` is told what ended, and the three questions
-/// `nextStart()`, `nextTurn()` and `nextLine()` are asked until they have no more to say.
+/// A pure value without I/O. Lines go in as they are read, `finish` is told what ended, and the questions `nextRead()`,
+/// `nextWrite()`, `nextDeadlineStart()` and `nextLine()` are asked until they have no more to say.
 ///
 /// Rules (the order promised in `Protocol/README.md`):
 /// - entries start strictly in the order in which they were read;
 /// - reads run at the same time; a write starts only when every earlier entry has finished, and nothing after it
-///   starts before it has finished; but ordered writes that follow one another need not wait for each other;
+///   starts before it has; but those of one method that follow one another may join the run of the first;
 /// - lines leave in the order in which they were read, each when all its entries have finished;
 /// - an entry's turn begins when every earlier entry has finished. Its deadline runs from there.
 ///
@@ -17,10 +17,20 @@ struct RequestSequencer<Work, Reply> {
     /// The number of an entry: 0, 1, 2… in the order of the connection.
     typealias EntryID = Int
 
+    /// What an entry may start with.
+    enum Kind: Equatable {
+        case read
+        /// A write by the method of this name.
+        case write(String)
+    }
+
+    /// An entry that starts.
+    typealias Start = (id: EntryID, work: Work)
+
     /// One entry of a line, as it is read.
     enum NewEntry {
         /// To be executed.
-        case work(Method.Effect, DeadlineStart, Work)
+        case work(Kind, DeadlineStart, Work)
         /// Nothing to execute: what it answers, if anything, is known already.
         case answered(Reply?)
     }
@@ -34,7 +44,7 @@ struct RequestSequencer<Work, Reply> {
     }
 
     private struct Entry {
-        let effect: Method.Effect
+        let kind: Kind
         /// Nil for an entry that needs no execution.
         let deadlineStart: DeadlineStart?
         /// Nil as soon as it has started, and for an entry that needs no execution.
@@ -60,9 +70,12 @@ struct RequestSequencer<Work, Reply> {
     /// The turn of every entry before this number was reported or never needed to be.
     private var deadlineFrontier: EntryID = 0
 
-    /// How many entries run, all of the same effect.
+    /// How many entries run: reads, or one run of writes.
     private var running = 0
-    private var runningEffect = Method.Effect.read
+    /// What those are that run, or ran last.
+    private var runningKind = Kind.read
+    /// Whether the run of writes that is under way takes more.
+    private var isRunOpen = false
 
     /// Entries whose line has not left: what the read-ahead limit counts. Finished ones that wait for an earlier one
     /// are among them, because their replies occupy memory.
@@ -93,21 +106,50 @@ struct RequestSequencer<Work, Reply> {
         advanceFinishFrontier()
     }
 
-    /// The next entry that may start now. It counts as started.
-    mutating func nextStart() -> (id: EntryID, work: Work)? {
-        while startFrontier < nextEntry {
-            let index = startFrontier - first
-            let effect = entries[index].effect
-            guard entries[index].work == nil || running == 0 || effect == runningEffect && effect != .write else {
-                return nil
+    /// The next entry that may start now, if it is a read. It counts as started.
+    mutating func nextRead() -> Start? {
+        guard case .read? = nextKind else { return nil }
+        if running > 0, case .write = runningKind { return nil }
+        runningKind = .read
+        return start()
+    }
+
+    /// The next entry that may start now, if it is a write, and whether it is to join the run that is under way. It counts as
+    /// started.
+    mutating func nextWrite() -> (write: Start, joins: Bool)? {
+        guard let kind = nextKind, case .write = kind else { return nil }
+        let joins = running > 0
+        if joins, !isRunOpen || kind != runningKind { return nil }
+        (runningKind, isRunOpen) = (kind, true)
+        return start().map { ($0, joins) }
+    }
+
+    /// The run takes no more: this write, which was started last, waits for its end.
+    mutating func didNotJoin(_ write: Start) {
+        precondition(write.id == startFrontier - 1, "the last one that started")
+        startFrontier -= 1
+        running -= 1
+        entries[startFrontier - first].work = write.work
+        isRunOpen = false
+    }
+
+    /// The kind of the first entry that has not started; what needs no execution is passed over.
+    private var nextKind: Kind? {
+        mutating get {
+            while startFrontier < nextEntry {
+                let index = startFrontier - first
+                if entries[index].work != nil { return entries[index].kind }
+                startFrontier += 1
             }
-            startFrontier += 1
-            guard let work = entries[index].work.take() else { continue }
-            running += 1
-            runningEffect = effect
-            return (startFrontier - 1, work)
+            return nil
         }
-        return nil
+    }
+
+    private mutating func start() -> Start? {
+        guard let work = entries[startFrontier - first].work.take() else { return nil }
+        startFrontier += 1
+        running += 1
+        return (startFrontier - 1, work)
     }
 
     /// The entry whose turn began since the last question, if it is still unfinished.
@@ -135,10 +177,10 @@ struct RequestSequencer<Work, Reply> {
 
     private mutating func admit(_ arrival: NewEntry) {
         switch arrival {
-        case .work(let effect, let deadlineStart, let work):
-            entries.append(Entry(effect: effect, deadlineStart: deadlineStart, work: work, finished: false, reply: nil))
+        case .work(let kind, let deadlineStart, let work):
+            entries.append(Entry(kind: kind, deadlineStart: deadlineStart, work: work, finished: false, reply: nil))
         case .answered(let reply):
-            entries.append(Entry(effect: .read, deadlineStart: nil, work: nil, finished: true, reply: reply))
+            entries.append(Entry(kind: .read, deadlineStart: nil, work: nil, finished: true, reply: reply))
             advanceFinishFrontier()
         }
     }

@@ -93,63 +93,53 @@ final class OffersDatabase: Sendable {
         }
     }
 
-    /// Accepts; a success means that the server has confirmed COMMIT. What the same caller asked before
-    /// takes effect before this, or at the same moment.
-    func acceptOffer(
-        _ params: OrderParams, _ operation: Operation
-    ) async throws(MethodError) -> AcceptOfferResult {
+    /// An accept, which ends as its operation; a success means that the server has confirmed COMMIT.
+    func acceptOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
         writesByOrder.begin(params.order)
-        defer { writesByOrder.end(params.order) }
-        let (verdict, unknownSince) = try await run(AcceptOfferStatement.transaction, params, operation)
-        switch verdict {
-        case .refused(let error):
-            throw .offers(error)
-        case .notLocked:
-            throw .database(.rowsNotLocked)
-        case .done(let acceptance):
-            var result = acceptance.result
-            if !result.alreadyAccepted {
-                writesByOrder.tell(result.orderId)
-            } else if let unknownSince, let at = result.acceptedAt {
-                // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
-                // that one, unless another write of this order has been told so. The database's clock was at `asOf` a moment
-                // ago, so this never denies what was our own doing; it may count as its own what the same master did on another
-                // instance in the milliseconds that `asOf` took to get here.
-                let elapsed = Int64((MonotonicTime.now().nanoseconds - unknownSince.nanoseconds) / 1000)
-                if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
-                    result = result.asAcceptedNow
-                }
-            }
-            if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
-                metrics.record(
-                    order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
-                    statusBefore: unknownSince == nil ? acceptance.statusBefore : nil)
-            }
-            return result
-        }
+        return PendingWrite(
+            AcceptOfferStatement.transaction(params), deadline: operation.deadline,
+            fail: { [self] error in
+                writesByOrder.end(params.order)
+                operation.fail(error)
+            },
+            succeed: { [self] acceptance, unknownSince in
+                let result = accepted(acceptance, unknownSince)
+                writesByOrder.end(params.order)
+                operation.succeed(result)
+            })
     }
 
-    /// Declines all open offers of the pair. For its caller it takes effect in the same order as `acceptOffer`.
-    func declineOffer(
-        _ params: OrderParams, _ operation: Operation
-    ) async throws(MethodError) -> DeclineOfferResult {
-        let (verdict, _) = try await run(DeclineOfferStatement.transaction, params, operation)
-        switch verdict {
-        case .refused(let error): throw .offers(error)
-        case .notLocked: throw .database(.rowsNotLocked)
-        case .done(let result): return result
+    private func accepted(_ acceptance: Acceptance, _ unknownSince: MonotonicTime?) -> AcceptOfferResult {
+        var result = acceptance.result
+        if !result.alreadyAccepted {
+            writesByOrder.tell(result.orderId)
+        } else if let unknownSince, let at = result.acceptedAt {
+            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
+            // that one, unless another write of this order has been told so. The database's clock was at `asOf` a moment
+            // ago, so this never denies what was our own doing; it may count as its own what the same master did on another
+            // instance in the milliseconds that `asOf` took to get here.
+            let elapsed = Int64((MonotonicTime.now().nanoseconds - unknownSince.nanoseconds) / 1000)
+            if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
+                result = result.asAcceptedNow
+            }
         }
+        if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
+            metrics.record(
+                order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
+                statusBefore: unknownSince == nil ? acceptance.statusBefore : nil)
+        }
+        return result
     }
 
-    private func run<Success>(
-        _ transaction: (OrderParams) -> Transaction<WriteVerdict<Success>>, _ params: OrderParams,
-        _ operation: Operation
-    ) async throws(MethodError) -> (verdict: WriteVerdict<Success>, unknownSince: MonotonicTime?) {
-        try await postgres.inOrder(of: operation.caller) { place throws(MethodError) in
-            try await writes.run(
-                transaction(params), keys: ExclusionKey.keys(of: params), place: place, deadline: operation.deadline)
-        }
+    /// A decline of all open offers of the pair, which ends as its operation.
+    func declineOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
+        PendingWrite(
+            DeclineOfferStatement.transaction(params), deadline: operation.deadline, fail: { operation.fail($0) },
+            succeed: { result, _ in operation.succeed(result) })
     }
+
+    /// Runs writes of one connection. They take effect in their order, or at the same moment, and end in it.
+    func run(_ run: WriteRun, deadline: any Deadline) async { await writes.run(run, deadline: deadline) }
 
     /// What came of a statement, in the contract's terms.
     private func answer<Value>(
@@ -163,21 +153,6 @@ final class OffersDatabase: Sendable {
                 return .failure(MethodError(read: PostgresError(error, in: bound.statement.name)))
             }
         }
-    }
-}
-
-extension ExclusionKey {
-    /// At most one write per order and per master is under way, so that those that wait for a lock do not use up the
-    /// connections, and no two of them share a transaction. A master named by Telegram user is another key than by id:
-    /// telling that they are one would take a query more. Such writes share no transaction either, by their batch key.
-    fileprivate static func keys(of params: OrderParams) -> [ExclusionKey] {
-        var keys: [ExclusionKey] = []
-        switch params.master {
-        case .id(let number): if let number { keys.append(ExclusionKey(space: 0, value: number)) }
-        case .telegramUser(let number): if let number { keys.append(ExclusionKey(space: 1, value: number)) }
-        }
-        if let order = params.order { keys.append(ExclusionKey(space: 2, value: order)) }
-        return keys
     }
 }
 

@@ -155,7 +155,7 @@ struct Trials: Sendable {
 
     private func write<Success>(_ write: Transaction<WriteVerdict<Success>>) async -> TrialOutcome {
         let steps: @Sendable (Int64) -> [BoundStatement] = {
-            write.steps(BatchParameters([Trials.impossible.part]), $0)
+            write.plan.steps(BatchParameters([Trials.impossible.part]), $0)
         }
         do throws(PostgresError) {
             let verdict = try await postgres.transaction(

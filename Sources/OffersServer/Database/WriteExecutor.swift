@@ -3,7 +3,7 @@ import Logging
 import Offers
 import Postgres
 
-/// Runs an accept or a decline until its end is known, or its time is over.
+/// Runs accepts or declines until the end of each is known, or its time is over.
 ///
 /// A write can be repeated without harm, so whatever did not reach COMMIT is simply run again, and so is a write whose
 /// COMMIT was sent and not answered: what it finds then is the answer. A success found like that is certain. A refusal
@@ -27,47 +27,94 @@ struct WriteExecutor: Sendable {
         var unsettled: [Backend] = []
         /// Whether such a backend cannot be named, so that it cannot be found out whether it is gone.
         var hasUnnamed = false
-        var attempts = 0
+        var attempts = 1
         /// When the first attempt was sent that may have committed without our having heard so.
         var unknownSince: MonotonicTime?
 
         var mayHaveCommitted: Bool { unknownSince != nil }
-        var attempt: Attempt { mayHaveCommitted ? .outcomeCheck : attempts == 1 ? .first : .another }
+        var attempt: Attempt { mayHaveCommitted ? .outcomeCheck : .another }
         var isSettled: Bool { unsettled.isEmpty && !hasUnnamed }
+
+        /// Until when the write is run, whose own deadline is `own`.
+        func deadline(_ own: any Deadline) -> any Deadline {
+            unknownSince.map { OutcomeCheckDeadline(own, since: $0) } ?? own
+        }
     }
 
-    /// The verdict; and if an earlier attempt of this very write may be what brought it about, when the first such
-    /// attempt was sent.
-    func run<Success: Sendable>(
-        _ transaction: Transaction<WriteVerdict<Success>>, keys: [ExclusionKey], place: Place,
-        deadline own: any Deadline
-    ) async throws(MethodError) -> (verdict: WriteVerdict<Success>, unknownSince: MonotonicTime?) {
-        var progress = Progress()
+    /// Runs writes of one connection. They take effect in their order, or at the same moment, and end in it.
+    ///
+    /// As many of them as can share a transaction. What that has left undone is run one by one.
+    func run(_ run: WriteRun, deadline: any Deadline) async {
+        var performed = await postgres.perform(run, attempt: .first, deadline: deadline)
+        var rest = run.writes[...]
+        var separated = 0
         while true {
-            let deadline = progress.unknownSince.map { OutcomeCheckDeadline(own, since: $0) } ?? own
-            if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
-            if progress.attempts > 0 { onRetry() }
-            progress.attempts += 1
-            let verdict: WriteVerdict<Success>
-            do throws(PostgresError) {
-                verdict = try await postgres.transaction(
-                    transaction, keys: keys, place: place, attempt: progress.attempt, deadline: deadline)
+            for (number, write) in rest.prefix(performed.count).enumerated() {
+                await finish(write, after: outcome(of: write, performed, number))
+            }
+            rest = rest.dropFirst(performed.count)
+            separated = max(separated - 1, performed.separated)
+            guard let next = rest.first else { return }
+            performed =
+                separated > 0
+                ? await postgres.perform(next.plan, attempt: .another, deadline: next.deadline)
+                : await postgres.perform(FixedRun(first: rest), attempt: .first, deadline: next.deadline)
+        }
+    }
+
+    private typealias Outcome = Result<WriteVerdict<PendingWrite.Success>, PostgresError>
+
+    private func outcome(of write: PendingWrite, _ performed: Performed, _ number: Int) -> Outcome {
+        switch performed.outcome {
+        case .failed(let error, _):
+            return .failure(error)
+        case .done(let rows, let own):
+            do throws(ResultMismatch) {
+                return .success(try write.verdict(rows, own.lowerBound + number))
             } catch {
-                try note(error, in: &progress, of: transaction.name, deadline: deadline)
-                await Backoff.pause(attempt: progress.attempts)
-                continue
+                return .failure(PostgresError(error, in: write.plan.name))
             }
-            if case .notLocked = verdict {
-                try noteUnlocked(progress, of: transaction.name, deadline: deadline)
-                await Backoff.pause(attempt: progress.attempts)
-                continue
-            }
-            if verdict.isSuccess || progress.isSettled { return (verdict, progress.unknownSince) }
-            // A refusal, which an earlier attempt may still belie.
-            if progress.hasUnnamed || Task.isCancelled || deadline.hasPassed(at: .now()) {
-                throw .offers(.outcomeUnknown)
+        }
+    }
+
+    /// Goes on from what came of the first attempt, and tells the write its end.
+    private func finish(_ write: PendingWrite, after first: Outcome) async {
+        var progress = Progress()
+        do throws(MethodError) {
+            let succeed = try await success(of: write, after: first, &progress)
+            succeed(progress.unknownSince)
+        } catch {
+            write.fail(error)
+        }
+    }
+
+    private func success(
+        of write: PendingWrite, after first: Outcome, _ progress: inout Progress
+    ) async throws(MethodError) -> PendingWrite.Success {
+        let name = write.plan.name
+        var outcome = first
+        while true {
+            switch outcome {
+            case .failure(let error):
+                try note(error, in: &progress, of: name, deadline: progress.deadline(write.deadline))
+            case .success(.notLocked):
+                try noteUnlocked(progress, of: name, deadline: progress.deadline(write.deadline))
+            case .success(.done(let succeed)):
+                return succeed
+            case .success(.refused(let error)) where progress.isSettled:
+                throw .offers(error)
+            case .success(.refused):
+                // An earlier attempt may still belie it.
+                let isOverdue = progress.deadline(write.deadline).hasPassed(at: .now())
+                if progress.hasUnnamed || Task.isCancelled || isOverdue { throw .offers(.outcomeUnknown) }
             }
             await Backoff.pause(attempt: progress.attempts)
+            let deadline = progress.deadline(write.deadline)
+            if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
+            onRetry()
+            progress.attempts += 1
+            outcome = self.outcome(
+                of: write, await postgres.perform(write.plan, attempt: progress.attempt, deadline: deadline), 0)
         }
     }
 

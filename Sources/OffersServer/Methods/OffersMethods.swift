@@ -1,6 +1,7 @@
 import JSONRPC
 import Logging
 import Offers
+import Postgres
 
 /// The methods of the service: how params become a question to the database, and who may ask it.
 struct OffersMethods {
@@ -24,32 +25,29 @@ struct OffersMethods {
     /// All methods, for the server.
     var table: [Method] {
         [
-            method(Contract.listOffers, .read, .listOffers, ListOffersParams.init) { [database] params, operation in
+            reading(Contract.listOffers, .listOffers, ListOffersParams.init) { [database] params, operation in
                 database.listOffers(params, operation) { operation.end($0) }
             },
-            method(Contract.getOffer, .read, .getOffer, OrderParams.init) { [database] params, operation in
+            reading(Contract.getOffer, .getOffer, OrderParams.init) { [database] params, operation in
                 database.getOffer(params, operation) { operation.end($0) }
             },
-            method(Contract.acceptOffer, .orderedWrite, .acceptOffer, OrderParams.init) {
-                [database] params, operation in
-                operation.run { () throws(MethodError) in try await database.acceptOffer(params, operation) }
+            writing(Contract.acceptOffer, .acceptOffer, OrderParams.init) { [database] in
+                database.acceptOffer($0, $1)
             },
-            method(Contract.declineOffer, .orderedWrite, .declineOffer, OrderParams.init) {
-                [database] params, operation in
-                operation.run { () throws(MethodError) in try await database.declineOffer(params, operation) }
+            writing(Contract.declineOffer, .declineOffer, OrderParams.init) { [database] in
+                database.declineOffer($0, $1)
             },
-            method(Contract.explainOffer, .read, .explainOffer, ExplainOfferParams.init) {
-                [database] params, operation in
+            reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init) { [database] params, operation in
                 database.explainOffer(params, operation) { operation.end($0) }
             },
-            method(Contract.health, .read, nil, NoParams.init) { [health] _, operation in
+            reading(Contract.health, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline) }
             },
-            method(Contract.metrics, .read, nil, MetricsParams.init) { [metrics] params, operation in
+            reading(Contract.metrics, nil, MetricsParams.init) { [metrics] params, operation in
                 let report = metrics.report(params.format)
                 operation.succeed(report)
             },
-            method(Contract.discover, .read, nil, NoParams.init) { _, operation in
+            reading(Contract.discover, nil, NoParams.init) { _, operation in
                 operation.succeed(OpenRPCDocument())
             },
         ]
@@ -58,23 +56,53 @@ struct OffersMethods {
     /// A method that reads its params once and starts an operation, which ends as the call.
     ///
     /// - Parameter work: What its success or failure says about the database.
-    private func method<Value: LoggedParams>(
-        _ description: MethodDescription, _ effect: Method.Effect, _ work: Work?,
+    private func reading<Value: LoggedParams>(
+        _ description: MethodDescription, _ work: Work?,
         _ read: @escaping @Sendable (Params) throws(RPCError) -> Value,
         _ start: @escaping @Sendable (Value, Operation) -> Void
     ) -> Method {
-        let name = description.name
+        let kind = Operation.Kind(method: description.name, effect: .read, work: work)
+        return Method(reading: kind.method) { [shared] call in
+            guard let (params, operation) = Self.operation(kind, call, read, shared, shared.trace) else { return }
+            start(params, operation)
+        }
+    }
+
+    /// The same for a method that writes: what `write` returns takes part in the run of its connection.
+    private func writing<Value: LoggedParams>(
+        _ description: MethodDescription, _ work: Work,
+        _ read: @escaping @Sendable (Params) throws(RPCError) -> Value,
+        _ write: @escaping @Sendable (Value, Operation) -> PendingWrite
+    ) -> Method {
+        let kind = Operation.Kind(method: description.name, effect: .write, work: work)
         let opsMayWrite = settings.opsWrites
         return Method(
-            name: name, effect: effect,
-            allowed: { $0.socket != Settings.opsSocketName || effect == .read || opsMayWrite },
-            start: { [shared] call in
-                do throws(RPCError) {
-                    let params = try read(call.request.params)
-                    start(params, Operation(call, name, effect, work, params.subject, shared))
-                } catch {
-                    Operation(call, name, effect, work, nil, shared).refuse(error)
+            writing: kind.method, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
+            start: { [shared, database] call in
+                let trace = shared.trace
+                let next: @Sendable (Call) -> PendingWrite? = { call in
+                    Self.operation(kind, call, read, shared, trace).map { write($0, $1) }
                 }
+                guard let first = next(call) else { return nil }
+                let run = WriteRun(first, read: next)
+                call.run {
+                    await PoolTrace.$current.withValue(trace) { await database.run(run, deadline: first.deadline) }
+                }
+                return run
             })
+    }
+
+    /// The params of a call, and its operation; nil where they cannot be read, which ends it.
+    private static func operation<Value: LoggedParams>(
+        _ kind: Operation.Kind, _ call: Call, _ read: (Params) throws(RPCError) -> Value, _ shared: Operation.Shared,
+        _ trace: PoolTrace?
+    ) -> (Value, Operation)? {
+        do throws(RPCError) {
+            let params = try read(call.request.params)
+            return (params, Operation(call, kind, params.subject, shared, trace))
+        } catch {
+            Operation(call, kind, nil, shared, trace).refuse(error)
+            return nil
+        }
     }
 }

@@ -21,43 +21,43 @@ final class Operation: Sendable {
             self.logger = logger
             logLevel = logger.logLevel
         }
+
+        /// For calls that begin together; nil where the log does not show it.
+        var trace: PoolTrace? { logLevel <= .debug ? PoolTrace() : nil }
+    }
+
+    /// What all operations of a method have in common.
+    struct Kind {
+        let method: String
+        let effect: Method.Effect
+        /// What success or failure says about the database.
+        let work: Work?
     }
 
     /// Collects where the time goes in the pool; nil where the log does not show it.
     let trace: PoolTrace?
     private let call: Call
-    private let method: String
-    private let effect: Method.Effect
-    private let work: Work?
+    private let kind: Kind
     private let subject: Subject?
     private let shared: Shared
     private let began = MonotonicTime.now()
 
-    /// - Parameters:
-    ///   - work: What success or failure says about the database.
-    ///   - subject: Nil where the params cannot be read, or name nothing.
-    init(
-        _ call: Call, _ method: String, _ effect: Method.Effect, _ work: Work?, _ subject: Subject?, _ shared: Shared
-    ) {
+    /// - Parameter subject: Nil where the params cannot be read, or name nothing.
+    init(_ call: Call, _ kind: Kind, _ subject: Subject?, _ shared: Shared, _ trace: PoolTrace?) {
         self.call = call
-        self.method = method
-        self.effect = effect
-        self.work = work
+        self.kind = kind
         self.subject = subject
         self.shared = shared
-        trace = shared.logLevel <= .debug ? PoolTrace() : nil
+        self.trace = trace
     }
 
     /// Until when it is to be answered.
     var deadline: CallDeadline {
         CallDeadline(
             deadlineStart: call.deadlineStart,
-            milliseconds: effect == .read
+            milliseconds: kind.effect == .read
                 ? shared.settings.readDeadlineMilliseconds : shared.settings.writeDeadlineMilliseconds)
     }
-
-    /// The connection that it came over.
-    var caller: ObjectIdentifier { call.connection }
 
     // MARK: The end
 
@@ -87,7 +87,7 @@ final class Operation: Sendable {
 
     /// Ends with a result.
     func succeed(_ value: some JSONEncodable) {
-        if let work { noteSuccess(of: work, value) }
+        if let work = kind.work { noteSuccess(of: work, value) }
         note(outcome: "ok")
         call.succeed(value)
     }
@@ -98,8 +98,9 @@ final class Operation: Sendable {
         call.fail(error)
     }
 
-    private func fail(_ failure: MethodError) {
-        if let work { noteFailure(of: work, failure) }
+    /// Ends with what has failed.
+    func fail(_ failure: MethodError) {
+        if let work = kind.work { noteFailure(of: work, failure) }
         refuse(answer(to: failure))
     }
 
@@ -108,7 +109,7 @@ final class Operation: Sendable {
         switch failure {
         case .offers(.databaseUnavailable(let retryAfterMs, _)):
             shared.monitor.lookAgain()
-            let missing = work.flatMap { shared.monitor.inspection?.missing(for: Requirement.Purpose($0)) }
+            let missing = kind.work.flatMap { shared.monitor.inspection?.missing(for: Requirement.Purpose($0)) }
             return OffersError.databaseUnavailable(retryAfterMs: retryAfterMs, missing: missing ?? []).rpcError
         case .offers(let error):
             return error.rpcError
@@ -117,7 +118,7 @@ final class Operation: Sendable {
         case .database(let obstacle):
             if obstacle.isUnforeseen {
                 shared.logger.error(
-                    "unforeseen failure", metadata: ["method": "\(method)", "detail": "\(obstacle.detail)"])
+                    "unforeseen failure", metadata: ["method": "\(kind.method)", "detail": "\(obstacle.detail)"])
             }
             return obstacle.answer.map { answer(to: .offers($0)) } ?? .internalError
         }
@@ -127,7 +128,7 @@ final class Operation: Sendable {
 
     /// What a success tells of the database. An accept or decline that found its work done and wrote nothing tells nothing.
     private func noteSuccess(of work: Work, _ value: some JSONEncodable) {
-        if effect == .read { return shared.monitor.succeeded(work, at: .now()) }
+        if kind.effect == .read { return shared.monitor.succeeded(work, at: .now()) }
         guard (value as? any WriteResult)?.wasDoneBefore == false else { return }
         shared.monitor.succeeded(work, at: .now())
         shared.monitor.succeeded(.commit, at: .now())
@@ -148,10 +149,10 @@ final class Operation: Sendable {
         let now = MonotonicTime.now()
         let microseconds = (now.nanoseconds - began.nanoseconds) / 1000
         // A write that waited for those before it on its connection is not slow for that.
-        let counted = effect == .read ? began : max(began, call.deadlineStart.moment ?? now)
+        let counted = kind.effect == .read ? began : max(began, call.deadlineStart.moment ?? now)
         let isSlow = counted.milliseconds(until: now) >= shared.settings.slowRequestMilliseconds
-        shared.metrics.count(method: method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
-        let level: Logger.Level = isSlow ? .warning : effect == .read ? .debug : .info
+        shared.metrics.count(method: kind.method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
+        let level: Logger.Level = isSlow ? .warning : kind.effect == .read ? .debug : .info
         guard level >= shared.logLevel else { return }
         var fields: Logger.Metadata = [
             "uid": "\(call.peer.userID)", "pid": "\(call.peer.processID)", "socket": "\(call.peer.socket)",
@@ -161,7 +162,7 @@ final class Operation: Sendable {
         if let subject {
             fields["master"] = "\(subject.masterText)"
             if let order = subject.orderText { fields["order"] = "\(order)" }
-        } else if effect != .read {
+        } else if kind.effect != .read {
             (fields["master"], fields["order"]) = ("?", "?")
         }
         if let times = trace?.times {
@@ -169,7 +170,7 @@ final class Operation: Sendable {
             fields["waitedMs"] = "\(Double(times.waiting / 1000) / 1000)"
             fields["databaseMs"] = "\(Double(times.working / 1000) / 1000)"
         }
-        shared.logger.log(level: level, "\(method)", metadata: fields)
+        shared.logger.log(level: level, "\(kind.method)", metadata: fields)
     }
 }
 

@@ -100,7 +100,7 @@ enum AcceptOfferStatement {
     static func transaction(_ params: OrderParams) -> Transaction<WriteVerdict<Acceptance>> {
         let form = statement.form(for: params.master)
         return Transaction(
-            name: "acceptOffer", batchKey: form.name, part: params.part,
+            name: "acceptOffer", batchKey: form.name, part: params.part, keys: params.keys,
             steps: { parts, milliseconds in
                 [
                     WriteLocks.step(params.master, parts, milliseconds),
@@ -173,11 +173,4 @@ enum WriteVerdict<Success: Sendable>: Sendable {
     case refused(OffersError)
     /// Rows that it saw are not locked, so it neither decided nor wrote anything.
     case notLocked
-
-    var isSuccess: Bool {
-        switch self {
-        case .done: true
-        case .refused, .notLocked: false
-        }
-    }
 }

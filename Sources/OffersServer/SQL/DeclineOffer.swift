@@ -52,7 +52,7 @@ enum DeclineOfferStatement {
 
     static func transaction(_ params: OrderParams) -> Transaction<WriteVerdict<DeclineOfferResult>> {
         Transaction(
-            name: "declineOffer",
+            name: "declineOffer", keys: params.keys,
             steps: { milliseconds in
                 [
                     WriteLocks.step(params.master, BatchParameters([params.part]), milliseconds),

@@ -100,4 +100,17 @@ enum WriteLocks {
 extension OrderParams {
     /// The write as its part of a transaction: the master's number, and the order's.
     var part: [Int64?] { [master.number, order] }
+
+    /// At most one write per order and per master is under way, so that those that wait for a lock do not use up the
+    /// connections, and no two of them share a transaction. A master named by Telegram user is another key than by id:
+    /// telling that they are one would take a query more. Such writes share no transaction either, by their batch key.
+    var keys: [ExclusionKey] {
+        var keys: [ExclusionKey] = []
+        switch master {
+        case .id(let number): if let number { keys.append(ExclusionKey(space: 0, value: number)) }
+        case .telegramUser(let number): if let number { keys.append(ExclusionKey(space: 1, value: number)) }
+        }
+        if let order { keys.append(ExclusionKey(space: 2, value: order)) }
+        return keys
+    }
 }

@@ -75,8 +75,8 @@ struct ReadPipeline: ConnectionDriver {
         longestSilence = 5 * configuration.readTimeoutMilliseconds
     }
 
-    mutating func begin(_ read: WorkItem<Read>) -> Bool {
-        unsent.append(read)
+    mutating func begin(_ read: WorkQueue<Read>.Taken) -> Bool {
+        unsent.append(read.item)
         do {
             try pushGroup(of: 1)
             return try session.connection.flushNow()
@@ -87,8 +87,10 @@ struct ReadPipeline: ConnectionDriver {
     }
 
     /// Runs `reads`, and what `more` gives when asked, and tells each its result or error, in order.
-    mutating func run(_ reads: [WorkItem<Read>], _ more: @Sendable () -> [WorkItem<Read>]) -> WorkEnd {
-        unsent.append(contentsOf: reads)
+    mutating func run(
+        _ reads: [WorkQueue<Read>.Taken], _ more: @Sendable () -> [WorkQueue<Read>.Taken]
+    ) -> WorkEnd {
+        unsent.append(contentsOf: reads.lazy.map(\.item))
         do {
             try finish(more)
             return WorkEnd(isUsable: isUsable, isStale: isStale)
@@ -101,14 +103,14 @@ struct ReadPipeline: ConnectionDriver {
 
     static func refuse(_ read: WorkItem<Read>, _ error: PostgresError) { read.fail(error) }
 
-    private mutating func finish(_ more: @Sendable () -> [WorkItem<Read>]) throws(LibPQConnection.Broken) {
+    private mutating func finish(_ more: @Sendable () -> [WorkQueue<Read>.Taken]) throws(LibPQConnection.Broken) {
         if let broken { throw broken }
         try flush()
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
             guard try answersBegin() else { continue }
             if isUsable, groups.count == 1, !isTransaction {
-                unsent.append(contentsOf: more())
+                unsent.append(contentsOf: more().lazy.map(\.item))
                 try sendGroup(of: unsent.count)
             }
             unsent.append(contentsOf: try finishGroup())

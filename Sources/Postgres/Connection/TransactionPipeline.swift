@@ -1,8 +1,9 @@
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
-/// Several callers may share it, so that what the server does once for each transaction, and for each statement, is done
-/// once for all of them. As soon as anything fails all is rolled back, and each is left to be run by itself. A part that
-/// would have had to wait for another program is left out by the steps: the others are committed.
+/// Several writes may share it, of one caller or of many, so that what the server does once for each transaction, and for
+/// each statement, is done once for all of them. As soon as anything fails all is rolled back, and each is left to be run by
+/// itself. A part that would have had to wait for another program is left out by the steps, with those of its caller behind
+/// it: the others are committed.
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown.
@@ -28,8 +29,8 @@ struct TransactionPipeline {
         static let outcomeCheck = Margins(lock: 100, silence: 50)
     }
 
-    private let jobs: [Write]
-    /// Where the jobs were in the group that was given.
+    private let group: [TransactionWorker.Taken]
+    /// Where they were in the group that was given.
     private let places: [Int]
     private let deadline: MonotonicTime
     private let silenceMargin: Int64
@@ -56,10 +57,10 @@ struct TransactionPipeline {
     private static let leastSharedTimeout: Int64 = 200
 
     /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
-    static func limit(ofProving writes: [WorkItem<Write>]) -> MonotonicTime {
+    static func limit(ofProving writes: [TransactionWorker.Taken]) -> MonotonicTime {
         let now = MonotonicTime.now()
         return writes.reduce(now.advanced(byMilliseconds: proofTime)) { limit, write in
-            let own = write.deadline.instant ?? write.deadline.instant(from: now)
+            let own = write.item.deadline.instant(startedBy: now)
             return min(limit, own?.advanced(byMilliseconds: -leastAfterProof) ?? limit)
         }
     }
@@ -75,31 +76,32 @@ struct TransactionPipeline {
 
     /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its end
     /// then.
-    static func begin(_ writes: [WorkItem<Write>], on session: Session, margins: Margins) -> Begun {
+    static func begin(_ writes: [TransactionWorker.Taken], on session: Session, margins: Margins) -> Begun {
         let now = MonotonicTime.now()
-        var (timely, places, callers): ([Write], [Int], [ObjectIdentifier?]) = ([], [], [])
+        var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
+        var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
         var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
         for (place, write) in writes.enumerated() {
-            // Whose time does not run yet has at least all of it.
-            let own = write.deadline.instant ?? write.deadline.instant(from: now) ?? deadline
+            let own = write.item.deadline.instant(startedBy: now) ?? deadline
             guard now.milliseconds(until: own) > margins.lock else {
-                write.job.fail(.timedOut)
+                write.fail(.timedOut)
                 continue
             }
-            timely.append(write.job)
+            timely.append(write)
             places.append(place)
-            callers.append(write.place?.caller)
+            parts += write.count == 1 ? [write.item.job.run.first.part] : write.parts
+            callers += repeatElement(Int64(place), count: write.count)
             deadline = min(deadline, own)
         }
-        guard let first = timely.first else { return .ended(WorkEnd(isUsable: true)) }
-        let isShared = timely.count > 1
+        guard let first = timely.first?.item.job.run.first else { return .ended(WorkEnd(isUsable: true)) }
+        let isShared = parts.count > 1
         let bound = bound(of: now.milliseconds(until: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : 0
         var pipeline = TransactionPipeline(
-            jobs: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
+            group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             sent: now, ending: first.ending,
             statements: session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
-                + first.steps(BatchParameters(timely.map(\.part), callers: numbers(of: callers)), bound) + [
+                + first.steps(BatchParameters(parts, callers: callers), bound) + [
                     BoundStatement(first.ending.statement)
                 ])
         do {
@@ -112,13 +114,6 @@ struct TransactionPipeline {
             return .underWay(pipeline)
         } catch {
             return .ended(pipeline.fail(pipeline.unheard, isUsable: false))
-        }
-    }
-
-    /// The same number for the same caller; what has no caller has a number of its own.
-    private static func numbers(of callers: [ObjectIdentifier?]) -> [Int64] {
-        callers.enumerated().map { place, caller in
-            Int64(caller.flatMap { callers.firstIndex(of: $0) } ?? place)
         }
     }
 
@@ -147,10 +142,11 @@ struct TransactionPipeline {
     }
 
     private init(
-        jobs: [Write], places: [Int], deadline: MonotonicTime, silenceMargin: Int64, session: Session,
+        group: [TransactionWorker.Taken], places: [Int], deadline: MonotonicTime, silenceMargin: Int64,
+        session: Session,
         sent: MonotonicTime, ending: Ending, statements: [BoundStatement]
     ) {
-        self.jobs = jobs
+        self.group = group
         self.places = places
         self.deadline = deadline
         self.silenceMargin = silenceMargin
@@ -248,30 +244,43 @@ struct TransactionPipeline {
         guard let rows = result else {
             return fail(unheard, isUsable: false)
         }
-        guard jobs.count == 1 || rows.rowCount == jobs.count else {
-            let problem = "\(rows.rowCount) rows for \(jobs.count) callers"
+        let count = partCount
+        guard count == 1 || rows.rowCount == count else {
+            let problem = "\(rows.rowCount) rows for \(count) parts"
             let statement = statements[statements.count - 2].statement.name
             return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: isUsable)
         }
         var end = WorkEnd(isUsable: isUsable)
-        for (row, job) in jobs.enumerated() {
-            if jobs.count > 1, job.isLeftOut(rows, row) {
-                end.undone.append(places[row])
+        var row = 0
+        for (place, write) in zip(places, group) {
+            let own = row..<row + write.count
+            let done =
+                count == 1 ? own : row..<(own.first { write.item.job.run.first.isLeftOut(rows, $0) } ?? own.upperBound)
+            if done.isEmpty {
+                end.undone.append(place)
             } else {
-                job.complete(Write.Answer(rows: rows, row: row))
+                end.separated += own.count - done.count
+                write.complete(rows, done)
             }
+            row = own.upperBound
         }
         return end
     }
 
+    private var partCount: Int {
+        group.reduce(0) { $0 + $1.count }
+    }
+
     private func fail(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        for job in jobs { job.fail(error) }
+        for write in group { write.fail(error, count: write.count) }
         return WorkEnd(isUsable: isUsable)
     }
 
     /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
     private func rolledBack(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        var end = jobs.count == 1 ? fail(error, isUsable: isUsable) : WorkEnd(isUsable: isUsable, undone: places)
+        var end =
+            partCount == 1
+            ? fail(error, isUsable: isUsable) : WorkEnd(isUsable: isUsable, undone: places, isRolledBack: true)
         end.isStale = failure?.isStalePreparation == true
         return end
     }
@@ -294,5 +303,20 @@ extension Ending {
         case .commit: "COMMIT"
         case .rollback: "ROLLBACK"
         }
+    }
+}
+
+extension WorkQueue<Write>.Taken {
+    fileprivate var parts: [[Int64?]] { item.job.run.close().prefix(count).map(\.part) }
+
+    /// The transaction is committed; these rows of its last step are those of the first parts. The one behind them was left
+    /// out, if there is one.
+    fileprivate func complete(_ rows: QueryResult, _ own: Range<Int>) {
+        item.job.complete(rows, own, separated: item.separated + (own.count < count ? 1 : 0))
+    }
+
+    /// The first parts have failed with the same error.
+    func fail(_ error: PostgresError, count: Int = 1) {
+        item.job.fail(error, count: count, separated: item.separated)
     }
 }

@@ -1,17 +1,19 @@
 /// Runs transactions on one connection, one at a time.
 struct TransactionWorker: ConnectionDriver {
+    typealias Taken = WorkQueue<Write>.Taken
+
     let session: Session
     private let usual: TransactionPipeline.Margins
     private var begun: TransactionPipeline.Begun?
     /// What is to be sent when the server is known to be still the one in use.
-    private var unproven: WorkItem<Write>?
+    private var unproven: Taken?
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
         usual = .usual(silence: configuration.silenceMarginMilliseconds)
     }
 
-    mutating func begin(_ write: WorkItem<Write>) -> Bool {
+    mutating func begin(_ write: Taken) -> Bool {
         guard session.isFresh else {
             // To find out whether the server was replaced takes time, which only the connection's thread has.
             unproven = write
@@ -23,14 +25,14 @@ struct TransactionWorker: ConnectionDriver {
     }
 
     /// `writes` are parts of one transaction. Nothing has begun when there are any.
-    mutating func run(_ writes: [WorkItem<Write>], _ more: @Sendable () -> [WorkItem<Write>]) -> WorkEnd {
+    mutating func run(_ writes: [Taken], _ more: @Sendable () -> [Taken]) -> WorkEnd {
         let waiting = unproven.map { [$0] } ?? writes
         unproven = nil
         guard !waiting.isEmpty else { return finish() }
         do throws(LibPQConnection.Broken) {
             try session.confirmBeforeSending(until: TransactionPipeline.limit(ofProving: waiting))
         } catch {
-            for write in waiting { write.job.fail(.connectionLost) }
+            for write in waiting { write.fail(.connectionLost) }
             return WorkEnd(isUsable: false)
         }
         begin(waiting)
@@ -39,9 +41,9 @@ struct TransactionWorker: ConnectionDriver {
 
     static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.job.fail(error) }
 
-    private mutating func begin(_ writes: [WorkItem<Write>]) {
+    private mutating func begin(_ writes: [Taken]) {
         // An outcome check shares its transaction with no other write.
-        let isOutcomeCheck = writes.first?.job.attempt == .outcomeCheck
+        let isOutcomeCheck = writes.first?.item.job.attempt == .outcomeCheck
         begun = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
     }
 

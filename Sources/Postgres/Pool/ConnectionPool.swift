@@ -99,19 +99,6 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
-    /// The next place in the order of this caller's work, which `leave` must be called for.
-    func enter(_ caller: ObjectIdentifier) -> Place { state.withLock { $0.enter(caller) } }
-
-    /// Nothing more will be handed over for this place.
-    func leave(_ place: Place) {
-        let (refused, asleep) = state.withLock { $0.leave(place, at: .now()) }
-        if let refused { Worker.refuse(refused, .unavailable) }
-        wake(asleep)
-    }
-
-    /// Whether all places before this one have been left, if it is one.
-    func isFirst(_ place: Place?) -> Bool { state.withLock { $0.isFirst(place) } }
-
     private func begin(_ taken: Taken, on index: Int) {
         taken.item.trace?.taken()
         if connections[index].begin(taken) { return }
@@ -175,13 +162,15 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
-    /// Runs those items of the group that have not begun, and finishes the others.
-    private func work(_ group: [Taken], on index: Int, _ items: [Item]) {
-        let end = connections[index].run(items) {
+    /// Runs what of the group has not begun, and finishes the rest.
+    private func work(_ group: [Taken], on index: Int, _ new: [Taken]) {
+        let end = connections[index].run(new) {
             begin(state.withLock { $0.more(for: index, at: .now()) })
         }
         let (refused, asleep) = state.withLock {
-            $0.finished(index, group, undone: end.undone, usable: end.isUsable, at: .now())
+            $0.finished(
+                index, group, undone: end.undone, rolledBack: end.isRolledBack, separated: end.separated,
+                usable: end.isUsable, at: .now())
         }
         for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
@@ -191,9 +180,9 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
-    private func begin(_ group: [Taken]) -> [Item] {
+    private func begin(_ group: [Taken]) -> [Taken] {
         for taken in group { taken.item.trace?.taken() }
-        return group.map(\.item)
+        return group
     }
 
     /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last pool does, too.
@@ -220,6 +209,8 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     private func connect(_ index: Int) {
         guard mayConnect(index) else {
             state.withLock { $0.gaveWay(index, at: .now()) }
+            // They may have got theirs in between, when there was nothing here to be woken.
+            if mayConnect(index) { precedenceChanged() }
             return
         }
         do {

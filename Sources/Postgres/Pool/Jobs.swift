@@ -2,7 +2,7 @@
 enum Admission: Sendable {
     /// As a request.
     case limited
-    /// As a request, but it bypasses the limit.
+    /// As a request, but it bypasses the limit: it looks after the service.
     case exempt
     /// Not at all, and its failures are not told either: the pool's own.
     case unseen
@@ -35,26 +35,58 @@ extension WorkItem<Read> {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// One caller's part of a transaction. Exactly one of `complete` and `fail` is called, once.
+/// Writes of one caller, in their order. The first ones may share a transaction. Exactly one of `complete` and `fail` is
+/// called, once.
 struct Write: Sendable {
-    /// The caller's parameters.
-    let part: [Int64?]
-    let steps: Steps
-    /// Whether a row of a shared transaction says that its part was left out.
-    let isLeftOut: @Sendable (QueryResult, _ row: Int) -> Bool
+    let run: any TransactionRun
     let attempt: Attempt
-    var ending = Ending.commit
-    let caller: CheckedContinuation<Result<Answer, PostgresError>, Never>
-
-    /// What the caller is told: the rows of the transaction's last step, and which of them is the part's own.
-    struct Answer: Sendable {
-        let rows: QueryResult
-        let row: Int
-    }
+    let caller: CheckedContinuation<Performed, Never>
 
     /// The transaction is committed.
-    func complete(_ answer: Answer) { caller.resume(returning: .success(answer)) }
-    func fail(_ error: PostgresError) { caller.resume(returning: .failure(error)) }
+    func complete(_ rows: QueryResult, _ own: Range<Int>, separated: Int) {
+        caller.resume(returning: Performed(outcome: .done(rows, own), separated: separated))
+    }
+
+    /// The first writes have failed with the same error.
+    func fail(_ error: PostgresError, count: Int = 1, separated: Int = 0) {
+        caller.resume(returning: Performed(outcome: .failed(error, count: count), separated: separated))
+    }
+}
+
+/// Transactions of one caller, in their order, of one batch key.
+package protocol TransactionRun: Sendable {
+    var first: TransactionPlan { get }
+    /// All of them. Asked when the first one is taken; nothing joins the run afterwards. It must not wait.
+    func close() -> [TransactionPlan]
+}
+
+/// A transaction by itself.
+extension TransactionPlan: TransactionRun {
+    package var first: TransactionPlan { self }
+    package func close() -> [TransactionPlan] { [self] }
+}
+
+/// What has become of the first writes of a run. The others are as if they had not been handed over.
+package struct Performed: Sendable {
+    /// The rows of the transaction's last step, and which of them are those of the writes that were done; or the error of so
+    /// many writes.
+    package enum Outcome: Sendable {
+        case done(QueryResult, Range<Int>)
+        case failed(PostgresError, count: Int)
+    }
+
+    package let outcome: Outcome
+    /// How many writes behind those are to be run each by itself: they shared the attempt, had no effect, and it may be for
+    /// their sake.
+    package let separated: Int
+
+    /// How many writes it is about, at least one.
+    package var count: Int {
+        switch outcome {
+        case .done(_, let rows): rows.count
+        case .failed(_, let count): count
+        }
+    }
 }
 
 /// Why a transaction is run.
@@ -83,7 +115,7 @@ package typealias Decoder<Value> = @Sendable (QueryResult) throws(ResultMismatch
 /// spend on its locks: the same number that is set as `statement_timeout`, which counts anew for every statement.
 package typealias Steps = @Sendable (BatchParameters, Int64) -> [BoundStatement]
 
-/// The parameters of all who take part in a transaction.
+/// The parameters of all parts of a transaction.
 package struct BatchParameters: Sendable {
     private let rows: [[Int64?]]
     private let callers: [Int64]
@@ -105,8 +137,9 @@ package struct BatchParameters: Sendable {
     package var callerColumn: Parameter { .int8Array(callers) }
 }
 
-/// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT.
-package struct Transaction<Value: Sendable>: Sendable {
+/// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT. An object,
+/// because it is handed on so often on its way.
+package final class TransactionPlan: Sendable {
     /// For the log.
     package let name: String
     /// Transactions of the same batch key that wait at the same time may become parts of one; nil: it is never shared.
@@ -114,40 +147,53 @@ package struct Transaction<Value: Sendable>: Sendable {
     package let batchKey: String?
     /// The caller's parameters.
     package let part: [Int64?]
+    /// At most one transaction of the pool runs for each of them at a time; others wait in order.
+    package let keys: [ExclusionKey]
     package let steps: Steps
     /// Whether a row of a shared transaction says that its part was left out: it had no effect, nor had those of the same
-    /// caller behind it, and it is run by itself.
+    /// caller behind it. It is to be run by itself.
     package let isLeftOut: @Sendable (QueryResult, _ row: Int) -> Bool
     package let ending: Ending
+
+    fileprivate init(
+        name: String, batchKey: String?, part: [Int64?], keys: [ExclusionKey], steps: @escaping Steps,
+        isLeftOut: @escaping @Sendable (QueryResult, _ row: Int) -> Bool, ending: Ending
+    ) {
+        self.name = name
+        self.batchKey = batchKey
+        self.part = part
+        self.keys = keys
+        self.steps = steps
+        self.isLeftOut = isLeftOut
+        self.ending = ending
+    }
+}
+
+/// A plan, and how its result is read.
+package struct Transaction<Value: Sendable>: Sendable {
+    package let plan: TransactionPlan
     /// Reads the caller's row of the last step's result, once the transaction has ended as it should.
     package let decode: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
 
     /// A transaction that others may share.
     package init(
-        name: String, batchKey: String, part: [Int64?], steps: @escaping Steps,
+        name: String, batchKey: String, part: [Int64?], keys: [ExclusionKey] = [], steps: @escaping Steps,
         isLeftOut: @escaping @Sendable (QueryResult, _ row: Int) -> Bool = { _, _ in false },
         decode: @escaping @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
     ) {
-        self.name = name
-        self.batchKey = batchKey
-        self.part = part
-        self.steps = steps
-        self.isLeftOut = isLeftOut
-        ending = .commit
+        plan = TransactionPlan(
+            name: name, batchKey: batchKey, part: part, keys: keys, steps: steps, isLeftOut: isLeftOut, ending: .commit)
         self.decode = decode
     }
 
     /// A transaction of its own.
     package init(
-        name: String, ending: Ending = .commit, steps: @escaping @Sendable (Int64) -> [BoundStatement],
-        decode: @escaping Decoder<Value>
+        name: String, keys: [ExclusionKey] = [], ending: Ending = .commit,
+        steps: @escaping @Sendable (Int64) -> [BoundStatement], decode: @escaping Decoder<Value>
     ) {
-        self.name = name
-        batchKey = nil
-        part = []
-        self.ending = ending
-        isLeftOut = { _, _ in false }
-        self.steps = { _, milliseconds in steps(milliseconds) }
+        plan = TransactionPlan(
+            name: name, batchKey: nil, part: [], keys: keys, steps: { _, milliseconds in steps(milliseconds) },
+            isLeftOut: { _, _ in false }, ending: ending)
         self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }
 }

@@ -21,10 +21,15 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         /// Its work was begun for it at `since`, while its thread sleeps on until there is an answer.
         /// Next: busy, disconnected.
         case begun(since: MonotonicTime)
-        /// Doing work, of which it began `count` items last, at `since`. Next: woken, disconnected.
-        case busy(since: MonotonicTime, count: Int)
+        /// Doing work, of which it began `count` items last, at `since`; `isShared` if they have several parts. Next: woken,
+        /// disconnected.
+        case busy(since: MonotonicTime, count: Int, isShared: Bool)
         /// Told to close for good. The end.
         case stopped
+
+        static func busy(_ group: [WorkQueue<Job>.Taken], since: MonotonicTime) -> Connection {
+            .busy(since: since, count: group.count, isShared: group.partCount() > 1)
+        }
 
         var isConnected: Bool {
             switch self {
@@ -36,7 +41,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         /// Since when it has had work; nil if it has none.
         var worksSince: MonotonicTime? {
             switch self {
-            case .begun(let since), .busy(let since, _): since
+            case .begun(let since), .busy(let since, _, _): since
             case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: nil
             }
         }
@@ -118,35 +123,19 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     // MARK: Callers
 
-    /// New work. It is refused at once when there is no connection and the last attempt to get one failed, unless it has to
-    /// wait for its place first.
+    /// New work. It is refused at once when there is no connection and the last attempt to get one failed.
     package mutating func submit(_ item: WorkItem<Job>, at now: MonotonicTime) -> Submission {
         if isShuttingDown { return .shuttingDown }
-        if isFailing, connectedCount == 0, queue.isFirst(item.place) { return .unavailable }
+        if isFailing, connectedCount == 0 { return .unavailable }
         let readyBefore = queue.readyCount
         queue.append(item)
         guard queue.readyCount > readyBefore else { return .queued(wake: nil) }
         guard workers(at: now) + awakeCount < parallelism else { return .queued(wake: nil) }
-        guard readyBefore == 0, let index = firstIdle, let taken = queue.next() else {
+        guard readyBefore == 0, let index = firstIdle, let taken = queue.next(atMost: maximumGroup) else {
             return .queued(wake: wakeIdle())
         }
         connections[index] = .begun(since: now)
         return .begin(taken, on: index)
-    }
-
-    /// The next place in the order of this caller's work.
-    package mutating func enter(_ caller: ObjectIdentifier) -> Place { queue.enter(caller) }
-
-    /// Whether all places before this one have been left, if it is one.
-    package func isFirst(_ place: Place?) -> Bool { queue.isFirst(place) }
-
-    /// Nothing more will be done for this place. What waited for that becomes ready. Returns it if there is no connection
-    /// that could do it: then it must be told so. And the connections to wake. (They take what waits behind it along.)
-    package mutating func leave(_ place: Place, at now: MonotonicTime) -> (refused: WorkItem<Job>?, wake: [Int]) {
-        guard let next = queue.leave(place) else { return (nil, []) }
-        if isFailing, connectedCount == 0 { return (next, []) }
-        queue.append(next)
-        return (nil, wakeForReadyWork(at: now))
     }
 
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
@@ -166,7 +155,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
             || connections.contains {
                 switch $0 {
                 case .begun: true
-                case .busy(_, let count): count > 1
+                case .busy(_, _, let isShared): isShared
                 case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: false
                 }
             }
@@ -204,7 +193,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         case .idle, .woken, .busy:
             connections[index] = .idle
             let group = workers(at: now) < parallelism ? takeGroup(for: index, at: now) : []
-            connections[index] = group.isEmpty ? .idle : .busy(since: now, count: group.count)
+            connections[index] = group.isEmpty ? .idle : .busy(group, since: now)
             return group.isEmpty ? .sleep : .work(group)
         }
     }
@@ -250,12 +239,14 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         failedAttempts += 1
         guard besideNone, connectedCount == 0 else { return [] }
         isFailing = true
-        return queue.removeInLine()
+        return queue.removeAll()
     }
 
     /// The thread of connection `index` goes on with what was begun for it.
     package mutating func resumed(_ index: Int) {
-        if case .begun(let since) = connections[index] { connections[index] = .busy(since: since, count: 1) }
+        if case .begun(let since) = connections[index] {
+            connections[index] = .busy(since: since, count: 1, isShared: false)
+        }
     }
 
     /// More work for connection `index`, which is busy and has got on with what it has. For pools whose work has no keys:
@@ -263,20 +254,23 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         guard case .busy = connections[index] else { return [] }
         let group = takeGroup(for: index, at: now)
-        connections[index] = .busy(since: now, count: group.count)
+        connections[index] = .busy(group, since: now)
         return group
     }
 
     /// Connection `index` has done its work, but for those of the group at the places `undone`, which are to be done by
-    /// themselves. `usable` is false when it must be closed and opened anew.
+    /// themselves (all of their parts if they were `rolledBack`), and for `separated` other parts. `usable` is false when it
+    /// must be closed and opened anew.
     /// Returns the work that will not be done, as the pool is ending; and the connections to wake because work became
     /// ready.
     package mutating func finished(
-        _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], usable: Bool, at now: MonotonicTime
+        _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], rolledBack: Bool = false,
+        separated: Int = 0, usable: Bool, at now: MonotonicTime
     ) -> (refused: [WorkItem<Job>], wake: [Int]) {
         for (place, taken) in group.enumerated() where !undone.contains(place) { queue.finished(taken) }
-        queue.putBack(undone.map { group[$0] })
-        batchSplits += undone.count
+        let putBack = undone.map { group[$0] }
+        queue.putBack(putBack, rolledBack: rolledBack)
+        batchSplits += putBack.partCount() + separated
         connections[index] = usable ? .woken : .disconnected
         let refused = isShuttingDown ? queue.removeAll() : []
         return (refused, wakeForReadyWork(at: now) + (usable ? [] : hastened))
@@ -303,30 +297,31 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// A connection takes no more than its share of what waits and is under way, so that the others have work, too. But
-    /// what waits for a place behind what it takes is nothing that another could begin with.
+    /// the parts behind the first of what it takes are nothing that another could begin with.
     private mutating func takeGroup(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         var others = 0
         var connected = 1
         for other in connections.indices
         where other != index && connections[other].isConnected && !isStuck(other, at: now) {
             switch connections[other] {
-            case .busy(_, let count): others += count
+            case .busy(_, let count, _): others += count
             case .begun: others += 1
             case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: break
             }
             connected += 1
         }
         let takers = min(connected, parallelism)
-        let share = (queue.companionCount + others + takers - 1) / takers
-        let limit = min(share, maximumGroup)
+        let share = (queue.readyCount + others + takers - 1) / takers
         var group: [WorkQueue<Job>.Taken] = []
-        group.reserveCapacity(min(limit, queue.companionCount))
-        while group.count < limit, var taken = group.last.map({ queue.next(with: $0) }) ?? queue.next() {
-            group.append(taken)
-            while group.count < maximumGroup, let next = queue.next(behind: taken) {
-                group.append(next)
-                taken = next
+        group.reserveCapacity(min(share, maximumGroup, queue.readyCount))
+        var count = 0
+        while group.count < share, count < maximumGroup {
+            let rest = maximumGroup - count
+            guard let taken = group.last.map({ queue.next(with: $0, atMost: rest) }) ?? queue.next(atMost: rest) else {
+                break
             }
+            group.append(taken)
+            count += taken.count
         }
         return group
     }
@@ -364,5 +359,12 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     private var firstIdle: Int? {
         connections.firstIndex { if case .idle = $0 { true } else { false } }
+    }
+}
+
+extension Array {
+    /// The number of parts that are to be done.
+    fileprivate func partCount<Job>() -> Int where Element == WorkQueue<Job>.Taken {
+        reduce(0) { $0 + $1.count }
     }
 }

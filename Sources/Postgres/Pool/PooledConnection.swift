@@ -11,11 +11,11 @@ protocol ConnectionDriver<Job>: SendableMetatype {
 
     /// Sends work when nothing is under way, without waiting for anything: also on an event loop. `run` finishes it.
     /// Returns false if there is something to do before the server answers.
-    mutating func begin(_ item: WorkItem<Job>) -> Bool
+    mutating func begin(_ work: WorkQueue<Job>.Taken) -> Bool
 
-    /// Finishes what was begun, and runs a group. Who can run work beside the group may ask for more of it, as often
-    /// as there is room.
-    mutating func run(_ group: [WorkItem<Job>], _ more: @Sendable () -> [WorkItem<Job>]) -> WorkEnd
+    /// Finishes what was begun, and runs a group. A driver that can run work beside the group may ask for more of it, as
+    /// often as there is room.
+    mutating func run(_ group: [WorkQueue<Job>.Taken], _ more: @Sendable () -> [WorkQueue<Job>.Taken]) -> WorkEnd
 
     /// Tells work that it will not run.
     static func refuse(_ item: WorkItem<Job>, _ error: PostgresError)
@@ -28,6 +28,10 @@ struct WorkEnd {
     /// The places in the group of the work that was not done and has not been told so, and is to be done again, each by
     /// itself. All other work has been told its end.
     var undone: [Int] = []
+    /// Whether any part of that may be why it was not done.
+    var isRolledBack = false
+    /// The parts of other work that were not done, which has been told so.
+    var separated = 0
     /// Whether the server said that what was prepared does not hold.
     var isStale = false
 }
@@ -92,7 +96,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
         let isWaiting: Bool? = contents.withLock { contents in
             guard contents.worker != nil else { return nil }
             contents.begun = taken
-            return contents.worker?.begin(taken.item)
+            return contents.worker?.begin(taken)
         }
         if isWaiting != true { wake() }
         return isWaiting != nil
@@ -143,7 +147,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
 
     /// Runs a group, or finishes what was begun. The end is stale for the first connection only that finds it so.
     func run(
-        _ group: [WorkItem<Worker.Job>], _ more: @Sendable () -> [WorkItem<Worker.Job>]
+        _ group: [Taken], _ more: @Sendable () -> [Taken]
     ) -> WorkEnd {
         contents.withLock { contents in
             var end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)

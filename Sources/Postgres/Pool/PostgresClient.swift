@@ -21,8 +21,7 @@ package final class PostgresClient: Sendable {
     private let control: ConnectionPool<ReadPipeline>
     private let writes: ConnectionPool<TransactionWorker>
     private let requests = Atomic<Int>(0)
-    /// Those that do not count for the maximum: they look after the service, or had to wait for their places, which bounds
-    /// them by what a caller may have under way.
+    /// Those that do not count for the maximum: they look after the service.
     private let exemptRequests = Atomic<Int>(0)
     private let maximumRequests: Int
     /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is always
@@ -226,52 +225,50 @@ package final class PostgresClient: Sendable {
 
     // MARK: Transactions
 
-    /// Runs `body`, whose transactions take effect after those of all bodies that began before it for the same caller, and
-    /// before those of all that begin after it; one that shares the transaction of the one before it takes effect at the same
-    /// moment. It begins at once.
-    package func inOrder<Value, Failure>(
-        of caller: ObjectIdentifier, _ body: (Place) async throws(Failure) -> Value
-    ) async throws(Failure) -> Value {
-        let place = writes.enter(caller)
-        defer { writes.leave(place) }
-        return try await body(place)
+    /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
+    /// COMMIT; or ROLLBACK, for a trial.
+    package func transaction<Value: Sendable>(
+        _ transaction: Transaction<Value>, attempt: Attempt = .first, deadline: any Deadline
+    ) async throws(PostgresError) -> Value {
+        switch await perform(transaction.plan, attempt: attempt, deadline: deadline).outcome {
+        case .failed(let error, _):
+            throw error
+        case .done(let rows, let own):
+            do throws(ResultMismatch) {
+                return try transaction.decode(rows, own.lowerBound)
+            } catch {
+                throw PostgresError(error, in: transaction.plan.name)
+            }
+        }
     }
 
-    /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
-    /// COMMIT; or ROLLBACK, for a trial. At most one transaction of this pool runs for each of `keys` at a time; others wait in order.
+    /// Runs the first transaction of `run` once, and with it those behind it whose keys are free when a connection takes it.
+    /// They take effect in their order, or at the same moment.
     ///
-    /// A first attempt may share a transaction with others of its batch key that wait at the same time. If it is left out, or that
-    /// is rolled back, it is run by itself before others get their turn: what it is told is never what another one's
-    /// statements met.
-    package func transaction<Value: Sendable>(
-        _ transaction: Transaction<Value>, keys: [ExclusionKey] = [], place: Place? = nil,
-        attempt: Attempt = .first, deadline: any Deadline
-    ) async throws(PostgresError) -> Value {
+    /// A first attempt may also share its transaction with those of other callers that wait at the same time. If the first of
+    /// `run` is left out, or that is rolled back, it is run by itself before others get their turn: what it is told is never
+    /// what another one's statements met.
+    ///
+    /// - Parameter deadline: That of the first one.
+    package func perform(
+        _ run: any TransactionRun, attempt: Attempt, deadline: any Deadline
+    ) async -> Performed {
         let trace = PoolTrace.current
-        let admission: Admission = writes.isFirst(place) ? .limited : .exempt
-        guard admit(trace, admission) else { throw .overloaded }
-        let result = await withCheckedContinuation { caller in
-            let write = Write(
-                part: transaction.part, steps: transaction.steps, isLeftOut: transaction.isLeftOut, attempt: attempt,
-                ending: transaction.ending, caller: caller)
+        guard admit(trace, .limited) else { return Performed(outcome: .failed(.overloaded, count: 1), separated: 0) }
+        let performed = await withCheckedContinuation { caller in
             writes.submit(
                 WorkItem(
-                    keys: keys, batchKey: attempt == .first ? transaction.batchKey : nil, place: place,
-                    deadline: deadline, job: write, trace: trace))
+                    keys: run.first.keys, others: { run.close().dropFirst().map(\.keys) },
+                    batchKey: attempt == .first ? run.first.batchKey : nil, deadline: deadline,
+                    job: Write(run: run, attempt: attempt, caller: caller), trace: trace))
             armTimer()
         }
-        switch result {
-        case .success(let answer):
-            ended(nil, trace, admission)
-            do {
-                return try transaction.decode(answer.rows, answer.row)
-            } catch {
-                throw PostgresError(error, in: transaction.name)
-            }
-        case .failure(let error):
-            ended(error, trace, admission)
-            throw error
+        if case .failed(let error, _) = performed.outcome {
+            ended(error, trace, .limited)
+        } else {
+            ended(nil, trace, .limited)
         }
+        return performed
     }
 
     // MARK: All requests

@@ -44,16 +44,17 @@ struct ConnectionHandlerTests {
             self.tasks = tasks
             let hold: @Sendable (Call) -> Void = { [calls] call in calls.held.withLock { $0.append(call) } }
             let methods = [
-                Method(name: "hold", effect: .read, start: hold),
-                Method(name: "write", effect: .write, start: hold),
-                Method(name: "forget", effect: .read, start: { _ in }),
-                Method(
-                    name: "stutter", effect: .read,
-                    start: { call in
-                        call.succeed(JSONResult(json: "1"))
-                        call.succeed(JSONResult(json: "2"))
-                        call.fail(.internalError)
-                    }),
+                Method(reading: "hold", start: hold),
+                Method(writing: "write") { call in
+                    hold(call)
+                    return nil
+                },
+                Method(reading: "forget") { _ in },
+                Method(reading: "stutter") { call in
+                    call.succeed(JSONResult(json: "1"))
+                    call.succeed(JSONResult(json: "2"))
+                    call.fail(.internalError)
+                },
             ]
             let handler = ConnectionHandler(
                 channel, peer: Peer(userID: 1, processID: 2, groupID: 3, socket: "toys"), role: role,

@@ -21,43 +21,60 @@ import Testing
 
     @Test func `a write waits for everything before it and holds up everything behind it`() {
         var sequencer = Sequencer()
-        for effect in [Method.Effect.read, .write, .read, .read] {
-            sequencer.append(.work(effect, DeadlineStart(), ()))
+        for kind in [Sequencer.Kind.read, .write("add"), .read, .read] {
+            sequencer.append(.work(kind, DeadlineStart(), ()))
         }
         #expect(sequencer.starts() == [0])
         sequencer.finish(0, "a")
         #expect(sequencer.starts() == [1])
-        #expect(sequencer.nextStart() == nil)
+        #expect(sequencer.nextRead() == nil)
         sequencer.finish(1, "b")
         #expect(sequencer.starts() == [2, 3])
     }
 
-    @Test func `ordered writes run together, and beside nothing else`() {
+    @Test func `writes of one method that follow one another join the run of the first, and nothing else does`() {
         var sequencer = Sequencer()
-        for effect in [Method.Effect.orderedWrite, .orderedWrite, .read, .orderedWrite, .write, .orderedWrite] {
-            sequencer.append(.work(effect, DeadlineStart(), ()))
+        for kind in [Sequencer.Kind.write("a"), .write("a"), .read, .write("a"), .write("b"), .write("a")] {
+            sequencer.append(.work(kind, DeadlineStart(), ()))
         }
-        #expect(sequencer.starts() == [0, 1])
+        sequencer.append(.answered("known"))
+        sequencer.append(.work(.write("a"), DeadlineStart(), ()))
+        #expect(sequencer.writes() == [Write(0, joins: false), Write(1, joins: true)])
         sequencer.finish(1, "b")
-        #expect(sequencer.starts() == [])
-        sequencer.append(.work(.orderedWrite, DeadlineStart(), ()))
+        #expect(sequencer.writes() == [] && sequencer.nextRead() == nil)
         sequencer.finish(0, "a")
-        #expect(sequencer.starts() == [2])
+        #expect(sequencer.writes() == [])
+        #expect(sequencer.nextRead()?.id == 2)
+        #expect(sequencer.writes() == [])
         sequencer.finish(2, "c")
-        #expect(sequencer.starts() == [3])
+        #expect(sequencer.writes() == [Write(3, joins: false)])
         sequencer.finish(3, "d")
-        #expect(sequencer.starts() == [4])
+        #expect(sequencer.writes() == [Write(4, joins: false)])
         sequencer.finish(4, "e")
-        #expect(sequencer.starts() == [5, 6])
+        #expect(sequencer.writes() == [Write(5, joins: false), Write(7, joins: true)])
+        sequencer.append(.work(.write("a"), DeadlineStart(), ()))
+        #expect(sequencer.writes() == [Write(8, joins: true)])
+    }
+
+    @Test func `what a run does not take waits for its end`() {
+        var sequencer = Sequencer()
+        for _ in 0..<3 { sequencer.append(.work(.write("a"), DeadlineStart(), ())) }
+        #expect(sequencer.nextWrite()?.joins == false)
+        guard let second = sequencer.nextWrite() else { return #expect(Bool(false)) }
+        #expect(second.joins && second.write.id == 1)
+        sequencer.didNotJoin(second.write)
+        #expect(sequencer.nextWrite() == nil)
+        sequencer.finish(0, "a")
+        #expect(sequencer.writes() == [Write(1, joins: false), Write(2, joins: true)])
     }
 
     @Test func `a read does not overtake a write that waits`() {
         var sequencer = Sequencer()
         sequencer.append(.work(.read, DeadlineStart(), ()))
-        sequencer.append(.work(.write, DeadlineStart(), ()))
+        sequencer.append(.work(.write("add"), DeadlineStart(), ()))
         sequencer.append(.work(.read, DeadlineStart(), ()))
         #expect(sequencer.starts() == [0])
-        #expect(sequencer.nextStart() == nil)
+        #expect(sequencer.nextRead() == nil)
     }
 
     @Test func `a batch answers in one piece, and a batch of notifications not at all`() {
@@ -134,10 +151,17 @@ import Testing
     }
 }
 
+private struct Write: Equatable {
+    let id: Int
+    let joins: Bool
+
+    init(_ id: Int, joins: Bool) { (self.id, self.joins) = (id, joins) }
+}
+
 /// The rules, written down without any cleverness.
 private struct Model {
     struct Entry {
-        var effect: Method.Effect
+        var kind: RequestSequencer<Void, String>.Kind
         var deadlineStart: DeadlineStart?
         var started = false
         var finished = false
@@ -152,20 +176,21 @@ private struct Model {
     static func random(id: Int, _ random: inout SeededGenerator) -> (RequestSequencer<Void, String>.NewEntry, Entry) {
         let deadlineStart = DeadlineStart()
         switch Int.random(in: 0..<6, using: &random) {
-        case 0: return (.answered("e\(id)"), Entry(effect: .read, started: true, finished: true, reply: "e\(id)"))
-        case 1: return (.work(.write, deadlineStart, ()), Entry(effect: .write, deadlineStart: deadlineStart))
-        case 2, 3:
-            return (.work(.orderedWrite, deadlineStart, ()), Entry(effect: .orderedWrite, deadlineStart: deadlineStart))
-        default: return (.work(.read, deadlineStart, ()), Entry(effect: .read, deadlineStart: deadlineStart))
+        case 0: return (.answered("e\(id)"), Entry(kind: .read, started: true, finished: true, reply: "e\(id)"))
+        case 1, 2, 3:
+            let kind =
+                [RequestSequencer<Void, String>.Kind.write("a"), .write("a"), .write("b")].randomElement(
+                    using: &random) ?? .read
+            return (.work(kind, deadlineStart, ()), Entry(kind: kind, deadlineStart: deadlineStart))
+        default: return (.work(.read, deadlineStart, ()), Entry(kind: .read, deadlineStart: deadlineStart))
         }
     }
 
     mutating func starts() -> [Int] {
         var result: [Int] = []
         for id in entries.indices where !entries[id].started {
-            let earlier = entries[..<id]
-            let effect = entries[id].effect
-            let mayStart = earlier.allSatisfy { $0.finished || $0.started && $0.effect == effect && effect != .write }
+            let kind = entries[id].kind
+            let mayStart = entries[..<id].allSatisfy { $0.finished || $0.started && $0.kind == kind }
             guard mayStart else { continue }
             entries[id].started = true
             result.append(id)
@@ -203,7 +228,15 @@ private struct Model {
 extension RequestSequencer where Work == Void, Reply == String {
     fileprivate mutating func starts() -> [Int] {
         var result: [Int] = []
-        while let start = nextStart() { result.append(start.id) }
+        while let start = nextRead() { result.append(start.id) }
+        result += writes().map(\.id)
+        return result
+    }
+
+    /// All that start now or join.
+    fileprivate mutating func writes() -> [Write] {
+        var result: [Write] = []
+        while let next = nextWrite() { result.append(Write(next.write.id, joins: next.joins)) }
         return result
     }
 

@@ -89,7 +89,7 @@ struct StartedMethodTests {
                 let state = toy.state
                 let answers = Task {
                     for await call in state.started.stream {
-                        state.noted.withLock { $0.append(call.request.id) }
+                        state.noted.withLock { $0.append([call.request.id]) }
                         call.succeed(JSONResult(json: "5"))
                     }
                 }
@@ -97,7 +97,7 @@ struct StartedMethodTests {
                 // A client that only ended its output waits for its replies.
                 #expect(try await ended.linesToEnd() == [reply(5, "5")])
                 #expect(try await toy.ask(request(6, "get")) == [reply(6, "1")])
-                #expect(state.noted.withLock { $0 } == [RequestID(5)])
+                #expect(state.noted.withLock { $0 } == [[RequestID(5)]])
             }
         }
     }

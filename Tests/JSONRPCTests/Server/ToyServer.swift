@@ -41,8 +41,8 @@ final class ToyState: Sendable {
     let gate = Gate()
     let value = Mutex(0)
     let deadlineStarts = Mutex<[NIODeadline?]>([])
-    /// The ids of the calls of `note`, in the order in which they began.
-    let noted = Mutex<[RequestID?]>([])
+    /// The ids of the calls of each run of `note`.
+    let noted = Mutex<[[RequestID?]]>([])
     /// The calls of `later`, for the test to end.
     let started = AsyncStream<Call>.makeStream()
 }
@@ -52,6 +52,49 @@ struct JSONResult: JSONEncodable {
     let json: String
 
     func encode(to writer: inout JSONWriter) { writer.raw(json) }
+}
+
+extension Method {
+    /// A method that works in a task of its own.
+    convenience init(
+        name: String, effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
+        run: @escaping @Sendable (Call) async throws(RPCError) -> any JSONEncodable
+    ) {
+        let answer: @Sendable (Call) async -> Void = { call in
+            do throws(RPCError) { call.succeed(try await run(call)) } catch { call.fail(error) }
+        }
+        switch effect {
+        case .read:
+            self.init(reading: name, allowed: allowed) { call in call.run { await answer(call) } }
+        case .write:
+            self.init(writing: name, allowed: allowed) { call in
+                call.run { await answer(call) }
+                return nil
+            }
+        }
+    }
+}
+
+/// Calls, until it is closed.
+final class ToyRun: CallRun {
+    private let contents: Mutex<(calls: [Call], isClosed: Bool)>
+
+    init(_ first: Call) { contents = Mutex(([first], false)) }
+
+    func join(_ call: () -> Call) -> Bool {
+        contents.withLock { contents in
+            guard !contents.isClosed else { return false }
+            contents.calls.append(call())
+            return true
+        }
+    }
+
+    func close() -> [Call] {
+        contents.withLock { contents in
+            contents.isClosed = true
+            return contents.calls
+        }
+    }
 }
 
 /// Methods without any meaning.
@@ -76,13 +119,18 @@ func toyMethods(_ state: ToyState) -> [Method] {
             state.deadlineStarts.withLock { $0.append(call.deadlineStart.began) }
             return JSONResult(json: "\(state.value.withLock { $0 })")
         },
-        // Notes that it began, waits at the gate, and answers with nothing.
-        Method(name: "note", effect: .orderedWrite) { call in
-            state.noted.withLock { $0.append(call.request.id) }
-            await state.gate.pass()
-            return JSONResult(json: "null")
+        // Begins a run, which takes more until the gate opens; then notes it, and answers with nothing.
+        Method(writing: "note") { call in
+            let run = ToyRun(call)
+            call.run {
+                await state.gate.pass()
+                let calls = run.close()
+                state.noted.withLock { $0.append(calls.map(\.request.id)) }
+                for call in calls { call.succeed(JSONResult(json: "null")) }
+            }
+            return run
         },
-        Method(name: "later", effect: .read, start: { state.started.continuation.yield($0) }),
+        Method(reading: "later") { state.started.continuation.yield($0) },
         Method(name: "add", effect: .write) { _ in
             let before = state.value.withLock { $0 }
             await Task.yield()

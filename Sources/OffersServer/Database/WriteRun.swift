@@ -1,0 +1,81 @@
+import JSONRPC
+import Postgres
+import Synchronization
+
+/// A write, and what is told its end.
+struct PendingWrite: Sendable {
+    /// Told once that the write has succeeded; and if an earlier attempt of this very write may be what brought that about,
+    /// when the first such attempt was sent.
+    typealias Success = @Sendable (_ unknownSince: MonotonicTime?) -> Void
+
+    let plan: TransactionPlan
+    let deadline: any Deadline
+    /// Reads the write's row.
+    let verdict: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> WriteVerdict<Success>
+    /// Told once that it has not, or that it is not known.
+    let fail: @Sendable (MethodError) -> Void
+
+    init<Value: Sendable>(
+        _ transaction: Transaction<WriteVerdict<Value>>, deadline: any Deadline,
+        fail: @escaping @Sendable (MethodError) -> Void,
+        succeed: @escaping @Sendable (Value, _ unknownSince: MonotonicTime?) -> Void
+    ) {
+        plan = transaction.plan
+        self.deadline = deadline
+        self.fail = fail
+        verdict = { [decode = transaction.decode] rows, row throws(ResultMismatch) in
+            switch try decode(rows, row) {
+            case .done(let value): .done({ succeed(value, $0) })
+            case .refused(let error): .refused(error)
+            case .notLocked: .notLocked
+            }
+        }
+    }
+}
+
+/// Writes of one connection and one method that follow one another, in their order. More may join until a database connection
+/// takes the first.
+final class WriteRun: CallRun, TransactionRun {
+    let first: TransactionPlan
+    private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
+    /// Reads the params of a call; nil where they cannot be read, which ends it.
+    private let read: @Sendable (Call) -> PendingWrite?
+
+    init(_ first: PendingWrite, read: @escaping @Sendable (Call) -> PendingWrite?) {
+        self.first = first.plan
+        contents = Mutex(([first], false))
+        self.read = read
+    }
+
+    func join(_ call: () -> Call) -> Bool {
+        contents.withLock { contents in
+            guard !contents.isClosed else { return false }
+            if let write = read(call()) { contents.writes.append(write) }
+            return true
+        }
+    }
+
+    func close() -> [TransactionPlan] { FixedRun(first: writes[...]).plans }
+
+    /// All of them. Nothing joins any more.
+    var writes: [PendingWrite] {
+        contents.withLock { contents in
+            contents.isClosed = true
+            return contents.writes
+        }
+    }
+}
+
+/// Transactions that nothing joins.
+struct FixedRun: TransactionRun {
+    let plans: [TransactionPlan]
+
+    /// Those of the first writes, as far as they may share one; there is at least one.
+    init(first writes: ArraySlice<PendingWrite>) {
+        let first = writes[writes.startIndex].plan
+        plans = writes.prefix { $0.plan.batchKey == first.batchKey }.map { $0.plan }
+    }
+
+    var first: TransactionPlan { plans[0] }
+    func close() -> [TransactionPlan] { plans }
+}
