@@ -38,14 +38,7 @@ struct TransactionPipeline {
     private let statements: [BoundStatement]
     private let ending: Ending
     private let sent: MonotonicTime
-    private var prepares: [Bool] = []
-    private var result: QueryResult?
-    private var failure: ServerMessage?
-    /// The failure is one of what comes before the steps.
-    private var hasFailedEarly = false
-    private var commitTag: String?
-    private var unconfirmedBefore = 0
-    private var isConfirmed = false
+    private var answers: TransactionAnswers<QueryResult>
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
     /// its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part of its
@@ -97,18 +90,21 @@ struct TransactionPipeline {
         let isShared = parts.count > 1
         let bound = bound(of: now.milliseconds(until: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : 0
-        var pipeline = TransactionPipeline(
-            group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
-            sent: now, ending: first.ending,
-            statements: session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
-                + first.steps(BatchParameters(parts, callers: callers), bound) + [
-                    BoundStatement(first.ending.statement)
-                ])
-        do {
-            try pipeline.send()
-        } catch {
-            return .ended(pipeline.fail(.connectionLost, isUsable: false))
+        let statements =
+            session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
+            + first.steps(BatchParameters(parts, callers: callers), bound) + [BoundStatement(first.ending.statement)]
+        var prepares: [Bool]?
+        // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not leave.
+        // (That the connection is gone it says later, at the sync or when results are read.)
+        prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
+            try session.connection.send(statement)
         }
+        let pipeline = TransactionPipeline(
+            group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
+            statements: statements, ending: first.ending, sent: now,
+            answers: TransactionAnswers(
+                prepares: prepares ?? [], leadCount: session.writeLead.count + 1, ending: first.ending))
+        guard prepares != nil else { return .ended(pipeline.fail(.connectionLost, isUsable: false)) }
         do {
             try session.connection.sync()
             return .underWay(pipeline)
@@ -120,15 +116,12 @@ struct TransactionPipeline {
     /// Sends what is left, waits for the end and tells it. The nearest deadline of those who share it is when they all
     /// stop waiting.
     mutating func finish() -> WorkEnd {
-        do {
+        do throws(LibPQConnection.Broken) {
             try receive(until: deadline.advanced(byMilliseconds: -silenceMargin))
+            return conclude(answers.end, isUsable: true)
         } catch {
-            // The tag says all, whatever becomes of the connection after it. An error does not: it may be the farewell of
-            // a server that had committed.
-            if failure == nil, commitTag == ending.tag, isConfirmedByServer { return succeed(isUsable: false) }
-            return fail(unheard, isUsable: false)
+            return conclude(answers.endOfConnection, isUsable: false)
         }
-        return conclude()
     }
 
     /// Whether the server's word counts. One that woke up after another was chosen may say anything.
@@ -141,91 +134,48 @@ struct TransactionPipeline {
         }
     }
 
-    private init(
-        group: [TransactionWorker.Taken], places: [Int], deadline: MonotonicTime, silenceMargin: Int64,
-        session: Session,
-        sent: MonotonicTime, ending: Ending, statements: [BoundStatement]
-    ) {
-        self.group = group
-        self.places = places
-        self.deadline = deadline
-        self.silenceMargin = silenceMargin
-        self.session = session
-        self.sent = sent
-        self.ending = ending
-        self.statements = statements
-    }
-
-    /// If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not leave.
-    /// (That the connection is gone it says later, at the sync or when results are read.)
-    private mutating func send() throws(LibPQConnection.Broken) {
-        for statement in statements { prepares.append(try session.connection.send(statement)) }
-    }
-
     private mutating func receive(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
-        try session.connection.flush(until: limit)
-        var index = 0
-        var preparing = prepares[0]
+        let connection = session.connection
+        try connection.flush(until: limit)
         while true {
             let now = MonotonicTime.now()
-            let event = try session.connection.next(until: min(limit, now.advanced(byMilliseconds: ServerWatch.tick)))
-            switch event {
+            switch try connection.next(until: min(limit, now.advanced(byMilliseconds: ServerWatch.tick))) {
             case .timedOut:
                 if now >= limit { throw LibPQConnection.Broken(reason: "the server does not answer") }
                 if !session.isCurrent { throw ServerWatch.retired }
             case .synchronized:
                 return
-            case .result(let answer):
-                guard index < statements.count else {
-                    throw LibPQConnection.Broken(reason: "more results than statements")
+            case .result(let result):
+                let answer = TransactionAnswers.Answer(
+                    failure: try result.failure(
+                        statement: answers.statement.map { statements[$0].statement.name } ?? ""),
+                    wasSkipped: result.wasSkipped, tag: result.commandTag, rows: result,
+                    unconfirmedCommits: connection.unconfirmedCommits)
+                switch answers.take(answer) {
+                case .nothing: break
+                case .isNotPrepared(let index): connection.forget(statements[index].statement)
+                case .isOneTooMany: throw LibPQConnection.Broken(reason: "more results than statements")
                 }
-                let statement = statements[index].statement
-                let message = try answer.failure(statement: statement.name)
-                if let message, failure == nil {
-                    failure = message
-                    hasFailedEarly = index <= session.writeLead.count
-                }
-                if preparing {
-                    if message != nil || answer.wasSkipped { session.connection.forget(statement) }
-                    preparing = false
-                    continue
-                }
-                accept(answer, of: index)
-                index += 1
-                preparing = index < statements.count && prepares[index]
             }
         }
     }
 
-    private mutating func accept(_ answer: QueryResult, of index: Int) {
-        switch index {
-        case statements.count - 2:
-            result = answer
-            unconfirmedBefore = session.connection.unconfirmedCommits
-        case statements.count - 1:
-            commitTag = answer.commandTag
-            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
-            // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
-            isConfirmed = ending == .rollback || session.connection.unconfirmedCommits == unconfirmedBefore
-        default:
-            break
-        }
-    }
-
-    private func conclude() -> WorkEnd {
-        if let failure {
-            let isUsable = session.connection.rollBack(until: deadline) && !failure.closesConnection
-            guard failure.isTimeout else { return rolledBack(.refused(failure), isUsable: isUsable) }
-            // A time limit of the role's, until ours is set.
-            return rolledBack(hasFailedEarly ? .connectionLost : .timedOut, isUsable: isUsable)
-        }
-        switch commitTag {
-        case ending.tag:
-            return isConfirmedByServer ? succeed(isUsable: true) : fail(unheard, isUsable: false)
-        case "ROLLBACK":
-            // Nothing failed: it is the way to the server, or something in it, that does that, and may do so again.
+    private func conclude(_ end: TransactionAnswers<QueryResult>.End, isUsable: Bool) -> WorkEnd {
+        switch end {
+        case .done(let rows, let isConfirmed):
+            guard isConfirmedByServer else { return fail(unheard, isUsable: false) }
+            return isConfirmed ? complete(rows, isUsable: isUsable) : fail(.unconfirmed(sent: sent), isUsable: isUsable)
+        case .refused(let message, let isEarly):
+            let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
+            // An early timeout is a time limit of the role's, until ours is set.
+            let timeout = isEarly ? PostgresError.connectionLost : .timedOut
+            var end = rolledBack(message.isTimeout ? timeout : .refused(message), isUsable: isUsable)
+            end.isStale = message.isStalePreparation
+            return end
+        case .rolledBack:
+            // What did that may do so again.
             return rolledBack(.rolledBack, isUsable: false)
-        default:
+        case .unknown:
             return fail(unheard, isUsable: false)
         }
     }
@@ -239,11 +189,7 @@ struct TransactionPipeline {
     }
 
     /// It has ended as it should.
-    private func succeed(isUsable: Bool) -> WorkEnd {
-        guard isConfirmed else { return fail(.unconfirmed(sent: sent), isUsable: isUsable) }
-        guard let rows = result else {
-            return fail(unheard, isUsable: false)
-        }
+    private func complete(_ rows: QueryResult, isUsable: Bool) -> WorkEnd {
         let count = partCount
         guard count == 1 || rows.rowCount == count else {
             let problem = "\(rows.rowCount) rows for \(count) parts"
@@ -278,11 +224,8 @@ struct TransactionPipeline {
 
     /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
     private func rolledBack(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        var end =
-            partCount == 1
+        partCount == 1
             ? fail(error, isUsable: isUsable) : WorkEnd(isUsable: isUsable, undone: places, isRolledBack: true)
-        end.isStale = failure?.isStalePreparation == true
-        return end
     }
 
     fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")
@@ -294,14 +237,6 @@ extension Ending {
         switch self {
         case .commit: TransactionPipeline.commit
         case .rollback: TransactionPipeline.rollback
-        }
-    }
-
-    /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
-    fileprivate var tag: String {
-        switch self {
-        case .commit: "COMMIT"
-        case .rollback: "ROLLBACK"
         }
     }
 }

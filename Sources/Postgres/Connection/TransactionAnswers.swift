@@ -1,0 +1,111 @@
+/// What the server answers to a transaction that was sent as one pipeline: a value without I/O. Answers go in as they come;
+/// what is known then is asked.
+///
+/// `Rows` are those that the transaction is about: of its last step, which comes before the statement that ends it.
+struct TransactionAnswers<Rows> {
+    /// An answer, as far as it matters here.
+    struct Answer {
+        let failure: ServerMessage?
+        /// Whether one before it failed.
+        let wasSkipped: Bool
+        /// What the server says it did.
+        let tag: String
+        let rows: Rows
+        /// How often the server has warned on this connection, by then, that a standby has not confirmed a COMMIT.
+        let unconfirmedCommits: Int
+    }
+
+    /// What follows from an answer at once.
+    enum Consequence: Equatable {
+        case nothing
+        /// The statement with this number is not prepared.
+        case isNotPrepared(Int)
+        /// There are more answers than statements: nothing on this connection can be believed.
+        case isOneTooMany
+    }
+
+    /// What is known of the transaction.
+    enum End {
+        /// It has ended as it should. It is not confirmed if a standby has not, and may take over.
+        case done(Rows, isConfirmed: Bool)
+        /// It is rolled back for this error. It is early if no step was run: it is one of what comes before the steps.
+        case refused(ServerMessage, isEarly: Bool)
+        /// COMMIT was answered by ROLLBACK, although no statement failed.
+        case rolledBack
+        /// It may have been committed or not.
+        case unknown
+    }
+
+    /// For each statement, whether a preparation goes before it, which has an answer of its own.
+    private let prepares: [Bool]
+    /// How many statements come before the steps.
+    private let leadCount: Int
+    private let ending: Ending
+
+    private var index = 0
+    private var isPrepared = false
+    private var failure: (message: ServerMessage, isEarly: Bool)?
+    private var rows: Rows?
+    private var unconfirmedBefore = 0
+    private var tag: String?
+    private var isConfirmed = false
+
+    /// - Parameter prepares: For each statement, at least two: the last step, and the one that ends the transaction.
+    init(prepares: [Bool], leadCount: Int, ending: Ending) {
+        self.prepares = prepares
+        self.leadCount = leadCount
+        self.ending = ending
+    }
+
+    /// The number of the statement that the next answer is about; nil if there is none.
+    var statement: Int? { index < prepares.count ? index : nil }
+
+    /// Takes the next answer.
+    mutating func take(_ answer: Answer) -> Consequence {
+        guard index < prepares.count else { return .isOneTooMany }
+        if let message = answer.failure, failure == nil { failure = (message, index < leadCount) }
+        if prepares[index], !isPrepared {
+            isPrepared = true
+            return answer.failure != nil || answer.wasSkipped ? .isNotPrepared(index) : .nothing
+        }
+        switch index {
+        case prepares.count - 2:
+            rows = answer.rows
+            unconfirmedBefore = answer.unconfirmedCommits
+        case prepares.count - 1:
+            tag = answer.tag
+            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
+            // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
+            isConfirmed = ending == .rollback || answer.unconfirmedCommits == unconfirmedBefore
+        default:
+            break
+        }
+        index += 1
+        isPrepared = false
+        return .nothing
+    }
+
+    /// What is known when the server has answered all.
+    var end: End {
+        if let failure { return .refused(failure.message, isEarly: failure.isEarly) }
+        if tag == ending.tag, let rows { return .done(rows, isConfirmed: isConfirmed) }
+        // It is the way to the server, or something in it, that does that.
+        return tag == Ending.rollback.tag ? .rolledBack : .unknown
+    }
+
+    /// What is known when the connection breaks. The tag says all, whatever becomes of the connection after it. An error does
+    /// not: it may be the farewell of a server that had committed.
+    var endOfConnection: End {
+        if case .done(let rows, let isConfirmed) = end { .done(rows, isConfirmed: isConfirmed) } else { .unknown }
+    }
+}
+
+extension Ending {
+    /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
+    var tag: String {
+        switch self {
+        case .commit: "COMMIT"
+        case .rollback: "ROLLBACK"
+        }
+    }
+}
