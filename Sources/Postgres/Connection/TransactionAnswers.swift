@@ -60,6 +60,9 @@ struct TransactionAnswers<Rows> {
     /// The number of the statement that the next answer is about; nil if there is none.
     var statement: Int? { index < prepares.count ? index : nil }
 
+    /// Whether the next answer has the tag of the statement that ends the transaction, or is that of its preparation.
+    var expectsEnd: Bool { index == prepares.count - 1 }
+
     /// Takes the next answer.
     mutating func take(_ answer: Answer) -> Consequence {
         guard index < prepares.count else { return .isOneTooMany }

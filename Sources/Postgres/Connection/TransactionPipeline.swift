@@ -93,10 +93,9 @@ struct TransactionPipeline {
         let statements =
             session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
             + first.steps(BatchParameters(parts, callers: callers), bound) + [BoundStatement(first.ending.statement)]
-        var prepares: [Bool]?
         // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not leave.
         // (That the connection is gone it says later, at the sync or when results are read.)
-        prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
+        let prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
             try session.connection.send(statement)
         }
         let pipeline = TransactionPipeline(
@@ -149,7 +148,7 @@ struct TransactionPipeline {
                 let answer = TransactionAnswers.Answer(
                     failure: try result.failure(
                         statement: answers.statement.map { statements[$0].statement.name } ?? ""),
-                    wasSkipped: result.wasSkipped, tag: result.commandTag, rows: result,
+                    wasSkipped: result.wasSkipped, tag: answers.expectsEnd ? result.commandTag : "", rows: result,
                     unconfirmedCommits: connection.unconfirmedCommits)
                 switch answers.take(answer) {
                 case .nothing: break
