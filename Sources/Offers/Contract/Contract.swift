@@ -98,7 +98,7 @@ package enum Contract {
     /// The numbers of the service.
     package static let metrics = MethodDescription(
         name: "metrics",
-        summary: "Counters, latency quantiles per method, and the state of the pools.",
+        summary: "Counters, latency quantiles and histograms per method, the state of the pools, and the status.",
         description: """
             As an object, or as the Prometheus text exposition in one string. The names inside the object are for people \
             and may change; those of the exposition are stable.

@@ -61,16 +61,15 @@ package struct OffersService: Service {
                 longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
         }
         let socketWatch = SocketWatch(listeners, logger: logger)
+        let health = HealthCheck(postgres: postgres, monitor: monitor, socketNotes: { socketWatch.notes })
         let metrics = ServiceMetrics(
             postgres: postgres, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
-            droppedLogLines: droppedLogLines)
+            droppedLogLines: droppedLogLines, health: { health.known })
         let methods = OffersMethods(
             database: OffersDatabase(
                 postgres: postgres, monitor: monitor, metrics: distributionMetrics, logger: logger,
                 onRetry: { metrics.countRetry() }),
-            health: HealthCheck(postgres: postgres, monitor: monitor, socketNotes: { socketWatch.notes }),
-            metrics: metrics,
-            settings: settings, monitor: monitor, logger: logger)
+            health: health, metrics: metrics, settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,
             logger: logger,

@@ -39,6 +39,14 @@ struct HealthCheck: Sendable {
             version: Release.version)
     }
 
+    /// The status as far as it is known without asking the database. What it rests on is at most as old as the monitor's last
+    /// look and the trials.
+    var known: HealthResult.Status {
+        guard let inspection = monitor.inspection else { return .down }
+        return Self.worst(
+            inspection, isReadOnly: inspection.isReadOnly, monitor.known, postgres.status, socketNotes())
+    }
+
     /// The worst that is known of any of these.
     private static func status(
         _ answer: HealthQuery.Answer?, _ inspection: Inspection?, _ evidence: Evidence, _ pool: PoolStatus,
@@ -46,8 +54,14 @@ struct HealthCheck: Sendable {
     ) -> HealthResult.Status {
         // Nil: lost again in the same moment.
         guard let answer, let inspection else { return .down }
-        return [
-            inspection.status, answer.isReadOnly ? .degraded : .ok, evidence.status,
+        return worst(inspection, isReadOnly: answer.isReadOnly, evidence, pool, sockets)
+    }
+
+    private static func worst(
+        _ inspection: Inspection, isReadOnly: Bool, _ evidence: Evidence, _ pool: PoolStatus, _ sockets: [String]
+    ) -> HealthResult.Status {
+        [
+            inspection.status, isReadOnly ? .degraded : .ok, evidence.status,
             pool.reads.isMissing ? .down : pool.writes.isMissing ? .degraded : .ok,
             sockets.isEmpty ? .ok : .degraded,
         ].max() ?? .down

@@ -14,6 +14,7 @@ struct PrometheusText: JSONEncodable {
     var text: String {
         var lines = Lines()
         calls(&lines)
+        histogram(&lines)
         lines.family(
             "offersd_refused_total", .counter, "Requests that were refused before any method was called, by reason.",
             snapshot.refusals.map { (["reason": $0.name], "\($0.count)") })
@@ -37,6 +38,10 @@ struct PrometheusText: JSONEncodable {
         lines.single(
             "offersd_log_dropped_total", .counter,
             "Lines of the log that were dropped because its reader did not take them.", snapshot.droppedLogLines)
+        lines.family(
+            "offersd_health", .gauge,
+            "1 for the status that is known without asking the database, 0 for the others; as in the method health.",
+            HealthResult.Status.allCases.map { (["status": $0.rawValue], $0 == snapshot.health ? "1" : "0") })
         lines.single(
             "offersd_start_time_seconds", .gauge, "When the service started, in seconds since 1970.",
             snapshot.startedAt)
@@ -70,6 +75,21 @@ struct PrometheusText: JSONEncodable {
         }
     }
 
+    /// Intervals need them: the quantiles of the summary are since the start. Each method is there from the start on, so that
+    /// its first call is a difference, too.
+    private func histogram(_ lines: inout Lines) {
+        let name = "offersd_request_seconds"
+        lines.family(name, .histogram, "Time from a request's start to its result, in buckets.", [])
+        let bounds = LatencyBuckets.boundsMicroseconds.map { "\(Double($0) / 1e6)" } + ["+Inf"]
+        for method in snapshot.methods {
+            for (bound, count) in zip(bounds, method.cumulativeCounts) {
+                lines.sample("\(name)_bucket", ["method": method.name, "le": bound], "\(count)")
+            }
+            lines.sample("\(name)_sum", ["method": method.name], "\(Double(method.totalMicroseconds) / 1e6)")
+            lines.sample("\(name)_count", ["method": method.name], "\(method.count)")
+        }
+    }
+
     private func pools(_ lines: inout Lines) {
         func perPool(_ name: String, _ kind: Lines.Kind, _ help: String, _ value: (PoolStatus.Connections) -> Int) {
             lines.family(name, kind, help, snapshot.pools.map { (["lane": $0.name], "\(value($0.connections))") })
@@ -93,7 +113,7 @@ struct PrometheusText: JSONEncodable {
     /// Lines of the exposition. Names, labels and their values are words of this program, with nothing to be escaped.
     private struct Lines {
         enum Kind: String {
-            case counter, gauge, summary
+            case counter, gauge, summary, histogram
         }
 
         private var lines: [String] = []

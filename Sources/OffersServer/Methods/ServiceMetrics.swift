@@ -17,6 +17,7 @@ final class ServiceMetrics: Sendable {
         var latency = Histogram<UInt32>(
             highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: .two)
         var totalMicroseconds: UInt64 = 0
+        var buckets = LatencyBuckets()
         var slow = 0
 
         /// Those that there were, by name.
@@ -30,6 +31,7 @@ final class ServiceMetrics: Sendable {
     private let methods: [(name: String, calls: Counter)]
     private let sockets: [String]
     private let droppedLogLines: @Sendable () -> Int
+    private let health: @Sendable () -> HealthResult.Status
     private let refusals = Mutex<[String: Int]>([:])
     private let retries = Atomic<Int>(0)
     private let server = Mutex<Server?>(nil)
@@ -43,13 +45,15 @@ final class ServiceMetrics: Sendable {
     /// - Parameters:
     ///   - sockets: The names of the sockets.
     ///   - droppedLogLines: Lines of the log that were dropped since the start.
+    ///   - health: The status that is known without asking the database.
     init(
         postgres: PostgresClient, distributionMetrics: DistributionMetrics, sockets: [String],
-        droppedLogLines: @escaping @Sendable () -> Int
+        droppedLogLines: @escaping @Sendable () -> Int, health: @escaping @Sendable () -> HealthResult.Status
     ) {
         self.postgres = postgres
         self.sockets = sockets
         self.droppedLogLines = droppedLogLines
+        self.health = health
         self.distributionMetrics = distributionMetrics
         self.methods = Contract.methods.map { ($0.name, Counter()) }
     }
@@ -76,6 +80,7 @@ final class ServiceMetrics: Sendable {
             if outcome == "ok" { calls.succeeded += 1 } else { calls.refusals[outcome, default: 0] += 1 }
             calls.totalMicroseconds += microseconds
             if isSlow { calls.slow += 1 }
+            calls.buckets.count(microseconds: microseconds)
             calls.latency.record(min(microseconds, 60_000_000))
         }
     }
@@ -84,13 +89,14 @@ final class ServiceMetrics: Sendable {
     func report(_ format: MetricsParams.Format) -> any JSONEncodable {
         let server = server.withLock { $0 }
         let snapshot = Snapshot(
-            startedAt: started,
+            startedAt: started, processID: Int(getpid()), health: health(),
             methods: methods.map { name, counter in
                 counter.calls.withLock { calls in
                     Snapshot.Method(
                         name: name, outcomes: calls.outcomes,
                         quantiles: Snapshot.quantiles.map { ($0, calls.latency.valueAtPercentile($0 * 100)) },
-                        count: calls.latency.totalCount, totalMicroseconds: calls.totalMicroseconds, slow: calls.slow)
+                        cumulativeCounts: calls.buckets.cumulative, count: calls.latency.totalCount,
+                        totalMicroseconds: calls.totalMicroseconds, slow: calls.slow)
                 }
             },
             refusals: refusals.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
@@ -111,6 +117,8 @@ final class ServiceMetrics: Sendable {
             let outcomes: [(name: String, count: Int)]
             /// Microseconds by quantile.
             let quantiles: [(quantile: Double, microseconds: UInt64)]
+            /// Calls by ``LatencyBuckets/boundsMicroseconds``, each with those of the bounds below it; all of them last.
+            let cumulativeCounts: [Int]
             let count: UInt64
             let totalMicroseconds: UInt64
             let slow: Int
@@ -120,6 +128,8 @@ final class ServiceMetrics: Sendable {
 
         /// Seconds since 1970.
         let startedAt: Int
+        let processID: Int
+        let health: HealthResult.Status
         let methods: [Method]
         /// What the server refused before any method was called.
         let refusals: [(name: String, count: Int)]
@@ -138,6 +148,11 @@ final class ServiceMetrics: Sendable {
 
         func encode(to writer: inout JSONWriter) {
             writer.beginObject()
+            writer.member("health", health.rawValue)
+            writer.member("version", Release.version)
+            writer.member("processId", Int64(processID))
+            writer.member("startTimeSeconds", Int64(startedAt))
+            writer.numbers("latencyBoundsMicroseconds", LatencyBuckets.boundsMicroseconds.map(Int64.init))
             writer.key("methods")
             writer.beginObject()
             for method in methods {
@@ -151,6 +166,8 @@ final class ServiceMetrics: Sendable {
                     writer.integer(Int64(clamping: quantile.microseconds))
                 }
                 writer.endObject()
+                writer.numbers("cumulativeCounts", method.cumulativeCounts.map(Int64.init))
+                writer.member("totalMicroseconds", Int64(clamping: method.totalMicroseconds))
                 writer.member("slow", Int64(method.slow))
                 writer.endObject()
             }
@@ -184,6 +201,14 @@ final class ServiceMetrics: Sendable {
 }
 
 extension JSONWriter {
+    /// Writes a member that is an array of numbers.
+    fileprivate mutating func numbers(_ name: StaticString, _ numbers: [Int64]) {
+        key(name)
+        beginArray()
+        for number in numbers { integer(number) }
+        endArray()
+    }
+
     /// Writes a member that is an object of numbers by name.
     fileprivate mutating func counts(_ name: StaticString, _ counts: [(name: String, count: Int)]) {
         key(name)

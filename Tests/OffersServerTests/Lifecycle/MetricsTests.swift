@@ -49,14 +49,14 @@ struct MetricsTests {
                             line.wholeMatch(
                                 of: #/([a-z_]+)((?:\{[a-z]+="[^"\\]+"(?:,[a-z]+="[^"\\]+")*\})?) ([0-9.e+-]+)/#),
                             "\(line)")
-                        let name = String(match.1).replacing(#/_(sum|count)$/#, with: "")
+                        let name = String(match.1).replacing(#/_(sum|count|bucket)$/#, with: "")
                         #expect(types[name] != nil && Double(match.3) != nil, "\(line)")
                         #expect(seen.insert(line.prefix(line.count - match.3.count)).inserted, "\(line)")
                         // Base units only.
                         #expect(!name.contains(#/milli|micro|_ms|kilo|percent/#))
                     }
                 }
-                #expect(types.count >= 18 && text.hasSuffix("\n"))
+                #expect(types.count >= 20 && text.hasSuffix("\n"))
             }
         }
     }
@@ -86,11 +86,19 @@ struct MetricsTests {
                             try await lock.release()
                         }
                     }
+                    // The question has the database looked at, if that was not done yet.
+                    #expect(try await service.health()["status"]?.stringValue == "ok")
                     let samples = Self.samples(try await Self.exposition(service))
                     for (name, value) in [
                         (#"offersd_requests_total{method="acceptOffer",outcome="ok"}"#, 2.0),
                         (#"offersd_requests_total{method="acceptOffer",outcome="OFFER_NOT_FOUND"}"#, 1),
                         (#"offersd_request_duration_seconds_count{method="acceptOffer"}"#, 3),
+                        (#"offersd_request_seconds_count{method="acceptOffer"}"#, 3),
+                        (#"offersd_request_seconds_bucket{method="acceptOffer",le="+Inf"}"#, 3),
+                        (#"offersd_request_seconds_bucket{method="declineOffer",le="0.0005"}"#, 0),
+                        (#"offersd_request_seconds_count{method="declineOffer"}"#, 0),
+                        (#"offersd_health{status="ok"}"#, 1), (#"offersd_health{status="degraded"}"#, 0),
+                        (#"offersd_health{status="down"}"#, 0),
                         (#"offersd_refused_total{reason="PARSE_ERROR"}"#, 1),
                         (#"offersd_refused_total{reason="INVALID_REQUEST"}"#, 1),
                         (#"offersd_refused_total{reason="METHOD_NOT_FOUND"}"#, 1),
@@ -112,6 +120,7 @@ struct MetricsTests {
                 until: { ($0[#"offersd_pool_connect_failures_total{lane="reads"}"#] ?? 0) > 0 })
             #expect((samples[#"offersd_pool_connect_failures_total{lane="reads"}"#] ?? 0) > 0)
             #expect(samples["offersd_database_up"] == 0)
+            #expect(samples[#"offersd_health{status="down"}"#] == 1 && samples[#"offersd_health{status="ok"}"#] == 0)
             let health = try await service.health()
             #expect(health["database"]?["lastError"]?.stringValue == "unavailable")
             #expect(health["database"]?["lastErrorAt"]?.stringValue != nil)
