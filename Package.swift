@@ -163,9 +163,10 @@ let package = Package(
             ],
             swiftSettings: settings),
         .executableTarget(
-            name: "offersctl", dependencies: ["Offers", "JSONRPC", "StandardOutput", argumentParser, nioCore],
+            name: "offersctl", dependencies: ["Offers", "JSONRPC", "StandardOutput", argumentParser, nioCore, signals],
             swiftSettings: settings),
-        .testTarget(name: "OffersctlTests", dependencies: ["offersctl", "Offers"], swiftSettings: settings),
+        .testTarget(
+            name: "OffersctlTests", dependencies: ["offersctl", "Offers", "JSONRPC", nioCore], swiftSettings: settings),
         .executableTarget(
             name: "offers-demo",
             dependencies: [

@@ -183,17 +183,5 @@ struct ExplainText {
         return faults.joined(separator: ", ")
     }
 
-    /// How long ago, or how long from now, in the largest unit of which there are two.
-    private func when(_ moment: Timestamp) -> String {
-        let seconds = (moment.microseconds - explanation.asOf.microseconds) / 1_000_000
-        let amount = abs(seconds)
-        let text =
-            switch amount {
-            case ..<120: "\(amount) s"
-            case ..<7200: "\(amount / 60) min"
-            case ..<172_800: "\(amount / 3600) h"
-            default: "\(amount / 86_400) days"
-            }
-        return moment <= explanation.asOf ? "\(text) ago" : "in \(text)"
-    }
+    private func when(_ moment: Timestamp) -> String { HumanTime.distance(of: moment, from: explanation.asOf) }
 }

@@ -16,9 +16,15 @@ struct Offersctl: AsyncParsableCommand {
               offersctl listOffers masterId=7 limit=5
               offersctl acceptOffer masterId=7 orderId=1042
               offersctl explain masterId=7 orderId=1042
+              offersctl top
 
             explain is explainOffer in sentences: why a master can or cannot take an order. Without orderId it tells why \
             the list is as it is. Whatever it finds, it is done.
+
+            top shows what the service does, once a second until Ctrl-C: requests and refusals, quantiles of the last \
+            second, connections, health. Its own calls count, too. It goes on when the service is started again, and says \
+            so. With --once it takes two samples a second apart and prints what was between them. With --json each \
+            interval is one line.
 
             The result is printed on standard output: on a terminal for a reader, else as one line of JSON. A refusal \
             is printed on standard error.
@@ -49,9 +55,12 @@ struct Offersctl: AsyncParsableCommand {
     @Flag(help: "Print one line of JSON on standard output, also on a terminal, and also for a refusal.")
     var json = false
 
+    @Flag(help: "With top: print one interval of a second, and end.")
+    var once = false
+
     @Argument(
-        help: "The method, such as listOffers; or explain.",
-        completion: .list(Contract.methods.map(\.name) + [explain]))
+        help: "The method, such as listOffers; or explain or top.",
+        completion: .list(Contract.methods.map(\.name) + [explain, top]))
     var method: String
 
     @Argument(
@@ -61,6 +70,9 @@ struct Offersctl: AsyncParsableCommand {
 
     /// The command that tells in sentences what `explainOffer` answers.
     private static let explain = "explain"
+
+    /// The command that shows what the service does.
+    private static let top = "top"
 
     private var isExplanation: Bool { method == Self.explain }
 
@@ -73,6 +85,9 @@ struct Offersctl: AsyncParsableCommand {
         }
         guard (0...1000).contains(retry) else {
             throw ValidationError("--retry is a number of attempts, from 0 to 1000.")
+        }
+        guard method == Self.top ? params.isEmpty && retry == 0 : !once else {
+            throw ValidationError("--once belongs to top, which has no params and no --retry.")
         }
         _ = try members()
     }
@@ -91,20 +106,33 @@ struct Offersctl: AsyncParsableCommand {
     func run() async throws {
         var write = WriteOutcome()
         do {
+            guard method != Self.top else { return try await runTop() }
             let result = try await result(&write)
             switch result {
-            case _ where isExplanation && !json: try output(ExplainText.of(ExplainOfferResult(json: result)))
+            case _ where isExplanation && !json: try Self.output(ExplainText.of(ExplainOfferResult(json: result)))
             // A text, as the metrics for Prometheus are, is for reading as it is.
-            case .string(let text) where !json: try output(text)
-            case _ where !json && isatty(STDOUT_FILENO) == 1: try output(HumanText.of(result))
-            default: try output(line(result) + "\n")
+            case .string(let text) where !json: try Self.output(text)
+            case _ where !json && isatty(STDOUT_FILENO) == 1: try Self.output(HumanText.of(result))
+            default: try Self.output(Self.line(result) + "\n")
             }
         } catch {
-            if json, let error = ((error as? NotSent)?.cause ?? error) as? RPCError { try output(line(error) + "\n") }
+            if json, let error = ((error as? NotSent)?.cause ?? error) as? RPCError {
+                try Self.output(Self.line(error) + "\n")
+            }
             let outcome = Outcome(error, mayBeDone: write.mayBeDone)
             StandardError.print(outcome.message)
             throw outcome.exitCode
         }
+    }
+
+    private func runTop() async throws {
+        let isTerminal = Terminal.isOutput
+        try await Top(
+            path: path, form: json ? .json : isTerminal && !once ? .screen : .lines, isOnce: once,
+            deadline: .seconds(deadline),
+            isColoured: Terminal.isColoured(isOutput: isTerminal, ProcessInfo.processInfo.environment),
+            write: Self.output
+        ).run()
     }
 
     /// Calls until there is an answer, or nothing that another attempt could change.
@@ -155,7 +183,7 @@ struct Offersctl: AsyncParsableCommand {
     }
 
     /// Writes to standard output. A script must not take what could not be written for an empty success.
-    private func output(_ text: String) throws {
+    private static func output(_ text: String) throws {
         do {
             try StandardOutput.write(text)
         } catch {
@@ -185,7 +213,7 @@ struct Offersctl: AsyncParsableCommand {
         return .string(String(text))
     }
 
-    private func line(_ value: some JSONEncodable) -> String {
+    static func line(_ value: some JSONEncodable) -> String {
         var writer = JSONWriter(into: ByteBuffer())
         value.encode(to: &writer)
         return String(buffer: writer.buffer)

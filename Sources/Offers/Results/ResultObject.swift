@@ -16,6 +16,12 @@ package struct UnexpectedResult: Error, Hashable, CustomStringConvertible {
     /// What should be there, such as `an integer`.
     package let expected: String
 
+    /// What is not as it should be.
+    package init(path: String, expected: String) {
+        self.path = path
+        self.expected = expected
+    }
+
     package var description: String {
         "The result does not fit the contract: \(path.isEmpty ? "it" : path) is not \(expected)."
     }
