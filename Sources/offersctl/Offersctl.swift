@@ -26,7 +26,8 @@ struct Offersctl: AsyncParsableCommand {
             so. With --once it takes two samples a second apart and prints what was between them. With --json each \
             interval is one line.
 
-            The result is printed on standard output: on a terminal for a reader, else as one line of JSON. A refusal \
+            The result is printed on standard output: on a terminal for a reader, with times counted from the database's \
+            clock, else as one line of JSON. A refusal \
             is printed on standard error.
 
             With --retry a call is made again when the service says that this can help, when the connection failed, and \
@@ -112,7 +113,7 @@ struct Offersctl: AsyncParsableCommand {
             case _ where isExplanation && !json: try Self.output(ExplainText.of(ExplainOfferResult(json: result)))
             // A text, as the metrics for Prometheus are, is for reading as it is.
             case .string(let text) where !json: try Self.output(text)
-            case _ where !json && isatty(STDOUT_FILENO) == 1: try Self.output(HumanText.of(result))
+            case _ where !json && isatty(STDOUT_FILENO) == 1: try Self.output(text(result))
             default: try Self.output(Self.line(result) + "\n")
             }
         } catch {
@@ -123,6 +124,19 @@ struct Offersctl: AsyncParsableCommand {
             StandardError.print(outcome.message)
             throw outcome.exitCode
         }
+    }
+
+    /// A result for a reader. What is no list and no metrics of this version is shown member by member.
+    private func text(_ result: JSONValue) -> String {
+        let width = Terminal.size.columns
+        let now = Timestamp(secondsSince1970: Int64(time(nil)))
+        if method == Contract.listOffers.name, let list = try? ListOffersResult(json: result) {
+            return ListText.of(list, width: width)
+        }
+        if method == Contract.metrics.name, let numbers = try? ServiceNumbers(json: result) {
+            return MetricsText.of(numbers, width: width, now: now)
+        }
+        return HumanText.of(result, width: width, now: now)
     }
 
     private func runTop() async throws {

@@ -1,0 +1,56 @@
+import Offers
+
+/// The numbers of a service for a reader: a table of the methods that were called, and a line for the rest. A value without
+/// I/O.
+enum MetricsText {
+    /// The lines, each with its end.
+    ///
+    /// - Parameters:
+    ///   - width: Columns of the terminal; at least 80 are used.
+    ///   - now: This machine's clock.
+    static func of(_ numbers: ServiceNumbers, width: Int, now: Timestamp) -> String {
+        let width = max(80, width)
+        let started = Timestamp(secondsSince1970: numbers.startedAt)
+        var lines = [
+            "offersd \(numbers.version), pid \(numbers.processID): \(numbers.health), "
+                + "started \(HumanTime.text(of: started, from: now))", "",
+        ]
+        let called = numbers.methods.filter { $0.calls > 0 }
+        let rows = called.map { method in
+            [
+                method.name, "\(method.calls)", "\(method.refused)", HumanTime.latency(microseconds: method.p50),
+                HumanTime.latency(microseconds: method.p99), "\(method.slow)",
+            ]
+        }
+        lines +=
+            rows.isEmpty
+            ? ["No method was called."]
+            : TextTable.lines([["method", "calls", "refused", "p50", "p99", "slow"]] + rows, left: 1, width: width)
+        let refusals =
+            called.flatMap { method in
+                method.refusals.sorted { $0.key < $1.key }.map { [method.name, $0.key, "\($0.value)"] }
+            } + numbers.refusals.sorted { $0.key < $1.key }.map { ["(no method)", $0.key, "\($0.value)"] }
+        if !refusals.isEmpty {
+            lines += [""] + TextTable.lines([["refusals", "reason", "count"]] + refusals, left: 2, width: width)
+        }
+        lines.append("")
+        let lanes = numbers.lanes.map { lane in
+            "\(lane.name) \(lane.open)/\(lane.size), \(lane.busy) busy"
+                + (lane.waiting > 0 ? ", \(lane.waiting) waiting" : "")
+        }
+        let clients = numbers.clients.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
+        for sentence in [
+            "database: \(lanes.joined(separator: "; "))", "clients:  \(clients.isEmpty ? "none" : clients)",
+            "run again \(numbers.retries), lines of the log dropped \(numbers.droppedLogLines)",
+        ] { lines += TextTable.wrapped(sentence, width: width, indent: 0) }
+        return lines.map { HumanText.printable($0) + "\n" }.joined()
+    }
+}
+
+extension Timestamp {
+    /// A moment of the system's clock.
+    init(secondsSince1970 seconds: Int64) {
+        let secondsTo2000: Int64 = 946_684_800
+        self.init(microseconds: (seconds - secondsTo2000) * 1_000_000)
+    }
+}
