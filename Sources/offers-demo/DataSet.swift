@@ -2,6 +2,8 @@
 enum DataSet {
     /// The master who takes the walk. He has every kind of offer.
     static let master: Int64 = 7
+    /// By whom the bot knows him.
+    static let telegramUser: Int64 = 7_000_000_007
     /// Another master, who is offered some of the same orders.
     static let rival: Int64 = 8
     static let blockedMaster: Int64 = 9
@@ -16,6 +18,8 @@ enum DataSet {
     static let viewed: Int64 = 1043
     /// Live without an end, and without a category, a district and an address.
     static let endless: Int64 = 1044
+    /// Live in its second round, after the first has run out.
+    static let guarantee: Int64 = 1046
     static let expired: Int64 = 1047
     static let declined: Int64 = 1048
     /// The rival's, while our master's offer still says SENT: what the Python bot goes on listing.
@@ -45,7 +49,7 @@ enum DataSet {
 
         INSERT INTO masters (id, tg_user_id, full_name, city_id, verified, moderation_status, is_active, is_deleted,
                              is_blocked, blocked_reason, max_active_orders_override) VALUES
-            (\(master), 7000000007, 'Мастер Примерный', 1, true, 'APPROVED', true, false, false, NULL, NULL),
+            (\(master), \(telegramUser), 'Мастер Примерный', 1, true, 'APPROVED', true, false, false, NULL, NULL),
             (\(rival), 7000000008, 'Мастер Соперник', 1, true, 'APPROVED', true, false, false, NULL, NULL),
             (\(blockedMaster), 7000000009, 'Мастер Заблокированный', 2, true, 'APPROVED', true, false, true,
                 'Не сдан отчёт', NULL),
@@ -60,7 +64,7 @@ enum DataSet {
             (\(viewed), 2, 2, 'ELECTRICS', 'SEARCHING', NULL),
             (\(endless), 3, NULL, NULL, 'CREATED', NULL),
             (1045, 5, NULL, 'APPLIANCES', 'SEARCHING', NULL),
-            (1046, 4, NULL, 'WINDOWS', 'GUARANTEE', NULL),
+            (\(guarantee), 4, NULL, 'WINDOWS', 'GUARANTEE', NULL),
             (\(expired), 1, 1, 'HANDYMAN', 'SEARCHING', NULL),
             (\(declined), 1, 1, 'ROADSIDE', 'SEARCHING', NULL),
             (\(taken), 1, NULL, 'PLUMBING', 'EN_ROUTE', \(rival)),
@@ -78,7 +82,7 @@ enum DataSet {
         UPDATE orders SET street_id = 2, house = '3', apartment = '41', description = 'Искрит розетка "у окна"'
             WHERE id = \(viewed);
         UPDATE orders SET street_id = 3, house = '10', description = 'Повторно: не закрывается створка', type = 'GUARANTEE'
-            WHERE id = 1046;
+            WHERE id = \(guarantee);
         UPDATE orders SET client_name = 'Клиент Примерный', client_phone = '+7000000' || id;
         -- Tomorrow from 10 to 13, by the clock of the city.
         UPDATE orders SET
@@ -86,7 +90,7 @@ enum DataSet {
                 AT TIME ZONE c.timezone,
             timeslot_end_utc = (date_trunc('day', now() AT TIME ZONE c.timezone) + interval '37 hours')
                 AT TIME ZONE c.timezone
-            FROM cities c WHERE c.id = orders.city_id AND orders.id IN (\(order), \(viewed), 1046, \(deferred));
+            FROM cities c WHERE c.id = orders.city_id AND orders.id IN (\(order), \(viewed), \(guarantee), \(deferred));
 
         -- Sent some minutes ago; open until some minutes from now.
         INSERT INTO offers (order_id, master_id, round_number, state, sent_at, responded_at, expires_at)
@@ -99,8 +103,8 @@ enum DataSet {
             (\(viewed), \(master), 1, 'VIEWED', 4, 720),
             (\(endless), \(master), 1, 'SENT', 6, NULL),
             (1045, \(master), 1, 'SENT', 8, 10),
-            (1046, \(master), 1, 'EXPIRED', 90, -88),
-            (1046, \(master), 2, 'SENT', 10, 720),
+            (\(guarantee), \(master), 1, 'EXPIRED', 90, -88),
+            (\(guarantee), \(master), 2, 'SENT', 10, 720),
             (\(expired), \(master), 1, 'SENT', 12, -10),
             (\(declined), \(master), 1, 'DECLINED', 14, 720),
             (\(taken), \(rival), 1, 'ACCEPTED', 16, 720),

@@ -18,7 +18,10 @@ struct Demo: Service {
         }
     }
 
+    /// Whether it ends after the walk.
     let once: Bool
+    /// Whether all recipes are shown, and not only what to try first.
+    let recipes: Bool
     let logger: Logger
 
     /// Runs until the walk is over (`once`) or the shutdown begins, and returns when nothing is left of it.
@@ -58,7 +61,7 @@ struct Demo: Service {
         }
         let visitor = Visitor(
             listening: listening, recipes: Recipes(offers: paths.offers, ops: paths.ops, database: server.folder),
-            once: once)
+            once: once, showsAll: recipes)
         // It has no signals of its own: the shutdown of the group around it is passed on, to the visitor first.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

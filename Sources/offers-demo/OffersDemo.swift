@@ -20,7 +20,8 @@ struct OffersDemo: AsyncParsableCommand {
         discussion: """
             It starts a Postgres in a temporary folder (Unix socket only), loads the schema and some orders, starts \
             the service, and walks: list, accept, list, accept again, a rival's accept. Then it goes on serving until \
-            Ctrl-C and prints lines to try in another terminal. Nothing of it stays afterwards.
+            Ctrl-C and prints three things to try in another terminal, with --recipes one for each case that can \
+            occur. Nothing of it stays afterwards.
 
             Exit status: 0 if every check of the walk was ok, or if a signal came before its end; 1 otherwise. With \
             --once a signal before the end is 1, too.
@@ -29,6 +30,15 @@ struct OffersDemo: AsyncParsableCommand {
 
     @Flag(help: "Exit after the walk.")
     var once = false
+
+    @Flag(help: "After the walk show lines for every case that can occur, not only three.")
+    var recipes = false
+
+    func validate() throws {
+        guard !(once && recipes) else {
+            throw ValidationError("--recipes are for a demo that goes on serving, and --once ends it.")
+        }
+    }
 
     func run() async throws {
         let logger = Logger(label: "offers-demo") { label in
@@ -39,7 +49,8 @@ struct OffersDemo: AsyncParsableCommand {
         }
         // Its errors are the program's, and it ends the group when it has ended.
         let demo = ServiceGroupConfiguration.ServiceConfiguration(
-            service: Demo(once: once, logger: logger), successTerminationBehavior: .gracefullyShutdownGroup)
+            service: Demo(once: once, recipes: recipes, logger: logger),
+            successTerminationBehavior: .gracefullyShutdownGroup)
         var configuration = ServiceGroupConfiguration(
             services: [demo], gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
         // Making a cluster cannot be hurried, but a machine on which it hangs must not keep us.

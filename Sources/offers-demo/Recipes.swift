@@ -10,35 +10,58 @@ struct Recipes {
     /// The folder with Postgres's socket.
     let database: String
 
-    /// Shows all of them.
-    func show() {
+    private typealias Line = (caption: String, command: String)
+
+    /// Shows what to try first, and with `all` the other cases after it.
+    func show(all: Bool) {
         Screen.show(
             """
 
-            Still serving. Ctrl-C ends it. Lines for another terminal:
+            Still serving. Ctrl-C ends it. \(all ? "Lines" : "Three things") to try in another terminal:
 
             """)
-        for (caption, command) in lines { Screen.show("# \(caption)\n\(command)\n") }
+        for (caption, command) in all ? first + others : first { Screen.show("# \(caption)\n\(command)\n") }
+        if !all {
+            Screen.show("swift run offers-demo --recipes shows \(others.count) more: refusals, operators, database.")
+        }
         Screen.show("Ctrl-C ends the demo; Postgres and its folder go with it.")
     }
 
-    private var lines: [(caption: String, command: String)] {
+    /// A list, an accept, and the bot.
+    private var first: [Line] {
+        [
+            (
+                "the list of master \(DataSet.master), at most 2 of it",
+                offers(#""listOffers","params":[\#(DataSet.master),2]"#)
+            ),
+            ("accept order \(DataSet.endless), which is one of them", accept(DataSet.master, DataSet.endless)),
+            (
+                "the same as a master sees it in Telegram: the bot's screens, buttons by number",
+                """
+                swift run offers-bot console --telegram-user \(DataSet.telegramUser) \\
+                  --socket \(offers)
+                """
+            ),
+        ]
+    }
+
+    /// One for every other case.
+    private var others: [Line] {
         let (master, blocked, limited, inactive) = (
             DataSet.master, DataSet.blockedMaster, DataSet.limitedMaster, DataSet.inactiveMaster
         )
         return [
-            ("the list of master \(master), at most 2 of it", offers(#""listOffers","params":[\#(master),2]"#)),
             ("the card of an order", offers(#""getOffer","params":[\#(master),\#(DataSet.viewed)]"#)),
             (
                 "decline it; the second time it says alreadyDeclined",
                 offers(#""declineOffer","params":[\#(master),\#(DataSet.viewed)]"#)
             ),
             (
-                "accept an order without an end, and list, in one write: it is not listed",
+                "accept an order under guarantee, and list, in one write: it is not listed",
                 sent(
                     """
                     printf '%s\\n' \\
-                      '\(request(#""acceptOffer","params":[\#(master),\#(DataSet.endless)]"#))' \\
+                      '\(request(#""acceptOffer","params":[\#(master),\#(DataSet.guarantee)]"#))' \\
                       '\(request(#""listOffers","params":[\#(master)]"#, id: 2))' |
                     """, to: offers)
             ),

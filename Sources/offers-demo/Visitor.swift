@@ -7,6 +7,8 @@ struct Visitor: Service {
     let listening: AsyncStream<Void>
     let recipes: Recipes
     let once: Bool
+    /// Whether all recipes are shown, and not only what to try first.
+    let showsAll: Bool
 
     /// - Throws: ``Demo/Failure``, and `ClientError` when the service does not answer.
     func run() async throws {
@@ -21,7 +23,7 @@ struct Visitor: Service {
             return walk.isRight
         }
         if !once {
-            recipes.show()
+            recipes.show(all: showsAll)
             try await gracefulShutdown()
         }
         guard isRight else { throw Demo.Failure.walkWentWrong }

@@ -21,18 +21,24 @@ struct DemoTests {
         try #expect(Self.isGone(Self.folder(in: lines)))
     }
 
-    @Test("It goes on serving, every line it suggests does what it says, and SIGTERM ends it")
-    func suggestions() async throws {
-        let program = try Configuration(executable: .path(BuiltProgram.path("offers-demo")))
+    @Test(
+        "It goes on serving, every line it suggests does what it says, and SIGTERM ends it",
+        arguments: [([], 3...3), (["--recipes"], 20...30)] as [([String], ClosedRange<Int>)])
+    func suggestions(demo: (arguments: [String], suggestions: ClosedRange<Int>)) async throws {
+        let program = try Configuration(
+            executable: .path(BuiltProgram.path("offers-demo")), arguments: Arguments(demo.arguments))
+        let bot = try BuiltProgram.path("offers-bot").string
         let run = try await Subprocess.run(
             program, input: .none, output: .sequence, error: .discarded
-        ) { (demo) async throws -> [String] in
+        ) { (process) async throws -> [String] in
             var lines: [String] = []
-            for try await line in demo.standardOutput.strings() {
+            for try await line in process.standardOutput.strings() {
                 lines.append(line)
                 guard line.hasPrefix("Ctrl-C ends") else { continue }
                 for suggestion in Self.suggestions(in: lines) {
-                    let (output, status) = try await BuiltProgram.shell(suggestion.command)
+                    // The bot that was built, in place of a build inside of a test.
+                    let command = suggestion.command.replacing("swift run offers-bot", with: bot)
+                    let (output, status) = try await BuiltProgram.shell(command)
                     #expect(status == .exited(0), "\(suggestion)")
                     // The reason is the word in capitals at the end of the caption; without one it is a success.
                     let last = suggestion.caption.split(separator: " ").last.map(String.init) ?? ""
@@ -40,16 +46,18 @@ struct DemoTests {
                         #expect(output.contains(#""reason":"\#(last)""#), "\(suggestion): \(output)")
                     } else {
                         #expect(!output.isEmpty && !output.contains(#""error""#), "\(suggestion): \(output)")
+                        // What the bot's console says first where no service answers.
+                        #expect(!output.contains("Внимание"), "\(suggestion): \(output)")
                     }
                 }
-                try demo.send(signal: .terminate)
+                try process.send(signal: .terminate)
             }
             return lines
         }
         let lines = run.closureResult
         #expect(run.terminationStatus == .exited(0))
         #expect(lines.allSatisfy { $0.count <= 80 })
-        #expect(Self.suggestions(in: lines).count > 15)
+        #expect(demo.suggestions.contains(Self.suggestions(in: lines).count))
         try #expect(Self.isGone(Self.folder(in: lines)))
     }
 
@@ -88,6 +96,15 @@ struct DemoTests {
             #expect(run.terminationStatus == .exited(walked ? 0 : demo.status))
             #expect(walked || !run.closureResult.contains { $0.hasPrefix("Still serving") })
         }
+    }
+
+    @Test("Recipes of a demo that ends are refused")
+    func recipesOnce() async throws {
+        let run = try await Subprocess.run(
+            .path(BuiltProgram.path("offers-demo")), arguments: ["--once", "--recipes"],
+            output: .discarded, error: .string(limit: 1 << 20))
+        #expect(run.terminationStatus == .exited(64))
+        #expect(run.standardError.contains("--recipes are for a demo that goes on serving"))
     }
 
     @Test("Without Postgres's programs it says what to install")
