@@ -16,8 +16,8 @@ extension EmbeddedPostgres {
         /// writable for the server's user.
         package var parentFolder: String
 
-        /// The connection string of a primary that the cluster follows by streaming replication; nil: it is one by itself.
-        /// Its files are a copy of the primary's, settings and all.
+        /// The connection string of a primary that the cluster follows by streaming replication; nil: it is one by
+        /// itself. Its files are a copy of the primary's, settings and all.
         package var primary: String?
 
         /// A throw-away cluster with Postgres's own settings, unless told otherwise.
@@ -27,8 +27,8 @@ extension EmbeddedPostgres {
             self.parentFolder = parentFolder
         }
 
-        /// The arguments of the program that makes the files, without the folder: `initdb`, or `pg_basebackup` if the first is
-        /// `--dbname`.
+        /// The arguments of the program that makes the files, without the folder: `initdb`, or `pg_basebackup` if the
+        /// first is `--dbname`.
         var makingArguments: [String] {
             if let primary {
                 return ["--dbname=\(primary)", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]

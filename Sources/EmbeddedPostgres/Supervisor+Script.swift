@@ -5,8 +5,8 @@ extension EmbeddedPostgres.Supervisor {
     /// The script that owns the server.
     ///
     /// Arguments: the folder of the programs, the folder to make the cluster's in, the settings, and the options of
-    /// `initdb`. It prints `folder PATH`; then it reads lines `ID COMMAND` and answers each with `ID STATUS`. At the end
-    /// of its input, or on SIGTERM, it stops the server and removes the folder.
+    /// `initdb`. It prints `folder PATH`; then it reads lines `ID COMMAND` and answers each with `ID STATUS`. At the
+    /// end of its input, or on SIGTERM, it stops the server and removes the folder.
     ///
     /// The server is the script's own child, not `pg_ctl`'s, so that it can be waited for, and so that there is no
     /// moment in which a server runs that the script does not know. `PR_SET_PDEATHSIG` would be no help: it is lost

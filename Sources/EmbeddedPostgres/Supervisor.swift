@@ -46,8 +46,8 @@ extension EmbeddedPostgres {
 
         /// A shell as the server's user: `/bin/sh`, through setpriv(1) if we are root.
         ///
-        /// Not through `PlatformOptions.userID`: Subprocess's child comes from a bare clone3(2), in which glibc's setuid
-        /// and setgroups still expect the parent's other threads, and hang for ever if one was just starting.
+        /// Not through `PlatformOptions.userID`: Subprocess's child comes from a bare clone3(2), in which glibc's
+        /// setuid and setgroups still expect the parent's other threads, and hang for ever if one was just starting.
         static var shell: (executable: Executable, arguments: [String]) {
             get throws {
                 guard let account = try ServerAccount.forServer() else { return (.path("/bin/sh"), []) }

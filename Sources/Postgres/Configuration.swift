@@ -10,8 +10,8 @@ package struct PostgresConfiguration: Sendable {
     package var writeConnections: Int
     /// The most requests that one read connection takes into one pipeline.
     package var maximumPipeline: Int
-    /// How many of the connections for transactions work at the same time, besides those that have been at it for 50 ms, as
-    /// they wait for a lock. The fewer, the more callers share a transaction.
+    /// How many of the connections for transactions work at the same time, besides those that have been at it for 50
+    /// ms, as they wait for a lock. The fewer, the more callers share a transaction.
     package var writeParallelism: Int
     /// The most callers that share one transaction; 1: no transaction is shared.
     package var maximumParts: Int

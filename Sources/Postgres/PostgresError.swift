@@ -1,8 +1,8 @@
 /// What the server said when it refused something. For logs and operators: nothing of it is given to a client but
 /// ``summary``.
 ///
-/// DETAIL and CONTEXT are not here, because they quote rows. So does the text of a function or trigger: of an error that
-/// comes from one only the code is kept.
+/// DETAIL and CONTEXT are not here, because they quote rows. So does the text of a function or trigger: of an error
+/// that comes from one only the code is kept.
 package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The error's code.
     package let sqlState: SQLState
@@ -37,8 +37,8 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String { text.map { "\(summary): \($0)" } ?? summary }
 
-    /// What was prepared on this connection does not hold; a new connection will prepare it anew. Of the many errors with
-    /// the code 0A000 only that of `RevalidateCachedQuery` means this: "cached plan must not change result type".
+    /// What was prepared on this connection does not hold; a new connection will prepare it anew. Of the many errors
+    /// with the code 0A000 only that of `RevalidateCachedQuery` means this: "cached plan must not change result type".
     package var isStalePreparation: Bool {
         !isRaised && sqlState == .invalidSQLStatementName
             || sqlState == .featureNotSupported && routine == "RevalidateCachedQuery"
@@ -47,8 +47,8 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The connection is of no further use after this error.
     package var closesConnection: Bool { !isRaised && sqlState.closesConnection || isStalePreparation }
 
-    /// The transaction lost against another one and can simply be run again. That is what the code asks for, also when a
-    /// function raises it.
+    /// The transaction lost against another one and can simply be run again. That is what the code asks for, also when
+    /// a function raises it.
     package var isConflict: Bool { sqlState.isConflict }
 
     /// The statement ran into `statement_timeout`, `lock_timeout` or a cancel request.
@@ -60,22 +60,24 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
     /// The server cannot do it at present.
     package var isInability: Bool { !isRaised && sqlState.isInability }
 
-    /// Whether the server finds it when it plans the statement, whatever rows there are: something is missing, not allowed or
-    /// not supported. The rights of a sequence and the policies for rows are looked at when rows are written.
+    /// Whether the server finds it when it plans the statement, whatever rows there are: something is missing, not
+    /// allowed or not supported. The rights of a sequence and the policies for rows are looked at when rows are
+    /// written.
     package var isFoundWhenPlanned: Bool {
         !isFromFunction && !isRaised && ["42", "3F", "0A"].contains(sqlState.errorClass)
             && !["nextval_internal", "ExecWithCheckOptions"].contains(routine)
     }
 
-    /// A function or a trigger made this error by itself (RAISE and its like), or had it from another server. It chose the
-    /// code, which then says nothing of this server. An error of the server's own inside a function, such as a deadlock, has
-    /// the server's routine, whatever its CONTEXT is.
+    /// A function or a trigger made this error by itself (RAISE and its like), or had it from another server. It chose
+    /// the code, which then says nothing of this server. An error of the server's own inside a function, such as a
+    /// deadlock, has the server's routine, whatever its CONTEXT is.
     package var isRaised: Bool {
         ServerMessage.raisingRoutines.contains(routine)
             || ServerMessage.raisingPrefixes.contains { routine.hasPrefix($0) }
     }
 
-    /// The routines of PL/pgSQL's RAISE and ASSERT, and of postgres_fdw and dblink, which repeat another server's errors.
+    /// The routines of PL/pgSQL's RAISE and ASSERT, and of postgres_fdw and dblink, which repeat another server's
+    /// errors.
     private static let raisingRoutines: Set = [
         "exec_stmt_raise", "exec_stmt_assert", "pgfdw_report_error", "connect_pg_server", "dblink_res_error",
         "dblink_get_conn", "throw_tcl_error",
@@ -87,8 +89,9 @@ package struct ServerMessage: Sendable, Equatable, CustomStringConvertible {
 extension ServerMessage {
     /// Reads the fields of an error; libpq manual, section 34.3.2, and the codes of section 55.8.
     ///
-    /// - Parameter field: The field with this code: C is the SQLSTATE, M the primary message, W the CONTEXT, P the position
-    ///   in the statement, R the routine, and s, t, c, d, n name schema, table, column, data type and constraint.
+    /// - Parameter field: The field with this code: C is the SQLSTATE, M the primary message, W the CONTEXT, P the
+    ///   position in the statement, R the routine, and s, t, c, d, n name schema, table, column, data type and
+    ///   constraint.
     init(statement: String, field: (Character) -> String?) {
         let sqlState = SQLState(rawValue: field("C") ?? "")
         let routine = field("R") ?? ""
@@ -114,8 +117,8 @@ package enum PostgresError: Error, Sendable, Equatable {
     case overloaded
     /// The pool is closing; nothing was written.
     case shuttingDown
-    /// The deadline came before anything was sent, while a query that writes nothing was running, or while a transaction
-    /// waited, which was rolled back; nothing was written.
+    /// The deadline came before anything was sent, while a query that writes nothing was running, or while a
+    /// transaction waited, which was rolled back; nothing was written.
     case timedOut
     /// The connection broke, and nothing can have been written: it was a read, or COMMIT had not been sent.
     case connectionLost

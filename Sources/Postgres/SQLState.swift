@@ -48,9 +48,9 @@ package struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConve
         }
     }
 
-    /// The server cannot do it at present, whatever is asked of it, and has done nothing: it lacks resources (class 53),
-    /// has reached a limit such as that of transaction numbers (54), is being stopped or started (57), or cannot read
-    /// or write its files (58, and damage in them, XX001 and XX002).
+    /// The server cannot do it at present, whatever is asked of it, and has done nothing: it lacks resources (class
+    /// 53), has reached a limit such as that of transaction numbers (54), is being stopped or started (57), or cannot
+    /// read or write its files (58, and damage in them, XX001 and XX002).
     package var isInability: Bool {
         switch errorClass {
         case "53", "54", "58": true

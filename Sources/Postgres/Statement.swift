@@ -44,8 +44,8 @@ package enum Parameter: Sendable, Equatable {
 package struct BoundStatement: Sendable {
     package let statement: Statement
     package let parameters: [Parameter]
-    /// Whether the connection prepares it under its name. What is not prepared is parsed anew each time, and so is what the
-    /// database makes of it now.
+    /// Whether the connection prepares it under its name. What is not prepared is parsed anew each time, and so is what
+    /// the database makes of it now.
     package let isPrepared: Bool
 
     package init(_ statement: Statement, _ parameters: [Parameter] = [], isPrepared: Bool = true) {

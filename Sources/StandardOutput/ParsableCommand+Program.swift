@@ -2,8 +2,8 @@ package import ArgumentParser
 import Glibc
 
 extension AsyncParsableCommand {
-    /// Runs the program, as `main()` does, and ends it. The exit status is 0 only if what it prints was written, the help
-    /// and the version too.
+    /// Runs the program, as `main()` does, and ends it. The exit status is 0 only if what it prints was written, the
+    /// help and the version too.
     package static func runProgram() async -> Never {
         StandardOutput.openMissingDescriptors()
         do {

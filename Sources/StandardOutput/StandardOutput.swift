@@ -28,8 +28,8 @@ package enum StandardOutput {
         }
     }
 
-    /// Opens what is missing of standard input, output and error. Otherwise the first file or socket of the process would
-    /// get that number, and whatever is printed would go into it.
+    /// Opens what is missing of standard input, output and error. Otherwise the first file or socket of the process
+    /// would get that number, and whatever is printed would go into it.
     ///
     /// Standard output is opened for reading only: nothing can be written to one that was closed, and that is an error.
     package static func openMissingDescriptors() {

@@ -1,7 +1,7 @@
 import Offers
 
-/// A list of offers for a reader: a line for each order. A value without I/O. Times count from the database's clock, so that
-/// they are the same in every time zone.
+/// A list of offers for a reader: a line for each order. A value without I/O. Times count from the database's clock, so
+/// that they are the same in every time zone.
 enum ListText {
     /// The lines, each with its end.
     ///

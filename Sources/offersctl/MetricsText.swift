@@ -1,7 +1,7 @@
 import Offers
 
-/// The numbers of a service for a reader: a table of the methods that were called, and a line for the rest. A value without
-/// I/O.
+/// The numbers of a service for a reader: a table of the methods that were called, and a line for the rest. A value
+/// without I/O.
 enum MetricsText {
     /// The lines, each with its end.
     ///

@@ -17,8 +17,8 @@ struct Outcome {
 
     /// - Parameters:
     ///   - error: How the last attempt ended.
-    ///   - mayBeDone: An attempt to write may have been carried out. Then only a refusal for the sake of the order or the
-    ///     master says what became of the call: a service that is not there says nothing of that attempt.
+    ///   - mayBeDone: An attempt to write may have been carried out. Then only a refusal for the sake of the order or
+    ///     the master says what became of the call: a service that is not there says nothing of that attempt.
     init(_ error: any Error, mayBeDone: Bool = false) {
         let ownCode: ExitCode
         var saysWhatBecame = false

@@ -3,8 +3,8 @@ import Offers
 
 /// When a call is made again: a value without I/O.
 ///
-/// What the service calls retryable, a connection that failed, and a write that may have been carried out are worth another
-/// attempt. All methods can be repeated without harm, the writes too (`Protocol/README.md`, "Time").
+/// What the service calls retryable, a connection that failed, and a write that may have been carried out are worth
+/// another attempt. All methods can be repeated without harm, the writes too (`Protocol/README.md`, "Time").
 struct RetryPolicy {
     /// How often a call may be made again.
     let retries: Int
@@ -24,8 +24,8 @@ struct RetryPolicy {
         return pause < remaining ? pause : nil
     }
 
-    /// When an attempt to write is given up, from the start: the last eighth of the time is for asking what became of it, if
-    /// it may be asked again.
+    /// When an attempt to write is given up, from the start: the last eighth of the time is for asking what became of
+    /// it, if it may be asked again.
     func time(for attempt: Int, mayBeDone: Bool, of deadline: Duration) -> Duration {
         attempt <= retries && !mayBeDone ? deadline * 7 / 8 : deadline
     }

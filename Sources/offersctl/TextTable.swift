@@ -1,10 +1,11 @@
 /// Columns and sentences that fit a terminal: values without I/O. Nothing of it ends with a space.
 enum TextTable {
-    /// Columns of one width each, two spaces between them. Where that is too wide, the widest columns of text lose their ends,
-    /// which `…` stands for.
+    /// Columns of one width each, two spaces between them. Where that is too wide, the widest columns of text lose
+    /// their ends, which `…` stands for.
     ///
     /// - Parameters:
-    ///   - left: So many columns begin at their left and may be shortened; the others are numbers, and end at their right.
+    ///   - left: So many columns begin at their left and may be shortened; the others are numbers, and end at their
+    ///     right.
     ///   - width: Columns of the terminal.
     static func lines(_ rows: [[String]], left: Int, width: Int) -> [String] {
         let count = rows.map(\.count).max() ?? 0

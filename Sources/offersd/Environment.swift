@@ -8,7 +8,8 @@ enum Environment {
     /// The variables that were asked for, and the one of the demo and the tests.
     private static let known = Mutex<Set<String>>(["OFFERSD_POSTGRES_BIN"])
 
-    /// A sentence for each variable that looks like a setting of this program and is none, when all settings were asked for.
+    /// A sentence for each variable that looks like a setting of this program and is none, when all settings were asked
+    /// for.
     static var strangers: [String] {
         let known = known.withLock { $0.sorted() }
         return all.keys.sorted().filter { $0.hasPrefix("OFFERSD_") && !known.contains($0) }.compactMap { name in

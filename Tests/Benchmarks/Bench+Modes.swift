@@ -209,8 +209,8 @@ extension Bench {
     }
 
     /// Some thousand requests of each kind are enough: what the service does now and then on its own falls into one run
-    /// once more than into another, and is small beside them. The database has no `distribution_metrics` meanwhile: how many of its rows are written by one statement is a matter of time, and
-    /// moved the count of an accept by 5 %.
+    /// once more than into another, and is small beside them. The database has no `distribution_metrics` meanwhile: how
+    /// many of its rows are written by one statement is a matter of time, and moved the count of an accept by 5 %.
     func instructions() async throws -> [Sample] {
         let putAway = "ALTER TABLE distribution_metrics RENAME TO put_away;"
         let bringBack = "ALTER TABLE put_away RENAME TO distribution_metrics;"

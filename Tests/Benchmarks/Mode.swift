@@ -6,11 +6,11 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case calibrate
     /// Lists, eight clients: 8 connections with 4 requests under way each, pgbench with 8 clients.
     case list
-    /// Accepts, likewise, and with one request under way on each connection; every order once, and what was acknowledged
-    /// is looked for in the database.
+    /// Accepts, likewise, and with one request under way on each connection; every order once, and what was
+    /// acknowledged is looked for in the database.
     case accept
-    /// Lists, eight clients and at half of offersd's maximal load, alone and beside a steady stream of accepts; so it is
-    /// with pgbench.
+    /// Lists, eight clients and at half of offersd's maximal load, alone and beside a steady stream of accepts; so it
+    /// is with pgbench.
     case mixed
     /// Lists with 1, 8, 100 and 1000 connections, one request under way on each; so it is with pgbench.
     case connections
@@ -31,8 +31,8 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
 }
 
 extension Mode {
-    /// Whether all subjects of a setting, whose first is `first`, have the same number of requests under way, so that their
-    /// latencies can be compared.
+    /// Whether all subjects of a setting, whose first is `first`, have the same number of requests under way, so that
+    /// their latencies can be compared.
     func isSameLoad(first: String) -> Bool {
         switch self {
         case .connections, .latency: true

@@ -66,7 +66,8 @@ import Testing
         var calendar = TimestampWriter()
         writer.beginArray()
         var expected: [String] = []
-        // Days that share a place in what is kept, forwards and backwards, the first and the last of all, and no moment.
+        // Days that share a place in what is kept, forwards and backwards, the first and the last of all, and no
+        // moment.
         let days: [Int64] = [0, 8, 0, -8, 1, 9, -1, -7, 16, 0, -730_119, -730_111, 2_921_939, 2_921_931, 0]
         for (number, day) in days.enumerated() {
             let microseconds = day * 86_400_000_000 + Int64(number) * 5_400_000_001

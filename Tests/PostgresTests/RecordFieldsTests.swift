@@ -3,7 +3,8 @@ import Testing
 
 @Suite("Composite values")
 struct RecordFieldsTests {
-    /// As Postgres 15 sends `ROW(7::int2, -8::int4, 9::int8, NULL::int4, 'ab'::text, '2000-01-01 00:00:01Z'::timestamptz)`.
+    /// As Postgres 15 sends `ROW(7::int2, -8::int4, 9::int8, NULL::int4, 'ab'::text, '2000-01-01
+    /// 00:00:01Z'::timestamptz)`.
     private static let record: [UInt8] =
         [0, 0, 0, 6]
         + [0, 0, 0, 21, 0, 0, 0, 2, 0, 7]

@@ -83,8 +83,8 @@ struct SharedTransactionTests {
         }
     }
 
-    /// Runs transactions that all wait, in this order, until the lock of room 0 is let go, as the one before them needs it,
-    /// and returns what became of them.
+    /// Runs transactions that all wait, in this order, until the lock of room 0 is let go, as the one before them needs
+    /// it, and returns what became of them.
     private func together(
         _ parts: [Transaction<Written>], on pool: PostgresClient, _ database: TestDatabase
     ) async throws -> [Outcome] {
@@ -288,13 +288,15 @@ struct SharedTransactionTests {
             #expect(TransactionPipeline.bound(of: remaining, isShared: false) == remaining)
         }
         try await withPool { pool, database in
-            // Enough to be begun; if this takes longer on a busy machine, it is overdue, or is found out about too late.
+            // Enough to be begun; if this takes longer on a busy machine, it is overdue, or is found out about too
+            // late.
             let outcomes = try await withOneNear(690, on: pool, database)
             #expect(Set(ids(outcomes)).isSuperset(of: [0, 2, 3]), "\(outcomes)")
         }
     }
 
-    /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can begin.
+    /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can
+    /// begin.
     private func withOneNear(
         _ milliseconds: Int64, on pool: PostgresClient, _ database: TestDatabase
     ) async throws -> [Outcome] {

@@ -54,8 +54,8 @@ struct SimulatedClient {
         while firstUnfinished < entries.count, entries[firstUnfinished].isFinished { firstUnfinished += 1 }
     }
 
-    /// The next entry to start, and whether it is to join the run of those before it; a start that the order does not allow is
-    /// a problem.
+    /// The next entry to start, and whether it is to join the run of those before it; a start that the order does not
+    /// allow is a problem.
     mutating func nextStart() -> (number: Int, joins: Bool, problem: String?)? {
         let write: (write: (id: Int, work: Void), joins: Bool)?
         let number: Int

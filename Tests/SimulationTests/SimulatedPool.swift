@@ -11,8 +11,8 @@ struct SimulatedPool {
         /// In `idle`. `poll` ends by a wake, or because the connection broke.
         case asleep
         case paused(until: MonotonicTime)
-        /// Doing what it took in its last step; `groups` are that and what it took besides, as far as they have not ended.
-        /// It took something last at `since`.
+        /// Doing what it took in its last step; `groups` are that and what it took besides, as far as they have not
+        /// ended. It took something last at `since`.
         case working([WorkQueue<Int>.Taken], groups: [[WorkQueue<Int>.Taken]], since: MonotonicTime)
         case gone
     }
@@ -168,8 +168,8 @@ struct SimulatedPool {
         return ended
     }
 
-    /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before the
-    /// oldest of its groups ends, as `ReadPipeline` does. With `separates` a group is not done, as by
+    /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before
+    /// the oldest of its groups ends, as `ReadPipeline` does. With `separates` a group is not done, as by
     /// `TransactionPipeline`. Returns the work that ended.
     mutating func advance(
         _ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false, separates: Bool = false

@@ -7,8 +7,8 @@ import Turns
 /// A failure names its seed. `OFFERSD_SIMULATION_SEED=17 swift test --filter SimulationTests` runs that one alone, and
 /// `OFFERSD_SIMULATION_SEEDS=1000000` as many as it says, from 0 on.
 ///
-/// It computes for many seconds, so it goes aside after each seed and takes one thread at a time: other tests have servers
-/// to run on the same two.
+/// It computes for many seconds, so it goes aside after each seed and takes one thread at a time: other tests have
+/// servers to run on the same two.
 @Suite(.serialized, .inOneTurn) struct SimulationTests {
     private static let steps = 100
 

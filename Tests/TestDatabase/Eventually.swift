@@ -1,5 +1,5 @@
-/// Asks again and again, for a hundred seconds at most, until `isSo` is true of the answer, and returns the last answer.
-/// For what the service does behind a reply, and for nothing else. The bound only ends a test that hangs.
+/// Asks again and again, for a hundred seconds at most, until `isSo` is true of the answer, and returns the last
+/// answer. For what the service does behind a reply, and for nothing else. The bound only ends a test that hangs.
 package func eventually<Answer>(
     _ ask: () async throws -> Answer, until isSo: (Answer) -> Bool
 ) async throws -> Answer {

@@ -26,8 +26,8 @@ package struct TestDatabase: Sendable {
         server.connectionString(database: name)
     }
 
-    /// To be appended to a connection string, so that a connection may take longer than the usual two seconds, as it can
-    /// beside all other tests.
+    /// To be appended to a connection string, so that a connection may take longer than the usual two seconds, as it
+    /// can beside all other tests.
     package static let patience = " connect_timeout=100"
 
     /// Lends a new database of the given generation with nothing in it but the setting `max_active_orders` = 5.

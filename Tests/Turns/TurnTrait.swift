@@ -8,17 +8,18 @@ extension Trait where Self == TurnTrait {
     /// One turn for a whole suite, of which one test runs at a time: each would wait again behind all others.
     package static var inOneTurn: Self { Self(company: .many, isRecursive: false) }
 
-    /// Few tests run beside the test, and only such that mostly wait, too. For a test whose verdict depends on bounds of
-    /// the product that are seconds, and which spends seconds waiting for them.
+    /// Few tests run beside the test, and only such that mostly wait, too. For a test whose verdict depends on bounds
+    /// of the product that are seconds, and which spends seconds waiting for them.
     package static var amongFew: Self { Self(company: .few) }
 
-    /// Nothing with a turn runs beside the test. For a test whose verdict depends on a bound of the product, such as the
-    /// half second between the end of a wait for a lock and the deadline, and for one that needs the whole machine.
+    /// Nothing with a turn runs beside the test. For a test whose verdict depends on a bound of the product, such as
+    /// the half second between the end of a wait for a lock and the deadline, and for one that needs the whole machine.
     package static var alone: Self { Self(company: .none) }
 }
 
 /// See `inTurn`, `amongFew` and `alone`; of a suite's and a test's the smaller company counts. A test may take ten
-/// minutes from the beginning of its turn: this is for one that hangs. `timeLimit` would count the wait for the turn, too.
+/// minutes from the beginning of its turn: this is for one that hangs. `timeLimit` would count the wait for the turn,
+/// too.
 package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
     let company: Company
     /// Whether each test of a suite has a turn of its own.

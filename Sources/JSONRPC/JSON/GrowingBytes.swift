@@ -111,8 +111,8 @@ struct GrowingBytes {
         unsafe count += length
     }
 
-    /// Appends a text of 4 to 16 bytes, if all of them are plain (``PlainText``) and ASCII, into room that was reserved:
-    /// two words, which may overlap. Returns whether it did.
+    /// Appends a text of 4 to 16 bytes, if all of them are plain (``PlainText``) and ASCII, into room that was
+    /// reserved: two words, which may overlap. Returns whether it did.
     @inline(__always)
     mutating func append(shortPlainASCII text: UnsafeRawBufferPointer) -> Bool {
         guard let source = text.baseAddress, 4...16 ~= text.count else { return false }
@@ -136,7 +136,8 @@ struct GrowingBytes {
         return true
     }
 
-    /// Appends the beginning of a text up to the first byte that is not plain (``PlainText``), into room that was reserved.
+    /// Appends the beginning of a text up to the first byte that is not plain (``PlainText``), into room that was
+    /// reserved.
     ///
     /// - Returns: How many bytes were appended, and whether all of them are ASCII.
     mutating func append(plainBeginningOf text: UnsafeBufferPointer<UInt8>) -> (length: Int, isASCII: Bool) {

@@ -41,8 +41,8 @@ struct JSONCursor {
         unsafe self.text.withText { unsafe $0.unescapedString(in: range) }
     }
 
-    /// Whether a range that this cursor gave holds this string, which must be ASCII that needs no escape. Makes no string
-    /// unless there is an escape.
+    /// Whether a range that this cursor gave holds this string, which must be ASCII that needs no escape. Makes no
+    /// string unless there is an escape.
     func holds(_ string: StaticString, in range: Range<Int>) -> Bool {
         unsafe self.text.withText { text in
             guard unsafe text[range.lowerBound] == UInt8(ascii: "\"") else { return false }
@@ -62,8 +62,8 @@ struct JSONCursor {
     }
 }
 
-/// Taking apart text that is known to be JSON: what is looked for is there, and is not asked for again byte by byte. Ranges
-/// count from the first readable byte of the buffer that holds it.
+/// Taking apart text that is known to be JSON: what is looked for is there, and is not asked for again byte by byte.
+/// Ranges count from the first readable byte of the buffer that holds it.
 extension UnsafeBufferPointer<UInt8> {
     /// The first value from `offset` on; nil when the closing bracket comes first.
     func rangeOfValue(from offset: Int) -> Range<Int>? {

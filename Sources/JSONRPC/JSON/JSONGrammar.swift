@@ -14,7 +14,8 @@ package struct JSONSyntaxError: Error, Equatable {
 
 /// The grammar of RFC 8259, neither more nor less.
 ///
-/// One pass without recursion, which asks for every byte whether it is there. The only thing that grows with the text is one bit for each open bracket.
+/// One pass without recursion, which asks for every byte whether it is there. The only thing that grows with the text
+/// is one bit for each open bracket.
 struct JSONGrammar {
     /// What may come next, white space aside.
     private enum Expected {
@@ -28,7 +29,8 @@ struct JSONGrammar {
     static func check(_ text: UnsafeBufferPointer<UInt8>) throws(JSONSyntaxError) {
         if unsafe !text.isASCII {
             do {
-                // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings only.
+                // From here on a byte from 0x80 up can only be a part of a character, which has its place in strings
+                // only.
                 _ = unsafe try UTF8Span(validating: text.span)
             } catch {
                 throw JSONSyntaxError(offset: error.byteOffsets.lowerBound, problem: "this is not UTF-8")

@@ -1,5 +1,5 @@
-/// A member's name as it is put into JSON, for members that are written by the thousand: with the comma before it and the
-/// colon behind it, `,"name":`, so that it is one copy.
+/// A member's name as it is put into JSON, for members that are written by the thousand: with the comma before it and
+/// the colon behind it, `,"name":`, so that it is one copy.
 public struct JSONKey: Sendable {
     @usableFromInline let text: StaticString
 

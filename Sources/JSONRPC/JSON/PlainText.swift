@@ -1,8 +1,9 @@
-/// Bytes that may stand in a JSON string as they are: neither a quote nor a backslash nor a control character (RFC 8259,
-/// section 7).
+/// Bytes that may stand in a JSON string as they are: neither a quote nor a backslash nor a control character (RFC
+/// 8259, section 7).
 ///
-/// They are looked at eight at a time, by the borrow that a byte below a bound leaves in its highest bit (Warren, Hacker's
-/// Delight, section 6-1). A byte that follows another one's borrow may be taken for special wrongly; the first never is.
+/// They are looked at eight at a time, by the borrow that a byte below a bound leaves in its highest bit (Warren,
+/// Hacker's Delight, section 6-1). A byte that follows another one's borrow may be taken for special wrongly; the first
+/// never is.
 enum PlainText {
     static var each: UInt64 { 0x0101_0101_0101_0101 }
     static var high: UInt64 { 0x8080_8080_8080_8080 }

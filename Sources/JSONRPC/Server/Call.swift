@@ -3,8 +3,8 @@ import Synchronization
 
 /// One request on its way to its method and back. An object, because it is handed on a dozen times on that way.
 ///
-/// It is answered once: what comes after the first answer is dropped, and a call that is let go without one is answered with
-/// INTERNAL_ERROR.
+/// It is answered once: what comes after the first answer is dropped, and a call that is let go without one is answered
+/// with INTERNAL_ERROR.
 package final class Call: Sendable {
     /// The request as it was read.
     package let request: Request
@@ -55,8 +55,8 @@ package final class Call: Sendable {
         completed.put(CompletedEntry(handler: handler, id: id, reply: request.id.flatMap(reply)))
     }
 
-    /// Runs `work`, which answers the call, in a task of the connection. The task prefers the connection's event loop. It is
-    /// cancelled only when a shutdown runs out of time, never because the client has gone.
+    /// Runs `work`, which answers the call, in a task of the connection. The task prefers the connection's event loop.
+    /// It is cancelled only when a shutdown runs out of time, never because the client has gone.
     package func run(_ work: @escaping @Sendable () async -> Void) {
         tasks.yield(CallTask(work: work))
     }

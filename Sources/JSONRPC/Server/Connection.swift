@@ -2,8 +2,8 @@ import NIOCore
 
 /// An open connection, and the tasks of its requests.
 ///
-/// `ConnectionHandler` reads, orders and replies on the event loop. (NIOAsyncChannel would do, but its iterator leaves the
-/// loop and comes back for every chunk, which wakes two threads and costs more than all else that a request needs.)
+/// `ConnectionHandler` reads, orders and replies on the event loop. (NIOAsyncChannel would do, but its iterator leaves
+/// the loop and comes back for every chunk, which wakes two threads and costs more than all else that a request needs.)
 struct Connection: Sendable {
     /// What all connections of an event loop share.
     struct Loop: Sendable {
@@ -43,8 +43,8 @@ struct Connection: Sendable {
     /// Tells two connections apart.
     var id: ObjectIdentifier { ObjectIdentifier(channel) }
 
-    /// Returns when the client has ended its output, everything is answered and it has taken the answers; or when it is gone
-    /// and its running requests have ended. Cancellation closes the connection and cancels its requests.
+    /// Returns when the client has ended its output, everything is answered and it has taken the answers; or when it is
+    /// gone and its running requests have ended. Cancellation closes the connection and cancels its requests.
     func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in

@@ -1,8 +1,8 @@
 import Glibc
 import NIOCore
 
-/// One client: what its channel sees goes into `ConnectionState`, and what that says is done here. All of it happens on the
-/// channel's event loop.
+/// One client: what its channel sees goes into `ConnectionState`, and what that says is done here. All of it happens on
+/// the channel's event loop.
 ///
 /// The channel allows half-closure and does not read by itself.
 final class ConnectionHandler: ChannelInboundHandler {
@@ -150,8 +150,9 @@ final class ConnectionHandler: ChannelInboundHandler {
             handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)
     }
 
-    /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a half-close is
-    /// not. The kernel is asked where that is likely: at a connection's first request, and behind the end of its input.
+    /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a
+    /// half-close is not. The kernel is asked where that is likely: at a connection's first request, and behind the end
+    /// of its input.
     private func findsClientGone(at id: ConnectionState.EntryID) -> Bool {
         guard !isGone, channel.isActive else { return true }
         guard state.inputHasEnded || id == 0 else { return false }

@@ -1,8 +1,8 @@
 import DequeModule
 import NIOCore
 
-/// One client as a value without I/O: the lines that it sends, the order of its requests, the room for more of them, and
-/// whether it takes its replies.
+/// One client as a value without I/O: the lines that it sends, the order of its requests, the room for more of them,
+/// and whether it takes its replies.
 ///
 /// `ConnectionHandler` tells it what the channel sees and what has finished, and does what `nextAction` says.
 struct ConnectionState {
@@ -109,8 +109,8 @@ extension ConnectionState {
     /// An entry has ended; `reply` is nil for a notification.
     mutating func finish(_ id: EntryID, _ reply: ByteBuffer?) { sequencer.finish(id, reply) }
 
-    /// What is known of the output by the bytes that are unsent `now`. A client that takes nothing for too long is `stalled`:
-    /// its connection is to be closed.
+    /// What is known of the output by the bytes that are unsent `now`. A client that takes nothing for too long is
+    /// `stalled`: its connection is to be closed.
     mutating func checkOutput(unsent: Int, now: NIODeadline) -> StallDetector.Verdict {
         let verdict = stall.check(unsent: unsent, now: now)
         if verdict == .stalled { dropsRest = true }

@@ -8,8 +8,8 @@ package struct Limits: Sendable {
     package var maximumLineBytes = 65_536
     /// Entries of one batch.
     package var maximumBatch = 50
-    /// Requests of one connection that were taken in and whose replies have not left. From this number on no further line is
-    /// taken in; a batch is taken in as a whole.
+    /// Requests of one connection that were taken in and whose replies have not left. From this number on no further
+    /// line is taken in; a batch is taken in as a whole.
     package var readAhead = 64
     /// Open connections per socket. Further ones are told OVERLOADED and closed.
     package var connectionsPerSocket = 1024

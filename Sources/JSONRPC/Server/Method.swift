@@ -8,13 +8,13 @@ package final class Method: Sendable {
         case write
     }
 
-    /// What a method does with its calls. It begins on the connection's event loop and must not block there; it hands calls
-    /// on and returns. Each call is answered later, within the request's deadline: nothing cancels it.
+    /// What a method does with its calls. It begins on the connection's event loop and must not block there; it hands
+    /// calls on and returns. Each call is answered later, within the request's deadline: nothing cancels it.
     enum Start: Sendable {
         /// Without a task, a list takes a tenth less of the service's instructions.
         case read(@Sendable (Call) -> Void)
-        /// The call begins a run. Nothing else of the connection runs before all calls of the run are answered. Nil: the run
-        /// takes no more calls.
+        /// The call begins a run. Nothing else of the connection runs before all calls of the run are answered. Nil:
+        /// the run takes no more calls.
         case write(@Sendable (Call) -> (any CallRun)?)
     }
 
@@ -53,10 +53,10 @@ package final class Method: Sendable {
     }
 }
 
-/// Calls of a method that writes, which follow one another on their connection. They take effect in their order, or at the same
-/// moment, and are answered in it.
+/// Calls of a method that writes, which follow one another on their connection. They take effect in their order, or at
+/// the same moment, and are answered in it.
 package protocol CallRun: Sendable {
-    /// Takes the next call, unless the run takes no more: then `call` is not called, and it returns false. It is called on the
-    /// connection's event loop and must not wait.
+    /// Takes the next call, unless the run takes no more: then `call` is not called, and it returns false. It is called
+    /// on the connection's event loop and must not wait.
     func join(_ call: () -> Call) -> Bool
 }

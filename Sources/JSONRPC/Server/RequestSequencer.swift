@@ -114,8 +114,8 @@ struct RequestSequencer<Work, Reply> {
         return start()
     }
 
-    /// The next entry that may start now, if it is a write, and whether it is to join the run that is under way. It counts as
-    /// started.
+    /// The next entry that may start now, if it is a write, and whether it is to join the run that is under way. It
+    /// counts as started.
     mutating func nextWrite() -> (write: Start, joins: Bool)? {
         guard let kind = nextKind, case .write = kind else { return nil }
         let joins = running > 0

@@ -3,8 +3,8 @@ import NIOCore
 import NIOPosix
 
 /// Requests of the server to itself, on the way that those of clients take: an event loop reads the line off a socket,
-/// a `ConnectionHandler` runs it in its turn, and the loop writes the reply. Who waits for one knows whether clients would be
-/// answered. What is left out is only what comes before: the listening sockets, and the bound on connections.
+/// a `ConnectionHandler` runs it in its turn, and the loop writes the reply. Who waits for one knows whether clients
+/// would be answered. What is left out is only what comes before: the listening sockets, and the bound on connections.
 package struct SelfProbe: Sendable {
     /// Why there was no reply.
     package enum Failure: Error, Equatable, CustomStringConvertible {

@@ -14,8 +14,8 @@ package struct NotSent: Error {
 extension Client {
     /// Connects, and lends the client when the service has answered a read on the connection.
     ///
-    /// A socket that systemd holds for a service that cannot start takes connections and bytes, and the service may carry
-    /// them out much later. So a write is sent only on a connection that has answered something.
+    /// A socket that systemd holds for a service that cannot start takes connections and bytes, and the service may
+    /// carry them out much later. So a write is sent only on a connection that has answered something.
     ///
     /// - Parameters:
     ///   - path: The socket.

@@ -6,8 +6,8 @@ package enum SocketPath {
         there, else /run/offersd/offers.sock
         """
 
-    /// The path that the environment says; `exists` says whether there is a file. A variable that is empty is as good as
-    /// none. systemd separates several folders by colons.
+    /// The path that the environment says; `exists` says whether there is a file. A variable that is empty is as good
+    /// as none. systemd separates several folders by colons.
     package static func standard(_ environment: [String: String], exists: (String) -> Bool) -> String {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let path = value("OFFERSD_SOCKET") { return path }

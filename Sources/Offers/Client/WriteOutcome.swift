@@ -2,10 +2,10 @@ package import JSONRPC
 
 /// What is known of a write that has brought no result so far, from how its attempts ended: a value without I/O.
 ///
-/// The attempts are made by ``JSONRPC/Client/withServedConnection(to:deadline:_:)``. Once one of them may have been carried
-/// out, only a result, or a refusal for the sake of order or master, tells what became of the write. "Nothing was done" is
-/// about the repetition then, and not about what was sent before it; so are a service and a socket that are gone.
-/// `Protocol/python/src/offersd/conversation.py` has the same rules.
+/// The attempts are made by ``JSONRPC/Client/withServedConnection(to:deadline:_:)``. Once one of them may have been
+/// carried out, only a result, or a refusal for the sake of order or master, tells what became of the write. "Nothing
+/// was done" is about the repetition then, and not about what was sent before it; so are a service and a socket that
+/// are gone. `Protocol/python/src/offersd/conversation.py` has the same rules.
 package struct WriteOutcome: Sendable {
     /// What an attempt that failed says of the write.
     package enum Verdict {
@@ -25,7 +25,8 @@ package struct WriteOutcome: Sendable {
 
     /// Takes an attempt into account.
     ///
-    /// - Parameter error: How it ended. An error that is neither ``NotSent`` nor a refusal came after the request was sent.
+    /// - Parameter error: How it ended. An error that is neither ``NotSent`` nor a refusal came after the request was
+    ///   sent.
     package mutating func verdict(on error: any Error) -> Verdict {
         var cause = error
         switch error {

@@ -1,6 +1,7 @@
 package import JSONRPC
 
-/// The OpenRPC 1.3 document of the contract (spec.open-rpc.org), made from the descriptors that the params are read with.
+/// The OpenRPC 1.3 document of the contract (spec.open-rpc.org), made from the descriptors that the params are read
+/// with.
 ///
 /// It is the result of `rpc.discover` and, pretty-printed, the file `Protocol/openrpc.json`.
 package struct OpenRPCDocument: JSONEncodable {
@@ -34,8 +35,9 @@ package struct OpenRPCDocument: JSONEncodable {
         writer.member("name", method.name)
         writer.member("summary", method.summary)
         writer.member("description", method.description)
-        // OpenRPC knows one order, with the required params first, for names and positions. Ours by position begins with
-        // masterId, which may be left out by name; so the document describes the names, and our own member the positions.
+        // OpenRPC knows one order, with the required params first, for names and positions. Ours by position begins
+        // with masterId, which may be left out by name; so the document describes the names, and our own member the
+        // positions.
         writer.member("paramStructure", "by-name")
         writer.key("x-positional")
         writer.beginArray()

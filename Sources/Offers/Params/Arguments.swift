@@ -116,8 +116,8 @@ struct Arguments {
         return identifier
     }
 
-    /// The integer of this name, or its default. A method that does not describe one is a mistake in this program, which
-    /// no request can bring about: it stops.
+    /// The integer of this name, or its default. A method that does not describe one is a mistake in this program,
+    /// which no request can bring about: it stops.
     func integer(_ name: String) -> Int {
         guard case .integer(let value)? = value(name) else {
             preconditionFailure("the method describes no integer \(name)")

@@ -1,7 +1,7 @@
 package import JSONRPC
 
-/// The result of `explainOffer`: why a master can or cannot take an order, or why the list is as it is. All of it is of one
-/// moment. It has no data of the client and no text that a person typed.
+/// The result of `explainOffer`: why a master can or cannot take an order, or why the list is as it is. All of it is of
+/// one moment. It has no data of the client and no text that a person typed.
 package struct ExplainOfferResult: ContractResult {
     /// `masters.id`; as asked if there is no such master, nil if the master was named otherwise then.
     package let masterId: Int64?
@@ -19,7 +19,8 @@ package struct ExplainOfferResult: ContractResult {
     package let order: OrderState?
     /// Every row of master and order, newest first.
     package let offers: [OfferRecord]
-    /// The order's last ten changes of status, newest first; nil without an order, and where the service may not read them.
+    /// The order's last ten changes of status, newest first; nil without an order, and where the service may not read
+    /// them.
     package let history: [StatusChange]?
     /// How many open offers of the master are not listed, by reason; nil with an order.
     package let notListed: [ReasonCount]?

@@ -6,7 +6,8 @@ package import JSONRPC
 /// On the wire it is RFC 3339 in UTC with six digits and `Z`, always 27 characters: `2026-01-31T08:05:09.000250Z`.
 /// What that form cannot say (`infinity`, `-infinity`, a year outside 1…9999) is `null`.
 package struct Timestamp: Hashable, Comparable, Sendable {
-    /// Microseconds since 2000-01-01 00:00:00 UTC, without leap seconds. `Int64.max` and `.min` are Postgres's infinities.
+    /// Microseconds since 2000-01-01 00:00:00 UTC, without leap seconds. `Int64.max` and `.min` are Postgres's
+    /// infinities.
     package let microseconds: Int64
 
     /// The moment that Postgres means by this number.

@@ -1,10 +1,10 @@
 import Postgres
 
-/// What changes when the catalog changes what a write meets: columns, rights, triggers and their functions, constraints,
-/// indexes, policies, rules, defaults, sequences, partitions and the labels of enums.
+/// What changes when the catalog changes what a write meets: columns, rights, triggers and their functions,
+/// constraints, indexes, policies, rules, defaults, sequences, partitions and the labels of enums.
 ///
-/// Each row of the catalog has in `xmin` the transaction that made it (PostgreSQL manual, section 5.5), whether that changed
-/// the row or only wrote it again. VACUUM and ANALYZE leave it alone.
+/// Each row of the catalog has in `xmin` the transaction that made it (PostgreSQL manual, section 5.5), whether that
+/// changed the row or only wrote it again. VACUUM and ANALYZE leave it alone.
 struct CatalogState: Sendable, Equatable {
     private let digest: String
 

@@ -52,8 +52,8 @@ final class DatabaseMonitor: Sendable {
     /// The state that was told last.
     var state: DatabaseState { told.withLock { $0 } }
 
-    /// Whether ``ListOffersQuery/Form/unique`` can be used: it could when the database was looked at last, and was not refused
-    /// since. Apart from ``inspection``, because every list asks.
+    /// Whether ``ListOffersQuery/Form/unique`` can be used: it could when the database was looked at last, and was not
+    /// refused since. Apart from ``inspection``, because every list asks.
     var hasUniqueOpenPairs: Bool { uniqueOpenPairs.load(ordering: .relaxed) }
 
     /// The database has refused that form: the index is gone.

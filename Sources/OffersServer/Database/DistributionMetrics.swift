@@ -85,8 +85,8 @@ final class DistributionMetrics: Sendable {
         arrival.finish()
     }
 
-    /// Writes rows, those that wait together, until `finish` or cancellation. Before the table's shape is known they wait for
-    /// that; those that never learn of it are lost.
+    /// Writes rows, those that wait together, until `finish` or cancellation. Before the table's shape is known they
+    /// wait for that; those that never learn of it are lost.
     func run() async {
         for await _ in arrivals {
             try? await Task.sleep(for: Self.gatheringTime)

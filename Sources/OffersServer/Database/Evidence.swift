@@ -27,12 +27,12 @@ enum Work: Int, CaseIterable, Sendable {
     }
 }
 
-/// Whether each kind of work succeeds, by what became of requests and of trials; and which kind should be tried. A value:
-/// moments go in and come out.
+/// Whether each kind of work succeeds, by what became of requests and of trials; and which kind should be tried. A
+/// value: moments go in and come out.
 ///
-/// A failure counts until a later success that goes as deep as the failure needs: a trial that decided nothing does not show
-/// that what a request met is gone. A request is no evidence if it neither succeeded nor met an obstacle of the database:
-/// refused by a rule of the business, timed out beside a lock, or without a connection.
+/// A failure counts until a later success that goes as deep as the failure needs: a trial that decided nothing does not
+/// show that what a request met is gone. A request is no evidence if it neither succeeded nor met an obstacle of the
+/// database: refused by a rule of the business, timed out beside a lock, or without a connection.
 struct Evidence: Sendable {
     /// What is known of one kind.
     private struct Known {
@@ -67,7 +67,8 @@ struct Evidence: Sendable {
     static let kinds: [Work] = [.listOffers, .getOffer, .acceptOffer, .declineOffer, .commit]
     /// How long what was heard is good for, in milliseconds.
     static let period: Int64 = 5000
-    /// The longest time between two trials, in milliseconds, of what keeps failing, and between two that go all the way.
+    /// The longest time between two trials, in milliseconds, of what keeps failing, and between two that go all the
+    /// way.
     static let longestPause: Int64 = 30_000
 
     private var known = [Known](repeating: Known(), count: Work.allCases.count)
@@ -82,8 +83,8 @@ struct Evidence: Sendable {
         known[work.rawValue].failures[obstacle.needs] = (moment, obstacle)
     }
 
-    /// A trial ended. What hinders it counts the second time: until then it is due again at once, as most locks of tables
-    /// are gone in a second.
+    /// A trial ended. What hinders it counts the second time: until then it is due again at once, as most locks of
+    /// tables are gone in a second.
     mutating func tried(_ work: Work, _ outcome: TrialOutcome, at moment: MonotonicTime) {
         var known = self.known[work.rawValue]
         switch outcome {
@@ -123,8 +124,8 @@ struct Evidence: Sendable {
         for work in Evidence.kinds { known[work.rawValue].wentWhole = nil }
     }
 
-    /// Whether a trial goes all the way. It locks rows for a moment, which another program may take for an order that is gone:
-    /// so only when the catalog has changed, when something fails, and from time to time.
+    /// Whether a trial goes all the way. It locks rows for a moment, which another program may take for an order that
+    /// is gone: so only when the catalog has changed, when something fails, and from time to time.
     func goesWhole(_ work: Work, at now: MonotonicTime) -> Bool {
         let known = known[work.rawValue]
         guard known.failure == nil, !known.isHindered, let last = known.wentWhole else { return true }

@@ -1,7 +1,7 @@
 /// The SQL of a role that can do what the service does, and nothing else: `offersd grants`.
 ///
-/// It is derived from ``Requirement``, which is also what `offersd check` asks the database for, so that a role that was
-/// made with it passes the check. Rights go column by column where Postgres has such rights.
+/// It is derived from ``Requirement``, which is also what `offersd check` asks the database for, so that a role that
+/// was made with it passes the check. Rights go column by column where Postgres has such rights.
 package enum Grants {
     /// A name that cannot be that of a role.
     package struct InvalidRole: Error, CustomStringConvertible {
@@ -45,8 +45,8 @@ package enum Grants {
             """)
     }
 
-    /// Grants column by column what is there. Of `distribution_metrics`, which exists in three shapes or not at all, and of
-    /// the history that is shown, nothing is missed.
+    /// Grants column by column what is there. Of `distribution_metrics`, which exists in three shapes or not at all,
+    /// and of the history that is shown, nothing is missed.
     private static func grant(_ role: String, _ schema: String) -> String {
         let rows = Requirement.grants.enumerated().map { place, grant in
             "(\(place), \(literal(grant.table)), \(literal(grant.privilege)), \(grant.isOptional), "

@@ -9,8 +9,8 @@ struct Inspection: Sendable {
     let shortcomings: [Shortcoming]
     /// The shape of `distribution_metrics`; nil when there is no such table, or none that can be written.
     let metricsTable: MetricsTable?
-    /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says. Not so while
-    /// somebody locks `offers` or waits to: its predicate cannot be read then without waiting for him.
+    /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says. Not so
+    /// while somebody locks `offers` or waits to: its predicate cannot be read then without waiting for him.
     let hasUniqueOpenPairs: Bool
     /// What an operator should know although everything works.
     let remarks: [String]
@@ -60,7 +60,8 @@ struct Inspection: Sendable {
         return sentences
     }
 
-    /// Looks at the database. Four statements, which read only the catalog and wait for no lock that a table had before.
+    /// Looks at the database. Four statements, which read only the catalog and wait for no lock that a table had
+    /// before.
     static func inspect(_ postgres: PostgresClient, deadline: any Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await postgres.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
@@ -107,8 +108,8 @@ struct Inspection: Sendable {
             """)
 
     /// Whether this role may take numbers from the sequences that the default of `id` calls, whoever owns them: nextval
-    /// asks for USAGE or UPDATE. An identity column asks for nothing, and a default that is a function of the company's is
-    /// its own matter.
+    /// asks for USAGE or UPDATE. An identity column asks for nothing, and a default that is a function of the company's
+    /// is its own matter.
     private static func canNumber(_ table: String) -> String {
         """
         NOT EXISTS (SELECT FROM (\(sequences(of: table))) AS s
@@ -116,8 +117,8 @@ struct Inspection: Sendable {
         """
     }
 
-    /// What the default of a table's `id` depends on, sequences (kind S) and others. The kind has to be looked at first:
-    /// of anything else the rights of a sequence cannot be asked.
+    /// What the default of a table's `id` depends on, sequences (kind S) and others. The kind has to be looked at
+    /// first: of anything else the rights of a sequence cannot be asked.
     static func sequences(of table: String) -> String {
         """
         SELECT c.oid, c.relkind AS kind

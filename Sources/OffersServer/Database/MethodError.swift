@@ -94,8 +94,8 @@ struct Obstacle: Error, Sendable, Equatable {
 }
 
 extension SQLState {
-    /// Whether the code, from the server itself, says more than that it refuses one statement: then a function that raises it
-    /// is not to be taken for the server.
+    /// Whether the code, from the server itself, says more than that it refuses one statement: then a function that
+    /// raises it is not to be taken for the server.
     fileprivate var meansMoreThanRefusal: Bool {
         isTimeout || closesConnection || isInability || isMissingObject
             || self == .invalidSQLStatementName

@@ -114,10 +114,10 @@ final class OffersDatabase: Sendable {
         if !result.alreadyAccepted {
             writesByOrder.tell(result.orderId)
         } else if let unknownSince, let at = result.acceptedAt {
-            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then by
-            // that one, unless another write of this order has been told so. The database's clock was at `asOf` a moment
-            // ago, so this never denies what was our own doing; it may count as its own what the same master did on another
-            // instance in the milliseconds that `asOf` took to get here.
+            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then
+            // by that one, unless another write of this order has been told so. The database's clock was at `asOf` a
+            // moment ago, so this never denies what was our own doing; it may count as its own what the same master did
+            // on another instance in the milliseconds that `asOf` took to get here.
             let elapsed = Int64((MonotonicTime.now().nanoseconds - unknownSince.nanoseconds) / 1000)
             if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
                 result = result.asAcceptedNow

@@ -1,9 +1,9 @@
 import Postgres
 
-/// The deadline of a write whose transaction was sent and not heard of. Several writes of a connection may have shared that,
-/// and the time of each runs only when the one before is answered: if each of them took all of it to find nothing out, the
-/// last would be answered after a minute. So it ends as if its time had begun with the sending; but a write whose turn comes
-/// later than that still has half a second.
+/// The deadline of a write whose transaction was sent and not heard of. Several writes of a connection may have shared
+/// that, and the time of each runs only when the one before is answered: if each of them took all of it to find nothing
+/// out, the last would be answered after a minute. So it ends as if its time had begun with the sending; but a write
+/// whose turn comes later than that still has half a second.
 struct OutcomeCheckDeadline: Deadline {
     private let own: any Deadline
     private let sent: MonotonicTime

@@ -1,7 +1,7 @@
 import Postgres
 
-/// What row security does to this role; PostgreSQL manual, section 5.8. Rows that a policy hides are missing without a word,
-/// and so are the locks of rows that it lets be read but not be changed.
+/// What row security does to this role; PostgreSQL manual, section 5.8. Rows that a policy hides are missing without a
+/// word, and so are the locks of rows that it lets be read but not be changed.
 struct RowSecurity: Sendable, Equatable {
     /// What may go wrong, in sentences for an operator.
     var faults: [String] = []
@@ -55,9 +55,9 @@ struct RowSecurity: Sendable, Equatable {
         ("order_status_history", "INSERT"), shownOnly,
     ]
 
-    /// A row for each use that row security concerns: whether it lets all rows through, and whether any permissive policy
-    /// applies. Rows pass if a permissive policy is `true` and no restrictive one is anything else; `polcmd` is the first
-    /// letter of the command but for SELECT (r) and UPDATE (w), or `*`.
+    /// A row for each use that row security concerns: whether it lets all rows through, and whether any permissive
+    /// policy applies. Rows pass if a permissive policy is `true` and no restrictive one is anything else; `polcmd` is
+    /// the first letter of the command but for SELECT (r) and UPDATE (w), or `*`.
     static let query = Statement(
         "offersd_row_security",
         sql: """

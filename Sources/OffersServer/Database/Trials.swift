@@ -1,8 +1,8 @@
 import Offers
 import Postgres
 
-/// Tries the service's statements on a database, without a trace: what is explained is not run, and what is run is rolled
-/// back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
+/// Tries the service's statements on a database, without a trace: what is explained is not run, and what is run is
+/// rolled back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
 struct Trials: Sendable {
     let postgres: PostgresClient
     /// How long a trial may take, in milliseconds.
@@ -18,8 +18,8 @@ struct Trials: Sendable {
 
     // MARK: Reads
 
-    /// Has the server parse, rewrite and plan a statement, and look whether this role may run it. That waits for the locks of
-    /// tables, so it goes where lists go: `health` has to be answered beside it.
+    /// Has the server parse, rewrite and plan a statement, and look whether this role may run it. That waits for the
+    /// locks of tables, so it goes where lists go: `health` has to be answered beside it.
     func explain(_ statement: ServiceStatement) async -> TrialOutcome {
         let nulls = statement.explained.parameterTypes.map { type -> Parameter in
             switch type {
@@ -49,8 +49,8 @@ struct Trials: Sendable {
         }
     }
 
-    /// Pairs that can be accepted now, for trials that go all the way; nil: it could not be asked. No two of them share a
-    /// master or an order, so that one lock of another program is in the way of one.
+    /// Pairs that can be accepted now, for trials that go all the way; nil: it could not be asked. No two of them share
+    /// a master or an order, so that one lock of another program is in the way of one.
     func pairs() async -> [OrderParams]? {
         guard let found = await pairs(TrialStatements.pairs) else { return nil }
         var chosen: [OrderParams] = []
@@ -109,8 +109,8 @@ struct Trials: Sendable {
         }
     }
 
-    /// Writes a row of the history, and takes it back: for when no offer can be accepted, as its table may refuse every row.
-    /// Nil: there is no such offer, or a trigger refuses the row, which may be right as no order is accepted.
+    /// Writes a row of the history, and takes it back: for when no offer can be accepted, as its table may refuse every
+    /// row. Nil: there is no such offer, or a trigger refuses the row, which may be right as no order is accepted.
     func history() async -> TrialOutcome? {
         do throws(PostgresError) {
             let isWritten = try await postgres.transaction(
@@ -125,8 +125,8 @@ struct Trials: Sendable {
         }
     }
 
-    /// Commits nothing but an empty message in the server's log, which waits for what an accept waits for. A backend that
-    /// waits on is ended, so that they do not pile up.
+    /// Commits nothing but an empty message in the server's log, which waits for what an accept waits for. A backend
+    /// that waits on is ended, so that they do not pile up.
     func commit() async -> TrialOutcome {
         let began = MonotonicTime.now()
         do throws(PostgresError) {

@@ -17,8 +17,8 @@ struct WriteExecutor: Sendable {
     /// How often a write is run when the database keeps refusing it for the sake of other transactions, and nothing
     /// else is to be found out.
     private static let maximumConflicts = 10
-    /// How often a write whose rows were not locked is run: one that shared its transaction may be by itself the next time,
-    /// and a row may have come into being between the two statements. After that it is the database's doing.
+    /// How often a write whose rows were not locked is run: one that shared its transaction may be by itself the next
+    /// time, and a row may have come into being between the two statements. After that it is the database's doing.
     private static let maximumUnlocked = 3
 
     /// What is known of one write across its attempts.
@@ -143,8 +143,8 @@ struct WriteExecutor: Sendable {
             break
         }
         guard progress.mayHaveCommitted else { throw MethodError(write: error) }
-        // What this attempt met, be it a conflict or a database that is going down or coming up, says nothing of the one
-        // that was not heard of. There may be an answer before the time is over, unless its task was cancelled.
+        // What this attempt met, be it a conflict or a database that is going down or coming up, says nothing of the
+        // one that was not heard of. There may be an answer before the time is over, unless its task was cancelled.
         if !isOverdue, error != .shuttingDown, !Task.isCancelled { return }
         logger.warning(
             "write left with its outcome unknown",

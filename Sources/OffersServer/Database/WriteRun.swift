@@ -4,8 +4,8 @@ import Synchronization
 
 /// A write, and what is told its end.
 struct PendingWrite: Sendable {
-    /// Told once that the write has succeeded; and if an earlier attempt of this very write may be what brought that about,
-    /// when the first such attempt was sent.
+    /// Told once that the write has succeeded; and if an earlier attempt of this very write may be what brought that
+    /// about, when the first such attempt was sent.
     typealias Success = @Sendable (_ unknownSince: MonotonicTime?) -> Void
 
     let plan: TransactionPlan
@@ -33,8 +33,8 @@ struct PendingWrite: Sendable {
     }
 }
 
-/// Writes of one connection and one method that follow one another, in their order. More may join until a database connection
-/// takes the first.
+/// Writes of one connection and one method that follow one another, in their order. More may join until a database
+/// connection takes the first.
 final class WriteRun: CallRun, TransactionRun {
     let first: TransactionPlan
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The orders that accepts are under way for, and whether one of the writes has been told that it accepted the order. Of
-/// two taps of one master both may be lost on their way: what one of them did is not the other's doing as well.
+/// The orders that accepts are under way for, and whether one of the writes has been told that it accepted the order.
+/// Of two taps of one master both may be lost on their way: what one of them did is not the other's doing as well.
 final class WritesByOrder: Sendable {
     private struct Writes {
         /// How many are under way.
@@ -31,7 +31,8 @@ final class WritesByOrder: Sendable {
         orders.withLock { $0[order]?.isTold = true }
     }
 
-    /// The same, unless another write that is under way, or was while this one is, was told that. Returns whether it is told.
+    /// The same, unless another write that is under way, or was while this one is, was told that. Returns whether it is
+    /// told.
     func tellFirst(_ order: Int64) -> Bool {
         orders.withLock { orders in
             guard orders[order]?.isTold != true else { return false }

@@ -1,8 +1,8 @@
 import Logging
 import Postgres
 
-/// Looks once at a database and says what it lacks: `offersd check`. What it has is proven by doing, without a trace but for
-/// one number of the sequence behind `order_status_history.id`.
+/// Looks once at a database and says what it lacks: `offersd check`. What it has is proven by doing, without a trace
+/// but for one number of the sequence behind `order_status_history.id`.
 package enum DatabaseCheck {
     /// How it is.
     package enum Verdict: Sendable {

@@ -38,7 +38,8 @@ package struct Settings: Sendable {
     package var maximumPipeline = 64
     /// Whether statements are prepared by name. Off for a transaction pooler.
     package var preparesStatements = true
-    /// How long before its deadline a write whose COMMIT is not answered is asked about, in milliseconds. No flag sets it.
+    /// How long before its deadline a write whose COMMIT is not answered is asked about, in milliseconds. No flag sets
+    /// it.
     package var silenceMarginMilliseconds: Int64 = 250
     /// How long a transaction of `distribution_metrics` rows may take, in milliseconds. No flag sets it.
     package var metricsRowsDeadlineMilliseconds: Int64 = 1000

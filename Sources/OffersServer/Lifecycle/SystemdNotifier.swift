@@ -5,8 +5,8 @@ struct NotifyAddress: Sendable, Equatable {
     /// The bytes of `sun_path`: a path, or a NUL and a name of the abstract namespace (unix(7)).
     let bytes: [UInt8]
 
-    /// - Parameter environment: `NOTIFY_SOCKET` is an absolute path, or `@` and an abstract name. Nil when there is none,
-    ///   or one that is neither of these or does not fit.
+    /// - Parameter environment: `NOTIFY_SOCKET` is an absolute path, or `@` and an abstract name. Nil when there is
+    ///   none, or one that is neither of these or does not fit.
     init?(_ environment: [String: String]) {
         guard let text = environment["NOTIFY_SOCKET"], text.utf8.count > 1 else { return nil }
         var bytes = Array(text.utf8)

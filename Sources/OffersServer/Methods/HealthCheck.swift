@@ -39,8 +39,8 @@ struct HealthCheck: Sendable {
             version: Release.version)
     }
 
-    /// The status as far as it is known without asking the database. What it rests on is at most as old as the monitor's last
-    /// look and the trials.
+    /// The status as far as it is known without asking the database. What it rests on is at most as old as the
+    /// monitor's last look and the trials.
     var known: HealthResult.Status {
         guard let inspection = monitor.inspection else { return .down }
         return Self.worst(

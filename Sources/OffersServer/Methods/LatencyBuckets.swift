@@ -1,5 +1,5 @@
-/// How many calls of a method took how long, by fixed bounds, since the start: a value. Differences of two moments are an
-/// interval's, which those of quantiles are not.
+/// How many calls of a method took how long, by fixed bounds, since the start: a value. Differences of two moments are
+/// an interval's, which those of quantiles are not.
 struct LatencyBuckets: Sendable {
     /// The upper bounds, each with what is equal to it; beyond the last there is one bucket without an end.
     static let boundsMicroseconds: [UInt64] = [

@@ -126,7 +126,8 @@ final class Operation: Sendable {
 
     // MARK: What it tells
 
-    /// What a success tells of the database. An accept or decline that found its work done and wrote nothing tells nothing.
+    /// What a success tells of the database. An accept or decline that found its work done and wrote nothing tells
+    /// nothing.
     private func noteSuccess(of work: Work, _ value: some JSONEncodable) {
         if kind.effect == .read { return shared.monitor.succeeded(work, at: .now()) }
         guard (value as? any WriteResult)?.wasDoneBefore == false else { return }
@@ -143,8 +144,8 @@ final class Operation: Sendable {
         }
     }
 
-    /// Counts the call, and logs it if it was a write or slow: the client, what it asked for, and what became of it. With
-    /// debug all are logged, with what they took of the database.
+    /// Counts the call, and logs it if it was a write or slow: the client, what it asked for, and what became of it.
+    /// With debug all are logged, with what they took of the database.
     private func note(outcome: String) {
         let now = MonotonicTime.now()
         let microseconds = (now.nanoseconds - began.nanoseconds) / 1000

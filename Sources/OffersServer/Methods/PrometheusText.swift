@@ -75,8 +75,8 @@ struct PrometheusText: JSONEncodable {
         }
     }
 
-    /// Intervals need them: the quantiles of the summary are since the start. Each method is there from the start on, so that
-    /// its first call is a difference, too.
+    /// Intervals need them: the quantiles of the summary are since the start. Each method is there from the start on,
+    /// so that its first call is a difference, too.
     private func histogram(_ lines: inout Lines) {
         let name = "offersd_request_seconds"
         lines.family(name, .histogram, "Time from a request's start to its result, in buckets.", [])

@@ -117,7 +117,8 @@ final class ServiceMetrics: Sendable {
             let outcomes: [(name: String, count: Int)]
             /// Microseconds by quantile.
             let quantiles: [(quantile: Double, microseconds: UInt64)]
-            /// Calls by ``LatencyBuckets/boundsMicroseconds``, each with those of the bounds below it; all of them last.
+            /// Calls by ``LatencyBuckets/boundsMicroseconds``, each with those of the bounds below it; all of them
+            /// last.
             let cumulativeCounts: [Int]
             let count: UInt64
             let totalMicroseconds: UInt64

@@ -1,9 +1,9 @@
 /// The decision about an accept, as pieces of SQL: the one source for `acceptOffer`, which carries it out, and for
-/// `explainOffer`, which foretells it. They speak of a master `m`, an order `o`, the row ``offer`` as `f` and ``quota`` as
-/// `q`; each of the first three may be missing.
+/// `explainOffer`, which foretells it. They speak of a master `m`, an order `o`, the row ``offer`` as `f` and ``quota``
+/// as `q`; each of the first three may be missing.
 enum AcceptDecision {
-    /// The branches of a CASE. They are tested in the order of their precedence: an order that is this master's comes before
-    /// everything that refuses.
+    /// The branches of a CASE. They are tested in the order of their precedence: an order that is this master's comes
+    /// before everything that refuses.
     static let verdict = """
         WHEN m.id IS NULL THEN 'MASTER_NOT_FOUND'
                     WHEN o.assigned_master_id = m.id THEN 'ALREADY_YOURS'
@@ -32,9 +32,9 @@ enum AcceptDecision {
                         AND (m.verified OR m.moderation_status = 'APPROVED'))
         """
 
-    /// How many active orders the master may have (0: any number), and has. OFFSET keeps the planner from working the limit
-    /// out for each place where it is used. For the reason of `Fragment.filter` the orders are counted with FILTER: among all
-    /// that the master ever had, which is the price, and never among the active ones of all masters.
+    /// How many active orders the master may have (0: any number), and has. OFFSET keeps the planner from working the
+    /// limit out for each place where it is used. For the reason of `Fragment.filter` the orders are counted with
+    /// FILTER: among all that the master ever had, which is the price, and never among the active ones of all masters.
     static let quota = """
         SELECT CASE WHEN \(isOverridden) THEN m.max_active_orders_override
                 ELSE coalesce((\(setting)), 5) END AS maximum,

@@ -1,12 +1,12 @@
 import Offers
 import Postgres
 
-/// The statement that decides about accepts, and writes those that are granted; under the locks of `WriteLocks`. It takes
-/// any number of them and returns a row for each. They must be of different masters and different orders: that is what
-/// keeps the limit, and one winner, among writes that are decided at the same time (`ExclusionKey.keys`).
+/// The statement that decides about accepts, and writes those that are granted; under the locks of `WriteLocks`. It
+/// takes any number of them and returns a row for each. They must be of different masters and different orders: that is
+/// what keeps the limit, and one winner, among writes that are decided at the same time (`ExclusionKey.keys`).
 ///
-/// What it decides is ``AcceptDecision``. `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row is
-/// closed before there is a new one, as a unique index demands.
+/// What it decides is ``AcceptDecision``. `accepted` counts what `closed` has returned, so that a leftover ACCEPTED row
+/// is closed before there is a new one, as a unique index demands.
 ///
 /// It is most of what a write costs the server, and a quarter of that is to set up the plan anew each time: narrow rows
 /// and sub-selects take 8 % less of the server's instructions than joins of whole rows did.
@@ -90,7 +90,8 @@ enum AcceptOfferStatement {
     ///
     /// The order is locked but the offer is not: another program may have changed it between the snapshot and the
     /// update, which then finds nothing. The division fails, everything is rolled back, and the write is run again.
-    /// So it is if a write has two rows, as it would where two masters have one Telegram user: no row is another's answer.
+    /// So it is if a write has two rows, as it would where two masters have one Telegram user: no row is another's
+    /// answer.
     private static let mustHold = """
         1 / CASE (SELECT are_held FROM locks) WHEN false THEN 0
             WHEN true THEN CASE WHEN (SELECT count(*) FROM accepted) = (SELECT count(*) FROM granted)

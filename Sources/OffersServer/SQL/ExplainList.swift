@@ -1,8 +1,8 @@
 import Offers
 import Postgres
 
-/// Why the list of a master is as it is: how the master stands, and how many open offers are not listed for which reason;
-/// in one statement. An open offer is either listed or counted here, and never both.
+/// Why the list of a master is as it is: how the master stands, and how many open offers are not listed for which
+/// reason; in one statement. An open offer is either listed or counted here, and never both.
 ///
 /// There is a row for each reason, and one without a reason if everything is listed.
 enum ExplainListQuery {

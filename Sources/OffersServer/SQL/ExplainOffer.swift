@@ -4,8 +4,8 @@ import Postgres
 /// What an accept of one order would be answered, and what that rests on, in one statement and so of one moment. The
 /// verdict is that of ``AcceptDecision``, of which an accept's statement consists, too. It writes and locks nothing.
 ///
-/// The first columns of each row are the answer. The others are an offer of the pair or a row of the history; NULL where
-/// there is neither.
+/// The first columns of each row are the answer. The others are an offer of the pair or a row of the history; NULL
+/// where there is neither.
 enum ExplainOfferQuery {
     /// Whether the history is read, which a role may lack the rights for.
     enum Form: String, CaseIterable {
@@ -61,8 +61,9 @@ enum ExplainOfferQuery {
             FROM offers f WHERE f.order_id = o.id AND \(Fragment.filter("f.master_id = m.id"))
         """
 
-    /// The newest rows of the order. The ids tell the order in which they were written, for the order is locked meanwhile;
-    /// their times are those of the transactions' starts. OFFSET keeps the planner from going through the whole table by id.
+    /// The newest rows of the order. The ids tell the order in which they were written, for the order is locked
+    /// meanwhile; their times are those of the transactions' starts. OFFSET keeps the planner from going through the
+    /// whole table by id.
     private static let history = """
         (SELECT 'past', h.id::bigint, h.to_status::text, h.created_at, NULL, NULL, NULL, NULL, h.from_status::text,
                 CASE WHEN h.reason IN (\(knownReasons.map { "'\($0)'" }.joined(separator: ", "))) THEN h.reason END,

@@ -6,7 +6,8 @@ import Postgres
 /// without an order if the list is empty.
 ///
 /// The page is cut out by the reader, because with OFFSET nothing would tell the total of a page past the end. What the
-/// database spends is lookups by key, and the setting up of the plan, where each node describes each of its columns anew:
+/// database spends is lookups by key, and the setting up of the plan, where each node describes each of its columns
+/// anew:
 /// - rows are numbered and cut first, then the names of cities and districts looked up for those that are left (12 %
 ///   less than joining first), the districts' by a sub-select, which spares a join (2 %);
 /// - what is only handed through is one column, `entry` (2 %, and a third of libpq's work on our side);
@@ -17,10 +18,11 @@ enum ListOffersQuery {
     enum Form: String, CaseIterable {
         /// The statement sees to it: the row with the highest id stands for the order.
         case distinct = "offersd_list"
-        /// The index of ``uniqueIndex`` makes it impossible. The statement names the index, by a constant that the planner
-        /// computes away and that has the server look for the index again whenever something was done to it: once it
-        /// is gone, the statement is refused (undefined_table). What the server does not look for is seen when the
-        /// database is looked at next: an index that has its name but is being dropped concurrently, or is another one.
+        /// The index of ``uniqueIndex`` makes it impossible. The statement names the index, by a constant that the
+        /// planner computes away and that has the server look for the index again whenever something was done to it:
+        /// once it is gone, the statement is refused (undefined_table). What the server does not look for is seen when
+        /// the database is looked at next: an index that has its name but is being dropped concurrently, or is another
+        /// one.
         case unique = "offersd_list_unique"
     }
 

@@ -4,8 +4,8 @@ import Postgres
 
 /// The result of `listOffers`, written straight from the rows: what the database sent is copied once, into the reply,
 /// and no value of it is made in between. (Five offers cost some 3 µs of our time; by way of an `OfferEntry` for each,
-/// whose texts are strings of their own, 7 µs.) The members are those of `ListOffersResult`, which clients read it with; a
-/// test holds the two together.
+/// whose texts are strings of their own, 7 µs.) The members are those of `ListOffersResult`, which clients read it
+/// with; a test holds the two together.
 struct ListOffersReply: JSONEncodable {
     private let rows: QueryResult
     /// The rows of the page, in its order.

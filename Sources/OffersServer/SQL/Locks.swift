@@ -1,15 +1,15 @@
 import Offers
 import Postgres
 
-/// The row locks that writes take before they decide. A write by itself waits for its master and then for its order, so that
-/// writes never deadlock with each other. Writes that share a transaction wait for nothing. The deciding statement comes after
-/// the locks and has a snapshot of its own, taken when they are held (READ COMMITTED).
+/// The row locks that writes take before they decide. A write by itself waits for its master and then for its order, so
+/// that writes never deadlock with each other. Writes that share a transaction wait for nothing. The deciding statement
+/// comes after the locks and has a snapshot of its own, taken when they are held (READ COMMITTED).
 ///
 /// FOR NO KEY UPDATE is enough for what a write changes, and lets the other programs insert rows that refer to the
 /// order or the master meanwhile.
 enum WriteLocks {
-    /// Both locks of a write by itself, in one statement because another one would cost the server 2 % of a write. The order's
-    /// sub-select refers to the count of the masters, which is known when the master is locked.
+    /// Both locks of a write by itself, in one statement because another one would cost the server 2 % of a write. The
+    /// order's sub-select refers to the count of the masters, which is known when the master is locked.
     ///
     /// Both counts are left in a setting of the transaction, where the deciding statement finds them: row security can
     /// let a row be read and not be locked, and then the server passes over it without a word. See ``held``.
@@ -30,9 +30,9 @@ enum WriteLocks {
         """
     }
 
-    /// The same for writes that share a transaction, which wait for no other program: a write is left out if another program
-    /// has its master, its order or an open offer of it, and so are those of the same caller behind it. The places of these
-    /// are left in the setting, too. What does not exist is not locked, and left out as well.
+    /// The same for writes that share a transaction, which wait for no other program: a write is left out if another
+    /// program has its master, its order or an open offer of it, and so are those of the same caller behind it. The
+    /// places of these are left in the setting, too. What does not exist is not locked, and left out as well.
     ///
     /// An open offer that is locked here cannot make the deciding statement wait.
     static let ofFree = ByMaster(
@@ -79,9 +79,9 @@ enum WriteLocks {
     /// Where the counts are. Any role may set it: the part before the dot belongs to no extension.
     static let counts = "offersd.locked"
 
-    /// Whether as many masters and orders are locked as the deciding statement sees; the two expressions are the numbers
-    /// that it sees. A row that came into being after the locks were taken is not locked, either. NULL without the lock
-    /// statement.
+    /// Whether as many masters and orders are locked as the deciding statement sees; the two expressions are the
+    /// numbers that it sees. A row that came into being after the locks were taken is not locked, either. NULL without
+    /// the lock statement.
     static func held(masters: String, orders: String) -> String {
         "\(masters) || ' ' || CASE WHEN \(masters) > 0 THEN \(orders) ELSE 0 END"
             + " = split_part(current_setting('\(counts)', true), '|', 1)"

@@ -1,16 +1,17 @@
 import Postgres
 
-/// The statements that only trials run. None is prepared: what a connection has prepared hides what the database says now.
+/// The statements that only trials run. None is prepared: what a connection has prepared hides what the database says
+/// now.
 enum TrialStatements {
     /// What is deferred to COMMIT is checked by each statement, as there is no COMMIT.
     static let constraints = Statement("offersd_try_constraints", sql: "SET CONSTRAINTS ALL IMMEDIATE")
 
-    /// A trial waits for others no longer than this. It is the last resort, for the server logs the error: tables that are
-    /// locked are left alone, and so are rows.
+    /// A trial waits for others no longer than this. It is the last resort, for the server logs the error: tables that
+    /// are locked are left alone, and so are rows.
     static let lockTimeout = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
 
-    /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first, which
-    /// masters answer least.
+    /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first,
+    /// which masters answer least.
     static let pairs = Statement(
         "offersd_try_pairs",
         sql: """
@@ -29,8 +30,8 @@ enum TrialStatements {
         "offersd_try_newest",
         sql: "SELECT f.master_id::bigint, f.order_id::bigint FROM offers f ORDER BY f.id DESC LIMIT 1")
 
-    /// A row of the history as an accept writes it, for the oldest offer whose rows no other program has locked. Its status is
-    /// one in which an order can be accepted, for a constraint may ask for that.
+    /// A row of the history as an accept writes it, for the oldest offer whose rows no other program has locked. Its
+    /// status is one in which an order can be accepted, for a constraint may ask for that.
     static let history = Statement(
         "offersd_try_history",
         sql: """
@@ -44,8 +45,9 @@ enum TrialStatements {
             SELECT count(*) > 0 FROM inserted
             """)
 
-    /// The locks of a write, and of the offers that it closes, but only of what no other program has locked: a trial neither
-    /// waits nor fails for that, it then decides nothing. The locks are those of ``WriteLocks``, in the same order.
+    /// The locks of a write, and of the offers that it closes, but only of what no other program has locked: a trial
+    /// neither waits nor fails for that, it then decides nothing. The locks are those of ``WriteLocks``, in the same
+    /// order.
     static let locks = Statement(
         "offersd_try_lock", parameters: [.int8, .int8],
         sql: """

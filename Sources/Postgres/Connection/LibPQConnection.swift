@@ -43,7 +43,8 @@ import Glibc
         unsafe Broken(reason: String(cString: PQerrorMessage(connection)))
     }
 
-    /// Whether the server has said that it is in recovery. Postgres reports that whenever it changes (since version 14).
+    /// Whether the server has said that it is in recovery. Postgres reports that whenever it changes (since version
+    /// 14).
     var isInRecovery: Bool { isOn("in_hot_standby") }
 
     /// Whether the server has said that transactions are read-only by default, likewise.
@@ -182,7 +183,8 @@ import Glibc
     /// Whether the server is inside a transaction block, failed or not.
     var isInTransaction: Bool { unsafe PQtransactionStatus(connection) != PQTRANS_IDLE }
 
-    /// Leaves a transaction block that failed, if there is one, so that its locks are gone. Returns whether that succeeded.
+    /// Leaves a transaction block that failed, if there is one, so that its locks are gone. Returns whether that
+    /// succeeded.
     func rollBack(until limit: MonotonicTime) -> Bool {
         guard isInTransaction else { return true }
         do {
@@ -221,11 +223,11 @@ import Glibc
     }
 }
 
-/// Keeps of the notices of one connection what matters; libpq calls it on the connection's thread. No notice is printed,
-/// as libpq would do.
+/// Keeps of the notices of one connection what matters; libpq calls it on the connection's thread. No notice is
+/// printed, as libpq would do.
 final class NoticeLog {
-    /// The warnings that a commit was not confirmed by a standby. They come from the one function of the server that waits for
-    /// standbys (syncrep.c): a warning that a trigger raises at COMMIT has another source.
+    /// The warnings that a commit was not confirmed by a standby. They come from the one function of the server that
+    /// waits for standbys (syncrep.c): a warning that a trigger raises at COMMIT has another source.
     private(set) var unconfirmedCommits = 0
 
     /// Has the notices of `connection` told to this object, which must live as long.

@@ -63,7 +63,8 @@ struct ReadPipeline: ConnectionDriver {
     private static let tick: Int64 = 50
     /// When the server said something last, or work began.
     private var lastWord = MonotonicTime.now()
-    /// How long the server may say nothing, be it at work for others, when the first read has been given up; in milliseconds.
+    /// How long the server may say nothing, be it at work for others, when the first read has been given up; in
+    /// milliseconds.
     private let longestSilence: Int64
 
     /// How long a connection may owe answers to reads that were all given up; in milliseconds. `statement_timeout` ends
@@ -236,9 +237,9 @@ struct ReadPipeline: ConnectionDriver {
 
     /// The server has said nothing for a tick.
     ///
-    /// A server that works does so, too, as it sends the answers of a group together. But of reads that one client sent at
-    /// once the time of each runs only when the one before is answered: a server that is frozen would hold the connection
-    /// for the sum of their times.
+    /// A server that works does so, too, as it sends the answers of a group together. But of reads that one client sent
+    /// at once the time of each runs only when the one before is answered: a server that is frozen would hold the
+    /// connection for the sum of their times.
     private mutating func endureSilence() throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
         giveUpOverdue(at: now)

@@ -2,8 +2,9 @@
 /// each the number of its type, its length (-1 for NULL) and its bytes (`record_send` in
 /// `src/backend/utils/adt/rowtypes.c`).
 ///
-/// For libpq a composite value is one value, whatever is in it: what is handed through a plan, described, and taken apart
-/// by libpq is one column instead of many. Public, because the compiler (6.3) inlines nothing across modules that is less.
+/// For libpq a composite value is one value, whatever is in it: what is handed through a plan, described, and taken
+/// apart by libpq is one column instead of many. Public, because the compiler (6.3) inlines nothing across modules that
+/// is less.
 @unsafe public struct RecordFields {
     @usableFromInline var position: UnsafeRawPointer
     @usableFromInline let end: UnsafeRawPointer

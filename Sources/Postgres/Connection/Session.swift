@@ -25,10 +25,12 @@ final class Session {
     }
 
     let connection: LibPQConnection
-    /// Nil behind a transaction pooler, where the process changes with every transaction, and where the role may not know.
+    /// Nil behind a transaction pooler, where the process changes with every transaction, and where the role may not
+    /// know.
     let backend: Backend?
     let notes: Set<Note>
-    /// What a unit of reads begins with, and what it ends with: behind a pooler it is a transaction with settings of its own.
+    /// What a unit of reads begins with, and what it ends with: behind a pooler it is a transaction with settings of
+    /// its own.
     let readLead: [BoundStatement]
     let readTail: [BoundStatement]
     /// What a transaction begins with.
@@ -38,8 +40,8 @@ final class Session {
     private let isPooled: Bool
     private let hasForeignDefault: Bool
 
-    /// Completes what the start-up packet could not set, on a connection straight to the server. Behind a pooler nothing is
-    /// set, as it would stick to another client's session.
+    /// Completes what the start-up packet could not set, on a connection straight to the server. Behind a pooler
+    /// nothing is set, as it would stick to another client's session.
     init(
         _ opened: ConnectAttempt.Opened, _ settings: SessionSettings, watch: ServerWatch, term: UInt64
     ) throws(LibPQConnection.Broken) {
@@ -90,8 +92,8 @@ final class Session {
 
     /// Returns if what was asked at `sent`, and has just been answered, counts.
     ///
-    /// - Parameter lead: The answer of the last statement of `readLead`, if there is one: libpq hears nothing of the server's
-    ///   state through a pooler.
+    /// - Parameter lead: The answer of the last statement of `readLead`, if there is one: libpq hears nothing of the
+    ///   server's state through a pooler.
     /// - Parameter limit: Until when that may be found out, where it may take longer than for a read.
     /// - Parameter meanwhile: Called every few milliseconds while that is found out.
     /// - Throws: When it does not count; the connection is of no further use.
@@ -155,8 +157,8 @@ final class Session {
     private static let noTimeout = Statement("offersd_no_timeout", sql: "SET LOCAL statement_timeout = 0")
 
     /// The settings of a transaction that depend on it. Its parameters are `statement_timeout` and `lock_timeout` in
-    /// milliseconds. An acknowledged commit must survive a crash, and the loss of the primary where there is a synchronous
-    /// standby, even where the default is not to wait for that.
+    /// milliseconds. An acknowledged commit must survive a crash, and the loss of the primary where there is a
+    /// synchronous standby, even where the default is not to wait for that.
     static let limits = Statement(
         "offersd_limits", parameters: [.int8, .int8],
         sql: """

@@ -43,10 +43,10 @@ struct SessionSettings: Sendable {
             ] + Self.planner(workload)
     }
 
-    /// How plans are made. For `lookups` the way is known, whatever the statistics say of the day: bitmaps and hashes pay
-    /// with many rows, and cost a list some 5 % of the server's work. One plan does for all parameters: the server makes five
-    /// on each connection, of 2 ms each, until it believes that. Where an index is missing, a plan without it is taken for
-    /// so dear that it would be compiled.
+    /// How plans are made. For `lookups` the way is known, whatever the statistics say of the day: bitmaps and hashes
+    /// pay with many rows, and cost a list some 5 % of the server's work. One plan does for all parameters: the server
+    /// makes five on each connection, of 2 ms each, until it believes that. Where an index is missing, a plan without
+    /// it is taken for so dear that it would be compiled.
     private static func planner(_ workload: Workload) -> [(String, String)] {
         let manyRows = workload == .lookups ? "off" : "on"
         let always = [

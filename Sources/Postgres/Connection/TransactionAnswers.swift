@@ -1,5 +1,5 @@
-/// What the server answers to a transaction that was sent as one pipeline: a value without I/O. Answers go in as they come;
-/// what is known then is asked.
+/// What the server answers to a transaction that was sent as one pipeline: a value without I/O. Answers go in as they
+/// come; what is known then is asked.
 ///
 /// `Rows` are those that the transaction is about: of its last step, which comes before the statement that ends it.
 struct TransactionAnswers<Rows> {
@@ -77,8 +77,8 @@ struct TransactionAnswers<Rows> {
             unconfirmedBefore = answer.unconfirmedCommits
         case prepares.count - 1:
             tag = answer.tag
-            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes before
-            // the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
+            // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes
+            // before the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
             isConfirmed = ending == .rollback || answer.unconfirmedCommits == unconfirmedBefore
         default:
             break
@@ -96,8 +96,8 @@ struct TransactionAnswers<Rows> {
         return tag == Ending.rollback.tag ? .rolledBack : .unknown
     }
 
-    /// What is known when the connection breaks. The tag says all, whatever becomes of the connection after it. An error does
-    /// not: it may be the farewell of a server that had committed.
+    /// What is known when the connection breaks. The tag says all, whatever becomes of the connection after it. An
+    /// error does not: it may be the farewell of a server that had committed.
     var endOfConnection: End {
         if case .done(let rows, let isConfirmed) = end { .done(rows, isConfirmed: isConfirmed) } else { .unknown }
     }

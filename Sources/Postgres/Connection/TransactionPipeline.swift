@@ -1,9 +1,9 @@
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
-/// Several writes may share it, of one caller or of many, so that what the server does once for each transaction, and for
-/// each statement, is done once for all of them. As soon as anything fails all is rolled back, and each is left to be run by
-/// itself. A part that would have had to wait for another program is left out by the steps, with those of its caller behind
-/// it: the others are committed.
+/// Several writes may share it, of one caller or of many, so that what the server does once for each transaction, and
+/// for each statement, is done once for all of them. As soon as anything fails all is rolled back, and each is left to
+/// be run by itself. A part that would have had to wait for another program is left out by the steps, with those of its
+/// caller behind it: the others are committed.
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown.
@@ -40,9 +40,9 @@ struct TransactionPipeline {
     private let sent: MonotonicTime
     private var answers: TransactionAnswers<QueryResult>
 
-    /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one of
-    /// its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part of its
-    /// statement, and lasts until the nearest deadline.
+    /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
+    /// of its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part
+    /// of its statement, and lasts until the nearest deadline.
     private static let sharedLockTimeout: Int64 = 50
     private static let sharedTimeout: Int64 = 1000
     /// However little time one of the parts has left, the others get this much. It ends before each deadline, as it
@@ -67,8 +67,8 @@ struct TransactionPipeline {
         isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
     }
 
-    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its end
-    /// then.
+    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its
+    /// end then.
     static func begin(_ writes: [TransactionWorker.Taken], on session: Session, margins: Margins) -> Begun {
         let now = MonotonicTime.now()
         var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
@@ -93,8 +93,8 @@ struct TransactionPipeline {
         let statements =
             session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
             + first.steps(BatchParameters(parts, callers: callers), bound) + [BoundStatement(first.ending.statement)]
-        // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not leave.
-        // (That the connection is gone it says later, at the sync or when results are read.)
+        // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not
+        // leave. (That the connection is gone it says later, at the sync or when results are read.)
         let prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
             try session.connection.send(statement)
         }
@@ -243,8 +243,8 @@ extension Ending {
 extension WorkQueue<Write>.Taken {
     fileprivate var parts: [[Int64?]] { item.job.run.close().prefix(count).map(\.part) }
 
-    /// The transaction is committed; these rows of its last step are those of the first parts. The one behind them was left
-    /// out, if there is one.
+    /// The transaction is committed; these rows of its last step are those of the first parts. The one behind them was
+    /// left out, if there is one.
     fileprivate func complete(_ rows: QueryResult, _ own: Range<Int>) {
         item.job.complete(rows, own, separated: item.separated + (own.count < count ? 1 : 0))
     }

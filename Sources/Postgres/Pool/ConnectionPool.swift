@@ -1,7 +1,8 @@
 import Logging
 import Synchronization
 
-/// The connections of one kind: a thread each, which does what `PoolStateMachine` says. I/O around a pure value, no more.
+/// The connections of one kind: a thread each, which does what `PoolStateMachine` says. I/O around a pure value, no
+/// more.
 final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     typealias Item = WorkItem<Worker.Job>
     private typealias Taken = WorkQueue<Worker.Job>.Taken

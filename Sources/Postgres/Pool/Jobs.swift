@@ -35,8 +35,8 @@ extension WorkItem<Read> {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// Writes of one caller, in their order. The first ones may share a transaction. Exactly one of `complete` and `fail` is
-/// called, once.
+/// Writes of one caller, in their order. The first ones may share a transaction. Exactly one of `complete` and `fail`
+/// is called, once.
 struct Write: Sendable {
     let run: any TransactionRun
     let attempt: Attempt
@@ -68,16 +68,16 @@ extension TransactionPlan: TransactionRun {
 
 /// What has become of the first writes of a run. The others are as if they had not been handed over.
 package struct Performed: Sendable {
-    /// The rows of the transaction's last step, and which of them are those of the writes that were done; or the error of so
-    /// many writes.
+    /// The rows of the transaction's last step, and which of them are those of the writes that were done; or the error
+    /// of so many writes.
     package enum Outcome: Sendable {
         case done(QueryResult, Range<Int>)
         case failed(PostgresError, count: Int)
     }
 
     package let outcome: Outcome
-    /// How many writes behind those are to be run each by itself: they shared the attempt, had no effect, and it may be for
-    /// their sake.
+    /// How many writes behind those are to be run each by itself: they shared the attempt, had no effect, and it may be
+    /// for their sake.
     package let separated: Int
 
     /// How many writes it is about, at least one.
@@ -95,8 +95,8 @@ package enum Attempt: Sendable {
     case first
     /// An earlier attempt was rolled back or lost. That may have been for its own sake: it is never batched.
     case another
-    /// An earlier attempt may have committed: this one is to find out, by itself and almost to the deadline, because there
-    /// is no other way to a certain answer.
+    /// An earlier attempt may have committed: this one is to find out, by itself and almost to the deadline, because
+    /// there is no other way to a certain answer.
     case outcomeCheck
 }
 
@@ -120,8 +120,8 @@ package struct BatchParameters: Sendable {
     private let rows: [[Int64?]]
     private let callers: [Int64]
 
-    /// - Parameter callers: A number for each part. Those with the same number take effect in their order; nil: each has
-    ///   a number of its own.
+    /// - Parameter callers: A number for each part. Those with the same number take effect in their order; nil: each
+    ///   has a number of its own.
     package init(_ rows: [[Int64?]], callers: [Int64]? = nil) {
         self.rows = rows
         self.callers = callers ?? rows.indices.map { Int64($0) }
@@ -137,8 +137,8 @@ package struct BatchParameters: Sendable {
     package var callerColumn: Parameter { .int8Array(callers) }
 }
 
-/// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT. An object,
-/// because it is handed on so often on its way.
+/// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT. An
+/// object, because it is handed on so often on its way.
 package final class TransactionPlan: Sendable {
     /// For the log.
     package let name: String
@@ -150,8 +150,8 @@ package final class TransactionPlan: Sendable {
     /// At most one transaction of the pool runs for each of them at a time; others wait in order.
     package let keys: [ExclusionKey]
     package let steps: Steps
-    /// Whether a row of a shared transaction says that its part was left out: it had no effect, nor had those of the same
-    /// caller behind it. It is to be run by itself.
+    /// Whether a row of a shared transaction says that its part was left out: it had no effect, nor had those of the
+    /// same caller behind it. It is to be run by itself.
     package let isLeftOut: @Sendable (QueryResult, _ row: Int) -> Bool
     package let ending: Ending
 

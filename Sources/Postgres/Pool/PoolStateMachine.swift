@@ -7,8 +7,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private enum Connection: Sendable {
         /// Not connected, and may try. Next: connecting.
         case disconnected
-        /// A connection attempt is under way, which began while no connection was open, or beside one. Next: idle, waiting,
-        /// disconnected (by shutdown: stopped).
+        /// A connection attempt is under way, which began while no connection was open, or beside one. Next: idle,
+        /// waiting, disconnected (by shutdown: stopped).
         case connecting(besideNone: Bool)
         /// The last attempt failed at `since`; the next one comes after a pause. Next: connecting.
         case waiting(since: MonotonicTime)
@@ -21,8 +21,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         /// Its work was begun for it at `since`, while its thread sleeps on until there is an answer.
         /// Next: busy, disconnected.
         case begun(since: MonotonicTime)
-        /// Doing work, of which it began `count` items last, at `since`; `isShared` if they have several parts. Next: woken,
-        /// disconnected.
+        /// Doing work, of which it began `count` items last, at `since`; `isShared` if they have several parts. Next:
+        /// woken, disconnected.
         case busy(since: MonotonicTime, count: Int, isShared: Bool)
         /// Told to close for good. The end.
         case stopped
@@ -60,8 +60,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     package enum Submission: Sendable {
         /// It waits; the connection with this number must be woken, if any.
         case queued(wake: Int?)
-        /// The connection with this number has nothing to do. Its work is to be begun at once, without its thread, which
-        /// would have to wake up for that.
+        /// The connection with this number has nothing to do. Its work is to be begun at once, without its thread,
+        /// which would have to wake up for that.
         case begin(WorkQueue<Job>.Taken, on: Int)
         /// No connection to the database can be had at present.
         case unavailable
@@ -70,8 +70,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     private var connections: [Connection]
     private var queue = WorkQueue<Job>()
-    /// Whether the last attempt to connect failed that began while no connection was open. One that began beside others may
-    /// have met what ended those, and the next one succeeds.
+    /// Whether the last attempt to connect failed that began while no connection was open. One that began beside others
+    /// may have met what ended those, and the next one succeeds.
     package private(set) var isFailing = false
     /// The attempts to connect that have failed since the start.
     package private(set) var failedAttempts = 0
@@ -81,16 +81,16 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private let maximumGroup: Int
     private let parallelism: Int
     private let pauseMilliseconds: Int64
-    /// The pause after a failed attempt while other connections are open, in milliseconds: there is time, and a server at
-    /// its limit is asked less often.
+    /// The pause after a failed attempt while other connections are open, in milliseconds: there is time, and a server
+    /// at its limit is asked less often.
     private static var longPause: Int64 { 2000 }
     /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
     /// `expire` looks after the deadline of what was begun for it.
     private let stuckThreshold: Int64 = 50
 
     /// A pool of `connections` connections, each of which takes at most `maximumGroup` items at once and
-    /// waits `pauseMilliseconds` after a failed attempt to connect. `parallelism` of them work at the same time, besides
-    /// those that are stuck: what waits for them makes larger groups. Nil: all.
+    /// waits `pauseMilliseconds` after a failed attempt to connect. `parallelism` of them work at the same time,
+    /// besides those that are stuck: what waits for them makes larger groups. Nil: all.
     package init(
         connections: Int, maximumGroup: Int, parallelism: Int? = nil, pauseMilliseconds: Int64 = 150
     ) {
@@ -139,8 +139,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// Looks after what takes long. Returns the work that waited past its deadline, which must be told so; and the
-    /// connections to wake, because what waited behind it became ready, or because no thread looks after the deadline of
-    /// what was begun for them.
+    /// connections to wake, because what waited behind it became ready, or because no thread looks after the deadline
+    /// of what was begun for them.
     package mutating func expire(at now: MonotonicTime) -> (expired: [WorkItem<Job>], wake: [Int]) {
         let expired = queue.removeExpired(at: now)
         let unattended = connections.indices.filter {
@@ -214,7 +214,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         connections[index] = .woken
     }
 
-    /// Whether connection `index` is the one to open first, while none is open: so a server that refuses is asked by one.
+    /// Whether connection `index` is the one to open first, while none is open: so a server that refuses is asked by
+    /// one.
     package func isFirstToConnect(_ index: Int) -> Bool {
         connectedCount == 0 && connections[..<index].allSatisfy { if case .stopped = $0 { true } else { false } }
     }
@@ -249,8 +250,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         }
     }
 
-    /// More work for connection `index`, which is busy and has got on with what it has. For pools whose work has no keys:
-    /// what is taken here is not handed back.
+    /// More work for connection `index`, which is busy and has got on with what it has. For pools whose work has no
+    /// keys: what is taken here is not handed back.
     package mutating func more(for index: Int, at now: MonotonicTime) -> [WorkQueue<Job>.Taken] {
         guard case .busy = connections[index] else { return [] }
         let group = takeGroup(for: index, at: now)
@@ -259,8 +260,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// Connection `index` has done its work, but for those of the group at the places `undone`, which are to be done by
-    /// themselves (all of their parts if they were `rolledBack`), and for `separated` other parts. `usable` is false when it
-    /// must be closed and opened anew.
+    /// themselves (all of their parts if they were `rolledBack`), and for `separated` other parts. `usable` is false
+    /// when it must be closed and opened anew.
     /// Returns the work that will not be done, as the pool is ending; and the connections to wake because work became
     /// ready.
     package mutating func finished(
@@ -277,8 +278,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// The idle connection `index` broke. Returns the connections to wake: it may have been woken already for work that
-    /// another must take now, and a pause may have become shorter. If work is being begun on it just now, its end is told
-    /// by `finished`.
+    /// another must take now, and a pause may have become shorter. If work is being begun on it just now, its end is
+    /// told by `finished`.
     package mutating func lost(_ index: Int, at now: MonotonicTime) -> [Int] {
         switch connections[index] {
         case .stopped, .begun: return []

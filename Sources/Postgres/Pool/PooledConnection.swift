@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its `PooledConnection`.
+/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its
+/// `PooledConnection`.
 protocol ConnectionDriver<Job>: SendableMetatype {
     associatedtype Job: Sendable
 
@@ -13,8 +14,8 @@ protocol ConnectionDriver<Job>: SendableMetatype {
     /// Returns false if there is something to do before the server answers.
     mutating func begin(_ work: WorkQueue<Job>.Taken) -> Bool
 
-    /// Finishes what was begun, and runs a group. A driver that can run work beside the group may ask for more of it, as
-    /// often as there is room.
+    /// Finishes what was begun, and runs a group. A driver that can run work beside the group may ask for more of it,
+    /// as often as there is room.
     mutating func run(_ group: [WorkQueue<Job>.Taken], _ more: @Sendable () -> [WorkQueue<Job>.Taken]) -> WorkEnd
 
     /// Tells work that it will not run.

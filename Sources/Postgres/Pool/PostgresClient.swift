@@ -11,8 +11,8 @@ package final class PostgresClient: Sendable {
     package enum Purpose: Sendable {
         /// The work of the service.
         case work
-        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck. While there is
-        /// none it goes with the work.
+        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck. While
+        /// there is none it goes with the work.
         case control
     }
 
@@ -24,8 +24,8 @@ package final class PostgresClient: Sendable {
     /// Those that do not count for the maximum: they look after the service.
     private let exemptRequests = Atomic<Int>(0)
     private let maximumRequests: Int
-    /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is always
-    /// those that are working.
+    /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is
+    /// always those that are working.
     private static let maximumReadAttempts = 30
     private let readRetries = Atomic<Int>(0)
     private let lastError = Mutex<PoolStatus.LastError?>(nil)
@@ -150,7 +150,8 @@ package final class PostgresClient: Sendable {
 
     // MARK: Reads
 
-    /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block there.
+    /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block
+    /// there.
     ///
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, 29
     /// times at the most.
@@ -225,8 +226,8 @@ package final class PostgresClient: Sendable {
 
     // MARK: Transactions
 
-    /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has confirmed
-    /// COMMIT; or ROLLBACK, for a trial.
+    /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has
+    /// confirmed COMMIT; or ROLLBACK, for a trial.
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, attempt: Attempt = .first, deadline: any Deadline
     ) async throws(PostgresError) -> Value {
@@ -242,12 +243,12 @@ package final class PostgresClient: Sendable {
         }
     }
 
-    /// Runs the first transaction of `run` once, and with it those behind it whose keys are free when a connection takes it.
-    /// They take effect in their order, or at the same moment.
+    /// Runs the first transaction of `run` once, and with it those behind it whose keys are free when a connection
+    /// takes it. They take effect in their order, or at the same moment.
     ///
-    /// A first attempt may also share its transaction with those of other callers that wait at the same time. If the first of
-    /// `run` is left out, or that is rolled back, it is run by itself before others get their turn: what it is told is never
-    /// what another one's statements met.
+    /// A first attempt may also share its transaction with those of other callers that wait at the same time. If the
+    /// first of `run` is left out, or that is rolled back, it is run by itself before others get their turn: what it is
+    /// told is never what another one's statements met.
     ///
     /// - Parameter deadline: That of the first one.
     package func perform(
@@ -366,8 +367,8 @@ package struct PoolStatus: Sendable, Equatable {
 
 /// The pause before something is tried again.
 package enum Backoff {
-    /// Waits between a half and one and a half times `attempt` × 10 ms, and no longer after the fifth attempt than after
-    /// that; returns early when cancelled.
+    /// Waits between a half and one and a half times `attempt` × 10 ms, and no longer after the fifth attempt than
+    /// after that; returns early when cancelled.
     package static func pause(attempt: Int) async {
         let milliseconds = Double(min(attempt, 5)) * 10 * Double.random(in: 0.5...1.5)
         try? await Task.sleep(for: .milliseconds(milliseconds))

@@ -2,11 +2,11 @@ internal import DequeModule
 
 /// Work that waits for a connection. An object, because it is handed on so often on its way.
 package final class WorkItem<Job: Sendable>: Sendable {
-    /// What must not run at the same time as other work with the same key: at most two keys. Those of the first part of the
-    /// work, if it has several.
+    /// What must not run at the same time as other work with the same key: at most two keys. Those of the first part of
+    /// the work, if it has several.
     package let keys: [ExclusionKey]
-    /// The keys of each other part, in their order. Asked once, when the work is taken: parts may join it until then. It must
-    /// not wait.
+    /// The keys of each other part, in their order. Asked once, when the work is taken: parts may join it until then.
+    /// It must not wait.
     package let others: @Sendable () -> [[ExclusionKey]]
     /// Work of the same batch key may be taken together; nil: it is taken by itself, and the first part alone.
     package let batchKey: String?
@@ -52,11 +52,11 @@ package struct ExclusionKey: Hashable, Sendable {
 }
 
 /// The waiting work of one pool, in order. Work with a common key runs one after the other, in order of arrival;
-/// it waits here and not on a connection, so that a hot key does not use up the connections. Work waits for the keys of its
-/// first part alone; its other parts go along as far as their keys are free when it is taken.
+/// it waits here and not on a connection, so that a hot key does not use up the connections. Work waits for the keys of
+/// its first part alone; its other parts go along as far as their keys are free when it is taken.
 ///
-/// A value without I/O. To append, to take and to finish takes constant time; what removes or puts back takes as long as
-/// there is work that waits.
+/// A value without I/O. To append, to take and to finish takes constant time; what removes or puts back takes as long
+/// as there is work that waits.
 package struct WorkQueue<Job: Sendable>: Sendable {
     /// Work taken out by `next`; handed back to `finished` so that its successors may start.
     package struct Taken: Sendable {
@@ -121,7 +121,8 @@ package struct WorkQueue<Job: Sendable>: Sendable {
         for keys in taken.others { leaveLines(keys, taken.number) }
     }
 
-    /// The work was not done: the first part of each is the next to start, each by itself, and keeps its place in its lines.
+    /// The work was not done: the first part of each is the next to start, each by itself, and keeps its place in its
+    /// lines.
     ///
     /// - Parameter rolledBack: Whether any part of it may be why. If not, the first one is.
     package mutating func putBack(_ taken: [Taken], rolledBack: Bool) {

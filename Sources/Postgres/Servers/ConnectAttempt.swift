@@ -1,14 +1,15 @@
 internal import CLibPQ
 import Glibc
 
-/// One attempt to open a connection to one address and to learn what server is there. It belongs to one thread, which polls
-/// its descriptor and calls `advance`; nothing in it waits. Source: libpq manual, section 34.1 (PQconnectPoll).
+/// One attempt to open a connection to one address and to learn what server is there. It belongs to one thread, which
+/// polls its descriptor and calls `advance`; nothing in it waits. Source: libpq manual, section 34.1 (PQconnectPoll).
 @safe final class ConnectAttempt {
     /// An open connection that has answered the first question.
     struct Opened {
         let connection: LibPQConnection
         let answer: ServerQuestion.Answer
-        /// Whether a pooler is in between, or must be thought to be: the server process may change with each transaction.
+        /// Whether a pooler is in between, or must be thought to be: the server process may change with each
+        /// transaction.
         let isPooled: Bool
     }
 
@@ -138,8 +139,8 @@ import Glibc
         start()
     }
 
-    /// A `transaction_timeout` of the role's, which version 17 brought, may end the session before anything can be set. Then
-    /// the start-up packet sets it, which a server that does not know it would refuse.
+    /// A `transaction_timeout` of the role's, which version 17 brought, may end the session before anything can be set.
+    /// Then the start-up packet sets it, which a server that does not know it would refuse.
     private func retry(_ serverVersion: Int32) -> Void? {
         let limit = "-c transaction_timeout=0"
         guard serverVersion >= 170_000, let options, !options.contains(limit) else { return nil }

@@ -1,12 +1,12 @@
 /// Which server a process talks to, and whether what it says counts: a value without I/O.
 ///
-/// There is at most one server at a time. Searches tell which servers there are, answers tell that it lives. A connection
-/// belongs to the term in which it was opened: when another server is chosen a new term begins, and connections of earlier
-/// terms are retired.
+/// There is at most one server at a time. Searches tell which servers there are, answers tell that it lives. A
+/// connection belongs to the term in which it was opened: when another server is chosen a new term begins, and
+/// connections of earlier terms are retired.
 ///
-/// The exchanges with the server form a chain: it breaks where the server was silent for longer than ``gap``, for then it may
-/// have been replaced and not know it. An answer counts if a search that began after its chain did has found no other
-/// server, at any address.
+/// The exchanges with the server form a chain: it breaks where the server was silent for longer than ``gap``, for then
+/// it may have been replaced and not know it. An answer counts if a search that began after its chain did has found no
+/// other server, at any address.
 package struct PrimaryState: Sendable {
     /// A server that a search has found, and where.
     package struct Found: Sendable, Equatable {
@@ -53,8 +53,8 @@ package struct PrimaryState: Sendable {
     /// When the last search ended.
     private var searched = MonotonicTime(nanoseconds: 0)
 
-    /// How long a server may say nothing until its answers have to be proven, besides the round trip, in milliseconds. It is
-    /// shorter than any lease by which a cluster's manager decides which server is the primary.
+    /// How long a server may say nothing until its answers have to be proven, besides the round trip, in milliseconds.
+    /// It is shorter than any lease by which a cluster's manager decides which server is the primary.
     static let shortestGap: Int64 = 300
     /// After what silence the server is asked something, in milliseconds.
     static let quiet: Int64 = 100
@@ -107,8 +107,9 @@ package struct PrimaryState: Sendable {
             && (before.address != now.address || before.report.role != now.report.role)
     }
 
-    /// A server that takes writes comes before one that does not. Of one cluster's timelines the highest counts; of several
-    /// clusters the one in use, else the first that is named. An earlier timeline than that in use never comes back.
+    /// A server that takes writes comes before one that does not. Of one cluster's timelines the highest counts; of
+    /// several clusters the one in use, else the first that is named. An earlier timeline than that in use never comes
+    /// back.
     private func best(of servers: [Found]) -> Found? {
         for role in [ServerReport.Role.primary, .readOnly] {
             let candidates = servers.filter { server in

@@ -35,7 +35,8 @@ package struct ServerAddress: Sendable, Hashable {
     }
 }
 
-/// What the operator's settings come to, from wherever they come: connection string or URI, `PG*` variables, service file.
+/// What the operator's settings come to, from wherever they come: connection string or URI, `PG*` variables, service
+/// file.
 struct ConnectionTarget: Sendable {
     /// In the order in which they are named. Never empty.
     var addresses: [ServerAddress]
@@ -52,7 +53,8 @@ struct ConnectionTarget: Sendable {
     /// libpq expands the service file only for a connection, so one is begun that it refuses at once, for its value of
     /// `target_session_attrs`. PQconninfo (libpq manual, section 34.2) then tells the values of all keywords.
     ///
-    /// - Throws: What is wrong with the settings, in libpq's words: an unknown service, or an option that does not exist.
+    /// - Throws: What is wrong with the settings, in libpq's words: an unknown service, or an option that does not
+    ///   exist.
     init(_ connectionInfo: String) throws(LibPQConnection.Broken) {
         let values = try Self.values(connectionInfo)
         options = values["options"] ?? ""

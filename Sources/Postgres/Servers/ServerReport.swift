@@ -2,8 +2,8 @@
 package struct ServerHistory: Sendable, Hashable {
     /// The cluster: `pg_control_system().system_identifier`. Nil if the role may not ask.
     package let systemIdentifier: Int64?
-    /// Which of its timelines: each promotion begins one with a higher number (PostgreSQL manual, section 26.3.5). Nil if
-    /// the role may not ask, and of a server in recovery, which follows others' timelines.
+    /// Which of its timelines: each promotion begins one with a higher number (PostgreSQL manual, section 26.3.5). Nil
+    /// if the role may not ask, and of a server in recovery, which follows others' timelines.
     package let timeline: UInt32?
 
     package init(systemIdentifier: Int64?, timeline: UInt32?) {
@@ -28,7 +28,8 @@ package struct ServerReport: Sendable, Equatable {
         case primary
         /// It is not in recovery, and refuses them: its default for transactions is read-only.
         case readOnly
-        /// It is in recovery. What it lists may be stale: even a synchronous standby confirms the flush, not the replay.
+        /// It is in recovery. What it lists may be stale: even a synchronous standby confirms the flush, not the
+        /// replay.
         case standby
     }
 
@@ -41,9 +42,9 @@ package struct ServerReport: Sendable, Equatable {
     }
 }
 
-/// The first question on each connection, asked before anything is set. Each name in it is in full, and there is no operator
-/// that a search path could replace. It is one message of the simple protocol, and so one transaction, in which no time
-/// limit of the role's applies.
+/// The first question on each connection, asked before anything is set. Each name in it is in full, and there is no
+/// operator that a search path could replace. It is one message of the simple protocol, and so one transaction, in
+/// which no time limit of the role's applies.
 struct ServerQuestion {
     /// The answer.
     struct Answer: Sendable {

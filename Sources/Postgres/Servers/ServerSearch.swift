@@ -61,8 +61,8 @@ struct ServerSearch {
     ///   - options: The start-up options of the connections.
     ///   - silent: Addresses that said nothing in the last search; those of this one at its end.
     ///   - lookups: Questions to the name service that have had no answer yet, by host; kept for the next search.
-    ///   - tell: Called with what is found, once a server that takes writes is known and the others had a moment, and at
-    ///     the end.
+    ///   - tell: Called with what is found, once a server that takes writes is known and the others had a moment, and
+    ///     at the end.
     static func run(
         _ configuration: PostgresConfiguration, _ target: ConnectionTarget, options: StartupOptions,
         silent: inout Set<ServerAddress>, lookups: inout [String: NameLookup], tell: (Outcome) -> Void

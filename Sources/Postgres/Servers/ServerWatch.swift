@@ -2,11 +2,11 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Knows which server the process talks to: opens connections to that one alone, says whether its answers count, and looks
-/// for another one when it may have been replaced. I/O around `PrimaryState`.
+/// Knows which server the process talks to: opens connections to that one alone, says whether its answers count, and
+/// looks for another one when it may have been replaced. I/O around `PrimaryState`.
 ///
-/// A thread of its own searches, and keeps the state true while there are no requests. Threads of connections wait for that
-/// one, each no longer than it can afford.
+/// A thread of its own searches, and keeps the state true while there are no requests. Threads of connections wait for
+/// that one, each no longer than it can afford.
 final class ServerWatch: Sendable {
     private struct Searches {
         var last: ServerSearch.Outcome?
@@ -111,7 +111,8 @@ final class ServerWatch: Sendable {
         }
     }
 
-    /// Whether a connection for `purpose` can be opened to the server in use, as far as is known. True while there is none.
+    /// Whether a connection for `purpose` can be opened to the server in use, as far as is known. True while there is
+    /// none.
     func canServe(_ purpose: Purpose) -> Bool {
         !purpose.needsPrimary || state.withLock { !$0.isReadOnly }
     }
@@ -124,8 +125,8 @@ final class ServerWatch: Sendable {
 
     // MARK: Answers
 
-    /// Returns if an answer counts that was asked for at `sent` and has just arrived: it was given by the server in use, and
-    /// no other is known to have taken its place meanwhile. It may take a search to know that.
+    /// Returns if an answer counts that was asked for at `sent` and has just arrived: it was given by the server in
+    /// use, and no other is known to have taken its place meanwhile. It may take a search to know that.
     ///
     /// - Parameters:
     ///   - needsProof: Whether the answer says anything of offers. Without that it belongs to the chain, and counts.
@@ -156,8 +157,8 @@ final class ServerWatch: Sendable {
         }
     }
 
-    /// Returns when a search that began at `moment` or later has looked everywhere and found no other server than that of
-    /// `term`.
+    /// Returns when a search that began at `moment` or later has looked everywhere and found no other server than that
+    /// of `term`.
     private func prove(
         term: UInt64, since moment: MonotonicTime, until limit: MonotonicTime, meanwhile: () -> Void = {}
     ) throws(LibPQConnection.Broken) {
@@ -173,8 +174,8 @@ final class ServerWatch: Sendable {
         }
     }
 
-    /// Returns if a transaction may be sent on a connection of `term`: its server was heard of a moment ago, or no other is
-    /// found.
+    /// Returns if a transaction may be sent on a connection of `term`: its server was heard of a moment ago, or no
+    /// other is found.
     ///
     /// - Throws: Also when that is not known by `limit`.
     func confirmBeforeSending(term: UInt64, until limit: MonotonicTime) throws(LibPQConnection.Broken) {
@@ -257,7 +258,8 @@ final class ServerWatch: Sendable {
     ///
     /// - Parameters:
     ///   - ask: Has the server asked something; its answer is told by `confirm`. It must not wait.
-    ///   - onNewTerm: Called when another server has been chosen; connections to others are to be closed. It must not wait.
+    ///   - onNewTerm: Called when another server has been chosen; connections to others are to be closed. It must not
+    ///     wait.
     func start(ask: @escaping @Sendable () -> Void, onNewTerm: @escaping @Sendable () -> Void) {
         let started = BlockingThread.start { [self] in
             var silent: Set<ServerAddress> = []

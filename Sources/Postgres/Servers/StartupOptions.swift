@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The keyword `options` of a connection, for as long as it is not refused. A pooler may know no start-up options; then it
-/// refuses each connection that has some, and writes that into its log.
+/// The keyword `options` of a connection, for as long as it is not refused. A pooler may know no start-up options; then
+/// it refuses each connection that has some, and writes that into its log.
 struct StartupOptions: Sendable {
     /// What is known in this process.
     final class Support: Sendable {

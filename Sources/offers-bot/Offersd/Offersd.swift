@@ -14,7 +14,8 @@ struct Offersd: OfferCalls {
     var patience: Duration = .seconds(6)
     /// How long a read may take; the service itself gives up after 2 s.
     var readPatience: Duration = .seconds(3)
-    /// How long a write waits for its answer before it is asked about on a new connection. The service answers within 5 s.
+    /// How long a write waits for its answer before it is asked about on a new connection. The service answers within 5
+    /// s.
     var answering: Duration = .milliseconds(5250)
     /// How long to go on knocking when nobody listens: a restart takes less, and a tap is not answered late by it.
     var knocking: Duration = .seconds(1)
@@ -69,9 +70,9 @@ extension Offersd {
         }
     }
 
-    /// A write follows the rules of ``WriteOutcome``: it goes on a connection that has answered something, and once it was
-    /// sent it is repeated, for as long as the time allows, until something tells what became of it. A service that is
-    /// restarted in between can say so.
+    /// A write follows the rules of ``WriteOutcome``: it goes on a connection that has answered something, and once it
+    /// was sent it is repeated, for as long as the time allows, until something tells what became of it. A service that
+    /// is restarted in between can say so.
     private func write<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
         let start = Instant.now
         let end = start + patience

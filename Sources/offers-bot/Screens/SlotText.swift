@@ -74,10 +74,12 @@ private struct LocalTime {
     /// nil for a moment that has no date, such as infinity.
     init?(_ moment: Timestamp, in zone: TimeZone) {
         guard Timestamp.representable.contains(moment) else { return nil }
-        // Both count from a midnight of 1 January, in UTC; Foundation's reference is one year later (2000 had 366 days).
+        // Both count from a midnight of 1 January, in UTC; Foundation's reference is one year later (2000 had 366
+        // days).
         let seconds = Double(moment.microseconds) / 1_000_000 - 366 * 86_400
         let offset = zone.secondsFromGMT(for: Date(timeIntervalSinceReferenceDate: seconds))
-        // The moment at which a clock in UTC shows what the local clock shows at `moment`: its text has the local digits.
+        // The moment at which a clock in UTC shows what the local clock shows at `moment`: its text has the local
+        // digits.
         let local = Timestamp(microseconds: moment.microseconds + Int64(offset) * 1_000_000)
         guard let text = local.text else { return nil }
         let digits = Array(text)

@@ -9,8 +9,8 @@ struct Backoff {
 
     /// - Parameters:
     ///   - jitter: Whether to take between half of it and all, so that several clients do not come at once.
-    ///   - startsAtOnce: Whether the first attempt comes without a wait: a connection that is lost tells nothing about a new
-    ///     one.
+    ///   - startsAtOnce: Whether the first attempt comes without a wait: a connection that is lost tells nothing about
+    ///     a new one.
     init(from first: Duration, to limit: Duration, jitter: Bool = true, startsAtOnce: Bool = false) {
         self.first = first
         self.limit = limit

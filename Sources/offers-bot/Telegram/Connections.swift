@@ -3,8 +3,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Connections to one host that can be given up all at once, so that nothing is sent into one of which the other end has
-/// gone without a word.
+/// Connections to one host that can be given up all at once, so that nothing is sent into one of which the other end
+/// has gone without a word.
 final class Connections: Sendable {
     /// A set of connections. It is shut down when it has been given up and its last request has ended.
     final class Line: Sendable {

@@ -26,8 +26,8 @@ struct Origin: Sendable, Equatable {
     }
 
     /// A screen of new orders is a text, all its buttons are of new orders or lead to the menu, one at least is of new
-    /// orders, and it is not the card of an accepted order. A photo has no text, and neither has a message that Telegram
-    /// does not show to the bot.
+    /// orders, and it is not the card of an accepted order. A photo has no text, and neither has a message that
+    /// Telegram does not show to the bot.
     private static func isScreen(_ json: JSONValue) -> Bool {
         guard let text = json["text"]?.stringValue, !isAccepted(text) else { return false }
         // Telegram leaves the keyboard out when it was taken away meanwhile: then it tells nothing.

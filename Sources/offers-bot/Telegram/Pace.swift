@@ -1,13 +1,13 @@
 /// Which call to the Bot API is made next, and when. No I/O; the time is told.
 ///
-/// Telegram refuses more than about 30 messages a second in all and one a second in a chat, short bursts aside (Bots FAQ,
-/// "My bot is hitting limits"). So all calls together have a pace, and the messages of each chat have one.
+/// Telegram refuses more than about 30 messages a second in all and one a second in a chat, short bursts aside (Bots
+/// FAQ, "My bot is hitting limits"). So all calls together have a pace, and the messages of each chat have one.
 ///
 /// Among the chats that wait, the one with the fewest calls lately goes first: however many calls a few chats want, the
 /// call of another one does not wait for them.
 ///
-/// Of what waits in a chat only the newest is worth showing: a newer screen takes the place of an older one, and a newer
-/// answer to a tap that of an older one. Cards of accepted orders give way to nothing.
+/// Of what waits in a chat only the newest is worth showing: a newer screen takes the place of an older one, and a
+/// newer answer to a tap that of an older one. Cards of accepted orders give way to nothing.
 struct Pace {
     typealias Instant = ContinuousClock.Instant
 
@@ -20,7 +20,8 @@ struct Pace {
 
     /// What a call does.
     enum Kind: Equatable {
-        /// Answers a tap. Chats in a flood wait have it, too. What a write led to does not give way to the answer of a read.
+        /// Answers a tap. Chats in a flood wait have it, too. What a write led to does not give way to the answer of a
+        /// read.
         case answer(ofWrite: Bool)
         /// Shows a screen. One of a read is not shown any more when a newer one has been; what a write led to is.
         case screen(ofWrite: Bool)
@@ -42,7 +43,8 @@ struct Pace {
         /// Grows from tap to tap.
         let order: Int
         let kind: Kind
-        /// Its own id, or that of the first one that waited in its place: what is replaced all the time gets its turn, too.
+        /// Its own id, or that of the first one that waited in its place: what is replaced all the time gets its turn,
+        /// too.
         fileprivate var place: Int
 
         init(id: Int, chat: Int64, order: Int, kind: Kind) {

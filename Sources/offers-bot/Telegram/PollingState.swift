@@ -1,8 +1,8 @@
 /// Which updates are in hand, and when to poll with which offset. No I/O; the time is told.
 ///
-/// Telegram forgets updates before the offset. Only an accept or a decline that has not been carried out is worth coming
-/// again after a crash, so the offset stays at the oldest of those, and passes everything else. While it stays, every
-/// answer begins with what is known, which is skipped.
+/// Telegram forgets updates before the offset. Only an accept or a decline that has not been carried out is worth
+/// coming again after a crash, so the offset stays at the oldest of those, and passes everything else. While it stays,
+/// every answer begins with what is known, which is skipped.
 ///
 /// A request with the same offset as less than 0.5 s before is given one update, and one within 3 s waits for at least
 /// 3 s if there is none (tdlib/telegram-bot-api, `process_get_updates_query`). So equal offsets come ``pause`` apart.
@@ -11,8 +11,8 @@ struct PollingState {
 
     /// Updates per request; the most that Telegram gives (Bot API, getUpdates).
     static let batch = 100
-    /// From this many on nothing is polled: new ones wait at Telegram. A chat has at most one call to offersd at a time, so
-    /// with a batch more there are still fewer than the connections that offersd allows (1024).
+    /// From this many on nothing is polled: new ones wait at Telegram. A chat has at most one call to offersd at a
+    /// time, so with a batch more there are still fewer than the connections that offersd allows (1024).
     static let mostInHand = 900
     /// Between the beginnings of two requests with the same offset.
     static let pause: Duration = .milliseconds(600)
@@ -65,8 +65,8 @@ struct PollingState {
 
     /// Takes the ids of the answer to the last request.
     ///
-    /// A full answer may have more behind it that the oldest write shuts out. If the offset would stay, it passes that write:
-    /// after a crash the master has to tap again.
+    /// A full answer may have more behind it that the oldest write shuts out. If the offset would stay, it passes that
+    /// write: after a crash the master has to tap again.
     ///
     /// - Parameter writes: Those of the ids that are accepts or declines.
     /// - Returns: Those that are new, ascending, each once. They are in hand from now on.

@@ -90,9 +90,9 @@ struct TelegramBot: Service {
         }
     }
 
-    /// Looks whether the token is right, makes polling possible, and offers a menu where the token has none: one that it
-    /// has is another program's, and nothing would restore it. None of it is worth keeping the masters waiting, so polling
-    /// begins without it if it takes long, and it is tried until it is done.
+    /// Looks whether the token is right, makes polling possible, and offers a menu where the token has none: one that
+    /// it has is another program's, and nothing would restore it. None of it is worth keeping the masters waiting, so
+    /// polling begins without it if it takes long, and it is tried until it is done.
     private func prepare(_ prepared: Gate) async throws {
         let me = try await insist(.getMe)
         logger.notice("the token is right", metadata: ["bot": "\(me?["username"]?.stringValue ?? "?")"])

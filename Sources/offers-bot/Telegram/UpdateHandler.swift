@@ -32,7 +32,8 @@ final class UpdateHandler: Sendable {
         let moment: ContinuousClock.Instant
         /// Grows from update to update.
         let order: Int
-        /// Only calls stand in this row: a chat to which Telegram takes no messages for a while (429) still gets its orders.
+        /// Only calls stand in this row: a chat to which Telegram takes no messages for a while (429) still gets its
+        /// orders.
         let turn: ChatOrder.Turn
     }
 
@@ -142,8 +143,9 @@ final class UpdateHandler: Sendable {
         let kind: Pace.Kind
     }
 
-    /// Shows a screen in place of a message, or as a new one, after which the old one goes, or loses its buttons. The card
-    /// of an accepted order, and what is no screen of this bot, stay as they are: what follows them is a new message.
+    /// Shows a screen in place of a message, or as a new one, after which the old one goes, or loses its buttons. The
+    /// card of an accepted order, and what is no screen of this bot, stay as they are: what follows them is a new
+    /// message.
     ///
     /// - Parameters:
     ///   - origin: The message to show it in, if it is a screen.

@@ -1,7 +1,7 @@
 import Offers
 
-/// What happened between two moments: a value. After a restart of the service the counters begin at zero, and so does the
-/// interval.
+/// What happened between two moments: a value. After a restart of the service the counters begin at zero, and so does
+/// the interval.
 struct TopInterval {
     /// Calls of one method within the interval.
     struct Method {

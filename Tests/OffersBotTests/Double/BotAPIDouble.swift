@@ -161,8 +161,8 @@ actor BotAPIDouble {
         messages[chat, default: [:]].values.sorted { $0.id < $1.id }
     }
 
-    /// A button of a message is pressed: of the last one, unless said otherwise. `onNew` is one with another text, so that
-    /// it can be edited whatever comes. Returns the id of the query.
+    /// A button of a message is pressed: of the last one, unless said otherwise. `onNew` is one with another text, so
+    /// that it can be edited whatever comes. Returns the id of the query.
     @discardableResult
     func presses(_ data: String, user: Int64, message id: Int64? = nil, onNew: Bool = false) -> String {
         let query = "q\(lastID + 1)"

@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Stands between the bot and the Bot API's double, and can let all its connections die without a word: what comes in is
-/// taken and goes nowhere. New ones work.
+/// Stands between the bot and the Bot API's double, and can let all its connections die without a word: what comes in
+/// is taken and goes nowhere. New ones work.
 final class Front: Sendable {
     /// Where it is.
     let base: String

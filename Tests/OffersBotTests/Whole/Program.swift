@@ -20,7 +20,8 @@ struct Program: Sendable {
         return FilePath(tests).removingLastComponent().appending(name)
     }
 
-    /// Starts a program, waits for a line on stderr that contains `ready`, lends it to `body`, and ends it with SIGTERM.
+    /// Starts a program, waits for a line on stderr that contains `ready`, lends it to `body`, and ends it with
+    /// SIGTERM.
     @discardableResult
     static func run<Value: Sendable>(
         _ name: String, _ arguments: [String], environment: [Environment.Key: String] = [:], ready: String,

@@ -4,7 +4,8 @@ import TestDatabase
 import Testing
 import Turns
 
-/// What is made of a COMMIT that was not heard of, or not plainly: the database is asked again, and what it says is told.
+/// What is made of a COMMIT that was not heard of, or not plainly: the database is asked again, and what it says is
+/// told.
 @Suite("Asking again", .inTurn)
 struct AskingAgainTests {
     private func withProxy(

@@ -133,8 +133,8 @@ struct FailoverTests {
         }
     }
 
-    /// Runs two processes that are told of the servers in this form. The last argument of `body` moves the address, where the
-    /// form has one that moves.
+    /// Runs two processes that are told of the servers in this form. The last argument of `body` moves the address,
+    /// where the form has one that moves.
     private func withProcesses(
         _ form: Form, _ database: TestDatabase, _ standby: EmbeddedPostgres.Server,
         _ body: @Sendable (Service, Service, @Sendable () throws -> Void) async throws -> Void

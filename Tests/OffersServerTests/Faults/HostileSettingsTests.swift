@@ -5,8 +5,8 @@ import TestDatabase
 import Testing
 import Turns
 
-/// What the role, the database or the connection string set changes no answer: the cases of the contract, every refusal among
-/// them, are answered the same.
+/// What the role, the database or the connection string set changes no answer: the cases of the contract, every refusal
+/// among them, are answered the same.
 @Suite("Settings that are not ours", .inTurn)
 struct HostileSettingsTests {
     /// Settings of the role that change what statements mean, how long they may take, or how they are planned.
@@ -37,8 +37,8 @@ struct HostileSettingsTests {
 
     private static let files = ["listOffers", "getOffer", "acceptOffer", "declineOffer"]
 
-    /// Lends a database with the fixture, and a role that may do what the service does and no more. A schema `evil` has tables
-    /// and functions with names of ours.
+    /// Lends a database with the fixture, and a role that may do what the service does and no more. A schema `evil` has
+    /// tables and functions with names of ours.
     private func withRole(_ body: (TestDatabase, String, String) async throws -> Void) async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let role = "hostile_\(database.name)"
@@ -79,8 +79,8 @@ struct HostileSettingsTests {
             for setting in Self.settings.values.flatMap(\.self) where preparesStatements || !setting.contains("idle") {
                 try await database.sql("ALTER ROLE \(role) SET \(setting)")
             }
-            // Behind a pooler BEGIN, and the statement that lifts the limit, are under the role's own: they take their time
-            // when the machine is busy.
+            // Behind a pooler BEGIN, and the statement that lifts the limit, are under the role's own: they take their
+            // time when the machine is busy.
             if !preparesStatements { try await database.sql("ALTER ROLE \(role) SET statement_timeout = '2s'") }
             try await ConformanceTests.run(Self.files, connection) { $0.preparesStatements = preparesStatements }
         }

@@ -176,7 +176,8 @@ struct LockTests {
                     name: "locks", steps: { [WriteLocks.step(.id(nil), BatchParameters(claims), $0)] },
                     decode: { $0.rowCount })
             }
-            // In the order in which they are locked: a claim that waits for one has that before it, and not that behind it.
+            // In the order in which they are locked: a claim that waits for one has that before it, and not that behind
+            // it.
             let rows = [
                 "SELECT 1 FROM masters WHERE id = \(claims[0][0])", "SELECT 1 FROM orders WHERE id = \(claims[0][1])",
             ]

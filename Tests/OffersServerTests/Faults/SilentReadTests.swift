@@ -7,8 +7,8 @@ import Turns
 /// A read connection that says nothing any more.
 @Suite("A silent read connection", .inTurn)
 struct SilentReadTests {
-    /// The time of each list runs only when the one before is answered: if they all had to be given up first, none of them
-    /// would be answered, and nobody else's, either.
+    /// The time of each list runs only when the one before is answered: if they all had to be given up first, none of
+    /// them would be answered, and nobody else's, either.
     @Test("it costs a client that sent many lists at once some of them, not all")
     func pipelinedLists() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in

@@ -23,8 +23,8 @@ extension Scene {
         return zip(orders, masters).map { Claim(order: $0, master: $1) }
     }
 
-    /// For each claim the transaction that assigned its order to its master, nil if it is not so; everything must be of one
-    /// transaction.
+    /// For each claim the transaction that assigned its order to its master, nil if it is not so; everything must be of
+    /// one transaction.
     func transactions(_ claims: [Claim]) async throws -> [String?] {
         let rows = try await database.sql(
             """

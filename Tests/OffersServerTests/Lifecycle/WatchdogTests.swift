@@ -6,8 +6,8 @@ import Turns
 /// The real program, and what it tells a service manager: a datagram socket that a script listens on (sd_notify(3)).
 @Suite("Notifications to the service manager", .inTurn)
 struct WatchdogTests {
-    /// Runs a Python script that has `start(**environment)`, `heard()` for the next message, and `freeze` and `thaw` for
-    /// a thread of the process; returns what it printed.
+    /// Runs a Python script that has `start(**environment)`, `heard()` for the next message, and `freeze` and `thaw`
+    /// for a thread of the process; returns what it printed.
     private static func python(_ script: String) async throws -> String {
         try await OffersdProcess.withFolder { folder in
             let file = folder + "/manager.py"

@@ -286,7 +286,8 @@ struct LifecycleTests {
                         "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \"$1\" check --database \"$2\"",
                         offersd, proxy.connectionString)
                     #expect(run.output.hasSuffix("ok: nothing that the service needs is missing\n"), "\(run.output)")
-                    // Every statement of a transaction is prepared where there is no pooler, and none is named where there is.
+                    // Every statement of a transaction is prepared where there is no pooler, and none is named where
+                    // there is.
                     #expect((proxy.count(of: .parse(containing: "pg_stat_activity a")) == 0) == isPooler)
                 }
             }

@@ -70,8 +70,9 @@ struct OffersctlTests {
         }
     }
 
-    /// offersctl with a service that does wrong what `Tests/Scripted/service.py` is told to. `$F/x` is its socket; what is
-    /// called is followed by its status, and by the number of requests that the service had, reads before writes aside.
+    /// offersctl with a service that does wrong what `Tests/Scripted/service.py` is told to. `$F/x` is its socket; what
+    /// is called is followed by its status, and by the number of requests that the service had, reads before writes
+    /// aside.
     private func against(_ answers: [String], _ arguments: String) async throws -> String {
         try await OffersdProcess.withFolder { folder in
             let quoted = answers.map { "'\($0)'" }.joined(separator: " ")

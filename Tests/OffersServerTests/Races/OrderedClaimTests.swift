@@ -4,8 +4,8 @@ import TestDatabase
 import Testing
 import Turns
 
-/// Claims that one connection sends without waiting for replies: they may share a transaction, and yet each takes effect
-/// after the ones before it, or at the same moment, whatever becomes of those.
+/// Claims that one connection sends without waiting for replies: they may share a transaction, and yet each takes
+/// effect after the ones before it, or at the same moment, whatever becomes of those.
 @Suite("Claims of one connection", .inTurn)
 struct OrderedClaimTests {
     private func withService(
@@ -138,7 +138,8 @@ struct OrderedClaimTests {
                 try await RunningService.run(on: proxy.connectionString) { (service) async throws in
                     try await service.waitUntilConnected()
                     let answers = try await send(claims, to: service, scene, blocking: 0) { _ in
-                        // The first COMMIT is of the attempt that left all out, the second of the one that they wait for.
+                        // The first COMMIT is of the attempt that left all out, the second of the one that they wait
+                        // for.
                         proxy.inject(.disconnect, on: trigger, occurrence: 3)
                     }
                     #expect(proxy.count(of: trigger) >= 3)

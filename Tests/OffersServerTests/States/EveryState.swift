@@ -89,7 +89,8 @@ struct EveryState: Sendable, CustomStringConvertible {
     /// The place in the history of the row that an accept takes and the card shows.
     var liveIndex: Int? { history.lastIndex(where: \.isLive) }
 
-    /// Why each open row of the pair is not in the list, as explainOffer counts them; a row that is listed has no reason.
+    /// Why each open row of the pair is not in the list, as explainOffer counts them; a row that is listed has no
+    /// reason.
     var reasonsOfUnlisted: [String] {
         history.indices.filter { history[$0].isOpen }.compactMap { index in
             switch (holder, status) {

@@ -152,7 +152,8 @@ struct ListTests {
             try await scene.database.sql("CREATE EXTENSION pg_stat_statements")
             let order = try await scene.offeredOrder()
             for round in 1...2 {
-                // The form that rests on the index is in use, which the service finds out by itself within some seconds.
+                // The form that rests on the index is in use, which the service finds out by itself within some
+                // seconds.
                 try await scene.database.sql(
                     "SELECT pg_stat_statements_reset(0, d.oid, 0) FROM pg_database d WHERE d.datname = current_database()"
                 )

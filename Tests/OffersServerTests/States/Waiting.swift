@@ -13,15 +13,15 @@ extension RunningService {
         try #require(try await exchange(#"{"jsonrpc":"2.0","id":1,"method":"metrics"}"#).first?["result"])
     }
 
-    /// Returns once a claim finds a connection: on a busy machine the first attempt may take longer than the service waits
-    /// for it, and a claim that comes meanwhile is DATABASE_UNAVAILABLE.
+    /// Returns once a claim finds a connection: on a busy machine the first attempt may take longer than the service
+    /// waits for it, and a claim that comes meanwhile is DATABASE_UNAVAILABLE.
     func waitUntilConnected() async throws {
         _ = try await eventually(
             { try await metrics()["pool"]?["writes"]?["connected"]?.int64Value }, until: { $0 ?? 0 > 0 })
     }
 
-    /// Returns once the service has looked at its database and has a connection of each kind; each one that is opened has it look
-    /// again, and the one that is waited for here is opened last.
+    /// Returns once the service has looked at its database and has a connection of each kind; each one that is opened
+    /// has it look again, and the one that is waited for here is opened last.
     @discardableResult
     func waitUntilInspected() async throws -> JSONValue {
         _ = try await eventually(

@@ -14,8 +14,8 @@ extension FaultProxy {
         case cancelRequest
         /// The client prepares a statement whose text contains these words, or runs it as a simple query.
         case parse(containing: String)
-        /// The client executes a statement whose Parse contained these words (before any rewriting), or runs it as a simple
-        /// query.
+        /// The client executes a statement whose Parse contained these words (before any rewriting), or runs it as a
+        /// simple query.
         case execute(containing: String)
         /// The server reports the end of a statement with exactly this tag, such as `COMMIT` or `UPDATE 1`.
         case commandComplete(String)
@@ -44,13 +44,14 @@ extension FaultProxy {
         case delay(Duration)
         /// Lets what the client sends pass, and nothing of what the server says, on this connection.
         case mute
-        /// Sends a warning with this SQLSTATE along with the message, in the same write, as if this function of the server
-        /// had raised it.
+        /// Sends a warning with this SQLSTATE along with the message, in the same write, as if this function of the
+        /// server had raised it.
         case warn(String, from: String, Place)
-        /// Lets an error seem to come from this function of the server, for those that only a trigger can raise on purpose.
+        /// Lets an error seem to come from this function of the server, for those that only a trigger can raise on
+        /// purpose.
         case attribute(to: String)
-        /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which gets
-        /// all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
+        /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which
+        /// gets all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
         case orphan
     }
 

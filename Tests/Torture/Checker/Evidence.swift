@@ -187,7 +187,8 @@ struct Disturbance: Sendable {
     var losesConnections = false
     /// Whether what was sent well before must have been answered all the same.
     var answersWhatItRead = false
-    /// Whether a claim may be given up (TIMED_OUT) because the database refused it again and again for the sake of others.
+    /// Whether a claim may be given up (TIMED_OUT) because the database refused it again and again for the sake of
+    /// others.
     var exhaustsRetries = false
     /// Whether nobody can find out what became of a transaction: behind a transaction pooler.
     var hidesBackends = false

@@ -28,8 +28,8 @@ struct Ordeal: Sendable {
         return Report(evidence: evidence, endings: endings)
     }
 
-    /// Waits for the first connections of a service, which through a proxy in a process under load may take longer than it
-    /// tries; then it rightly refuses. How it begins is judged where it is killed and started again.
+    /// Waits for the first connections of a service, which through a proxy in a process under load may take longer than
+    /// it tries; then it rightly refuses. How it begins is judged where it is killed and started again.
     private func untilConnected(_ socket: String) async throws {
         try await Client.withConnection(to: socket) { client in
             let offers = OffersClient(client, deadline: .seconds(60))

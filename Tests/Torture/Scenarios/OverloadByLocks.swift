@@ -3,7 +3,8 @@ import Offers
 import Postgres
 import TestDatabase
 
-/// Accepts of 24 masters, one after the other for each, while another program has the orders that two more masters ask for.
+/// Accepts of 24 masters, one after the other for each, while another program has the orders that two more masters ask
+/// for.
 struct OverloadByLocks: Sendable {
     /// What those masters noticed whose orders are free.
     struct Measure: Sendable {

@@ -2,8 +2,8 @@ import Subprocess
 import SystemPackage
 import TestDatabase
 
-/// 200 clients with a list a second each, beside one that opens connections as fast as it can. Both are processes of their
-/// own, so that only the service and the database stand between them.
+/// 200 clients with a list a second each, beside one that opens connections as fast as it can. Both are processes of
+/// their own, so that only the service and the database stand between them.
 struct OverloadByStorm: Sendable {
     /// What was measured.
     struct Measure: Sendable {

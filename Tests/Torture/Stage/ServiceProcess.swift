@@ -5,7 +5,8 @@ import Subprocess
 import Synchronization
 import SystemPackage
 
-/// A real `offersd serve` process, started again whenever it ends, as systemd would do it, until it is no longer needed.
+/// A real `offersd serve` process, started again whenever it ends, as systemd would do it, until it is no longer
+/// needed.
 final class ServiceProcess: Sendable {
     /// How a process ended.
     struct Ending: Sendable {
