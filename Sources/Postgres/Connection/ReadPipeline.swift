@@ -14,35 +14,21 @@ struct ReadPipeline: ConnectionDriver {
     private final class Group {
         let reads: [WorkItem<Read>]
         let sent: MonotonicTime
-        /// How many answers are still to come to what the group begins with.
-        var leading: Int
-        /// The answer to the last of that.
-        var lead: QueryResult?
-        /// Why that failed.
-        var leadFailure: ServerMessage?
-        /// For each read, whether a preparation went before it.
-        let prepares: [Bool]
-        /// What is known of the reads from the first one on; nil for one that was skipped.
-        var answers: [Result<QueryResult, PostgresError>?] = []
-        /// The preparation of the next read has been answered.
-        var isPrepared = false
-        var preparationFailure: ServerMessage?
+        var answers: ReadAnswers<QueryResult>
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
-        init(reads: [WorkItem<Read>], sent: MonotonicTime, leading: Int, prepares: [Bool]) {
+        init(reads: [WorkItem<Read>], sent: MonotonicTime, answers: ReadAnswers<QueryResult>) {
             self.reads = reads
             self.sent = sent
-            self.leading = leading
-            self.prepares = prepares
-            answers.reserveCapacity(reads.count)
+            self.answers = answers
         }
 
-        /// Tells the reads that have not been told anything.
-        func end(_ answer: (Int) -> Result<QueryResult, PostgresError>?) {
-            for index in reads.indices where !givenUp.contains(index) {
-                if let answer = answer(index) { reads[index].end(answer) }
-            }
+        /// The name of the statement that the next answer is about, for the log.
+        var statement: String {
+            let index = answers.outcomes.count
+            if answers.isLeading { return "offersd_pooled_reads" }
+            return index < reads.count ? reads[index].job.bound.statement.name : ""
         }
     }
 
@@ -96,7 +82,11 @@ struct ReadPipeline: ConnectionDriver {
             try finish(more)
             return WorkEnd(isUsable: isUsable, isStale: isStale)
         } catch {
-            for group in groups { group.end { _ in .failure(.connectionLost) } }
+            for group in groups {
+                for index in group.reads.indices where !group.givenUp.contains(index) {
+                    group.reads[index].fail(.connectionLost)
+                }
+            }
             for read in unsent { read.fail(.connectionLost) }
             return WorkEnd(isUsable: false, isStale: isStale)
         }
@@ -145,7 +135,11 @@ struct ReadPipeline: ConnectionDriver {
         for statement in session.readTail { _ = try session.connection.send(statement) }
         try session.connection.sync()
         unsent.removeFirst(count)
-        groups.append(Group(reads: reads, sent: now, leading: session.readLead.count, prepares: prepares))
+        groups.append(
+            Group(
+                reads: reads, sent: now,
+                answers: ReadAnswers(
+                    prepares: prepares, leading: session.readLead.count, trailing: session.readTail.count)))
     }
 
     /// Whether the server says something before the next tick.
@@ -172,55 +166,41 @@ struct ReadPipeline: ConnectionDriver {
             }
         }
         let group = groups[0]
-        if let failure = group.leadFailure { throw LibPQConnection.Broken(reason: failure.description) }
-        guard group.answers.count == group.reads.count, group.answers.contains(where: { $0 != nil }) else {
-            throw LibPQConnection.Broken(reason: "too few results")
-        }
+        if let failure = group.answers.leadFailure { throw LibPQConnection.Broken(reason: failure.description) }
+        guard group.answers.areComplete else { throw LibPQConnection.Broken(reason: "too few results") }
         if isTransaction, !session.connection.rollBack(until: .now().advanced(byMilliseconds: 1000)) {
             throw LibPQConnection.Broken(reason: "a transaction of reads could not be ended")
         }
         // What looks after the service waits for no proof: that would break the chain of exchanges by its own silence.
         let isWork = group.reads.contains { $0.job.admission == .limited }
-        try session.confirm(sent: group.sent, lead: group.lead, needsProof: isWork) { giveUpOverdue(at: .now()) }
+        try session.confirm(sent: group.sent, lead: group.answers.lead, needsProof: isWork) {
+            giveUpOverdue(at: .now())
+        }
         groups.removeFirst()
-        group.end { group.answers[$0] }
-        return group.reads.indices.filter { group.answers[$0] == nil && !group.givenUp.contains($0) }
-            .map { group.reads[$0] }
+        var skipped: [WorkItem<Read>] = []
+        for (index, outcome) in group.answers.outcomes.enumerated() where !group.givenUp.contains(index) {
+            switch outcome {
+            case .done(let rows): group.reads[index].end(.success(rows))
+            case .refused(let message): group.reads[index].fail(message.isTimeLimit ? .timedOut : .refused(message))
+            case .skipped: skipped.append(group.reads[index])
+            }
+        }
+        return skipped
     }
 
     /// A result of the oldest group.
     private mutating func take(_ result: QueryResult) throws(LibPQConnection.Broken) {
         let group = groups[0]
-        if group.leading > 0 {
-            group.leading -= 1
-            let failure = try result.failure(statement: "offersd_pooled_reads")
-            group.leadFailure = group.leadFailure ?? failure
-            if group.leading == 0 { group.lead = result }
-            return
-        }
-        let index = group.answers.count
-        guard index < group.reads.count else {
-            if session.readTail.isEmpty { throw LibPQConnection.Broken(reason: "too many results") }
-            return
-        }
-        let statement = group.reads[index].job.bound.statement
-        let failure = try result.failure(statement: statement.name)
-        if group.prepares[index], !group.isPrepared {
-            if failure != nil || result.wasSkipped { session.connection.forget(statement) }
-            group.preparationFailure = failure
-            group.isPrepared = true
-            return
-        }
-        if let failure = group.preparationFailure ?? failure {
+        let failure = try result.failure(statement: group.statement)
+        if let failure {
             if failure.closesConnection { isUsable = false }
             if failure.isStalePreparation { isStale = true }
-            let isCanceled = failure.isTimeout && failure.sqlState == .queryCanceled
-            group.answers.append(.failure(isCanceled ? .timedOut : .refused(failure)))
-        } else {
-            group.answers.append(result.wasSkipped ? nil : .success(result))
         }
-        group.preparationFailure = nil
-        group.isPrepared = false
+        switch group.answers.take(.init(failure: failure, wasSkipped: result.wasSkipped, rows: result)) {
+        case .nothing: break
+        case .isNotPrepared(let index): session.connection.forget(group.reads[index].job.bound.statement)
+        case .isOneTooMany: throw LibPQConnection.Broken(reason: "too many results")
+        }
     }
 
     /// Tells those whose time is over so. Their answers are still to come.
@@ -251,4 +231,9 @@ struct ReadPipeline: ConnectionDriver {
         let isTooLong = oldest.givenUp.contains(0) && lastWord.milliseconds(until: now) >= longestSilence
         if nobodyWaits || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
     }
+}
+
+extension ServerMessage {
+    /// The time limit of a read has ended it.
+    fileprivate var isTimeLimit: Bool { isTimeout && sqlState == .queryCanceled }
 }

@@ -1,0 +1,74 @@
+import Testing
+
+@testable import Postgres
+
+/// What is known of reads by the server's answers to a group of them.
+@Suite("The answers to reads")
+struct ReadAnswersTests {
+    private typealias Answers = ReadAnswers<String>
+
+    private func done(_ rows: String = "") -> Answers.Answer { .init(failure: nil, wasSkipped: false, rows: rows) }
+
+    private var skipped: Answers.Answer { .init(failure: nil, wasSkipped: true, rows: "") }
+
+    private func refused(_ code: String) -> Answers.Answer {
+        let message = ServerMessage(sqlState: SQLState(rawValue: code), text: nil, statement: "test")
+        return .init(failure: message, wasSkipped: false, rows: "")
+    }
+
+    /// The outcomes, in words.
+    private func texts(_ answers: Answers) -> [String] {
+        answers.outcomes.map { outcome in
+            switch outcome {
+            case .done(let rows): rows
+            case .refused(let message): message.sqlState.rawValue
+            case .skipped: "skipped"
+            }
+        }
+    }
+
+    @Test("each read has its answer; what is behind a refused one was skipped")
+    func outcomes() {
+        var answers = Answers(prepares: [false, false, false])
+        #expect(!answers.areComplete)
+        for answer in [done("a"), refused("22012"), skipped] { #expect(answers.take(answer) == .nothing) }
+        #expect(texts(answers) == ["a", "22012", "skipped"] && answers.areComplete)
+        #expect(answers.take(done()) == .isOneTooMany)
+    }
+
+    @Test("a group of which nothing has run is not complete, nor is one with fewer answers")
+    func incomplete() {
+        var all = Answers(prepares: [false, false])
+        for _ in 0..<2 { _ = all.take(skipped) }
+        #expect(!all.areComplete)
+        var some = Answers(prepares: [false, false])
+        _ = some.take(done())
+        #expect(!some.areComplete)
+    }
+
+    @Test("a preparation has an answer of its own, and its failure is the read's")
+    func preparations() {
+        var answers = Answers(prepares: [true, true, true])
+        let given: [(Answers.Answer, Answers.Consequence)] = [
+            (done(), .nothing), (done("a"), .nothing),
+            (refused("42P01"), .isNotPrepared(1)), (skipped, .nothing),
+            (skipped, .isNotPrepared(2)), (skipped, .nothing),
+        ]
+        for (answer, expected) in given { #expect(answers.take(answer) == expected) }
+        #expect(texts(answers) == ["a", "42P01", "skipped"] && answers.areComplete)
+    }
+
+    @Test("what a transaction of reads begins and ends with is none of theirs")
+    func transaction() {
+        var answers = Answers(prepares: [false], leading: 3, trailing: 1)
+        for answer in [done("begin"), done("limit"), done("settings")] { #expect(answers.take(answer) == .nothing) }
+        #expect(answers.lead == "settings" && answers.outcomes.isEmpty)
+        for answer in [done("a"), done("commit")] { #expect(answers.take(answer) == .nothing) }
+        #expect(texts(answers) == ["a"] && answers.areComplete)
+        #expect(answers.take(done()) == .isOneTooMany)
+
+        var failed = Answers(prepares: [false], leading: 3, trailing: 1)
+        for answer in [done(), refused("57014"), refused("25P02"), skipped] { _ = failed.take(answer) }
+        #expect(failed.leadFailure?.sqlState.rawValue == "57014")
+    }
+}
