@@ -34,13 +34,13 @@ enum MetricsText {
             lines += [""] + TextTable.lines([["refusals", "reason", "count"]] + refusals, left: 2, width: width)
         }
         lines.append("")
-        let lanes = numbers.lanes.map { lane in
-            "\(lane.name) \(lane.open)/\(lane.size), \(lane.busy) busy"
-                + (lane.waiting > 0 ? ", \(lane.waiting) waiting" : "")
+        let pools = numbers.pools.map { pool in
+            "\(pool.name) \(pool.open)/\(pool.size), \(pool.busy) busy"
+                + (pool.waiting > 0 ? ", \(pool.waiting) waiting" : "")
         }
         let clients = numbers.clients.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
         for sentence in [
-            "database: \(lanes.joined(separator: "; "))", "clients:  \(clients.isEmpty ? "none" : clients)",
+            "database: \(pools.joined(separator: "; "))", "clients:  \(clients.isEmpty ? "none" : clients)",
             "run again \(numbers.retries), lines of the log dropped \(numbers.droppedLogLines)",
         ] { lines += TextTable.wrapped(sentence, width: width, indent: 0) }
         return lines.map { HumanText.printable($0) + "\n" }.joined()

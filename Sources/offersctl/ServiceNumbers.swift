@@ -23,7 +23,7 @@ struct ServiceNumbers: Sendable {
     }
 
     /// Database connections of one kind.
-    struct Lane: Sendable {
+    struct Pool: Sendable {
         var name: String
         /// How many there are to be, are open, and work.
         var size: Int64
@@ -47,7 +47,7 @@ struct ServiceNumbers: Sendable {
     var refusals: [String: Int64] = [:]
     /// Connections of clients that are open, by socket.
     var clients: [(name: String, count: Int64)] = []
-    var lanes: [Lane] = []
+    var pools: [Pool] = []
     /// Requests that wait for or use a database connection.
     var requests: Int64 = 0
     /// What was run again, and lines of the log that were dropped, since the start.
@@ -73,7 +73,7 @@ struct ServiceNumbers: Sendable {
         sample.methods = []
         sample.refusals = [:]
         (sample.retries, sample.droppedLogLines) = (0, 0)
-        for index in sample.lanes.indices { (sample.lanes[index].opened, sample.lanes[index].failed) = (0, 0) }
+        for index in sample.pools.indices { (sample.pools[index].opened, sample.pools[index].failed) = (0, 0) }
         return sample
     }
 }
@@ -106,8 +106,8 @@ extension ServiceNumbers {
         refusals = try numbers.counts("refusals")
         clients = try numbers.list("connections")
         for (name, numbers) in try numbers.objects("pool") {
-            lanes.append(
-                Lane(
+            pools.append(
+                Pool(
                     name: name, size: try numbers.integer("connections"), open: try numbers.integer("connected"),
                     busy: try numbers.integer("busy"), waiting: try numbers.integer("waiting"),
                     opened: try numbers.integer("opened"), failed: try numbers.integer("failedAttempts")))

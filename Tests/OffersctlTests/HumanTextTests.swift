@@ -98,7 +98,7 @@ import Testing
                 .init(name: "declineOffer", cumulative: [0, 0]),
             ],
             refusals: ["PARSE_ERROR": 1], clients: [("offers", 12)],
-            lanes: [
+            pools: [
                 .init(name: "reads", size: 2, open: 2, busy: 1, waiting: 0),
                 .init(name: "writes", size: 8, open: 7, busy: 0, waiting: 3),
             ], health: "ok")

@@ -19,7 +19,7 @@ import Testing
                 .init(name: "listOffers", cumulative: [5, 5, 5, 5]),
             ],
             refusals: ["PARSE_ERROR": 1], clients: [("offers", 12), ("ops", 1)],
-            lanes: [
+            pools: [
                 .init(name: "reads", size: 2, open: 2, busy: 1, waiting: 0, opened: 2),
                 .init(name: "writes", size: 8, open: 0, busy: 0, waiting: 3, opened: 8, failed: 2),
             ], health: "ok")

@@ -167,7 +167,7 @@ struct SharedTransactionTests {
         }
     }
 
-    @Test("no more share a transaction than may, and only those of one batchKey")
+    @Test("no more share a transaction than may, and only those of one batch key")
     func apart() async throws {
         try await withPool({ $0.maximumParts = 2 }) { pool, database in
             let parts = [part(1), part(2), part(3), part(4, batchKey: "other"), part(5), part(6)]
@@ -328,7 +328,7 @@ struct SharedTransactionTests {
         }
     }
 
-    @Test("many that wait for one row, among others: only the first of them gets batchKey")
+    @Test("many that wait for one row, among others: only the first of them goes with the others")
     func hotRow() async throws {
         try await withPool({ $0.writeConnections = 4 }) { pool, database in
             try await holding(3, in: database) { lock in

@@ -3,25 +3,25 @@ package import Testing
 extension Trait where Self == TurnTrait {
     /// Bounds how many tests run at once. Swift Testing starts all cases of all tests together, and each has a service
     /// with its connections: together they are more than the cluster and the machine take.
-    package static var inTurn: Self { Self(company: .many) }
+    package static var inTurn: Self { Self(parallelism: .many) }
 
     /// One turn for a whole suite, of which one test runs at a time: each would wait again behind all others.
-    package static var inOneTurn: Self { Self(company: .many, isRecursive: false) }
+    package static var inOneTurn: Self { Self(parallelism: .many, isRecursive: false) }
 
     /// Few tests run beside the test, and only such that mostly wait, too. For a test whose verdict depends on bounds
     /// of the product that are seconds, and which spends seconds waiting for them.
-    package static var amongFew: Self { Self(company: .few) }
+    package static var amongFew: Self { Self(parallelism: .few) }
 
     /// Nothing with a turn runs beside the test. For a test whose verdict depends on a bound of the product, such as
     /// the half second between the end of a wait for a lock and the deadline, and for one that needs the whole machine.
-    package static var alone: Self { Self(company: .none) }
+    package static var alone: Self { Self(parallelism: .none) }
 }
 
-/// See `inTurn`, `amongFew` and `alone`; of a suite's and a test's the smaller company counts. A test may take ten
+/// See `inTurn`, `amongFew` and `alone`; of a suite's and a test's the smaller parallelism counts. A test may take ten
 /// minutes from the beginning of its turn: this is for one that hangs. `timeLimit` would count the wait for the turn,
 /// too.
 package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
-    let company: Company
+    let parallelism: Parallelism
     /// Whether each test of a suite has a turn of its own.
     package var isRecursive = true
 
@@ -34,8 +34,8 @@ package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard !Self.hasTurn else { return try await function() }
-        let companies = test.traits.compactMap { ($0 as? Self)?.company }
-        await Turns.shared.begin(companies.min { $0.rawValue < $1.rawValue } ?? company)
+        let all = test.traits.compactMap { ($0 as? Self)?.parallelism }
+        await Turns.shared.begin(all.min { $0.rawValue < $1.rawValue } ?? parallelism)
         let outcome: Result<Void, any Error>
         do {
             outcome = .success(

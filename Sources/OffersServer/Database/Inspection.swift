@@ -10,7 +10,7 @@ struct Inspection: Sendable {
     /// The shape of `distribution_metrics`; nil when there is no such table, or none that can be written.
     let metricsTable: MetricsTable?
     /// Whether the index that ``ListOffersQuery/Form/unique`` rests on is there and does what its name says. Not so
-    /// while somebody locks `offers` or waits to: its predicate cannot be read then without waiting for him.
+    /// while another program locks `offers` or waits to: its predicate cannot be read then without waiting for that.
     let hasUniqueOpenPairs: Bool
     /// What an operator should know although everything works.
     let remarks: [String]

@@ -28,8 +28,8 @@ enum Fragment {
     /// pair's two keys the order's is the good one: an order has a few offers, a master all that he ever had.
     static func filter(_ condition: String) -> String { "CASE WHEN \(condition) THEN true END" }
 
-    /// What the state of an offer that is not live means to its master. A leftover ACCEPTED row on an order that is
-    /// nobody's was withdrawn like a CANCELED one.
+    /// What the state of an offer that is not live means to its master. A leftover ACCEPTED row on an order that
+    /// has no master was withdrawn like a CANCELED one.
     static let reasonOfState = """
         CASE WHEN f.state IN ('SENT', 'VIEWED', 'EXPIRED') THEN 'OFFER_EXPIRED'
             WHEN f.state = 'DECLINED' THEN 'OFFER_DECLINED' ELSE 'OFFER_CANCELED' END

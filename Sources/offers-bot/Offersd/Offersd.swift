@@ -14,10 +14,9 @@ struct Offersd: OfferCalls {
     var patience: Duration = .seconds(6)
     /// How long a read may take; the service itself gives up after 2 s.
     var readPatience: Duration = .seconds(3)
-    /// How long a write waits for its answer before it is asked about on a new connection. The service answers within 5
-    /// s.
+    /// How long a write waits for its answer before it is asked about on a new connection. The service answers in 5 s.
     var answering: Duration = .milliseconds(5250)
-    /// How long to go on knocking when nobody listens: a restart takes less, and a tap is not answered late by it.
+    /// How long it is tried again where nothing listens: a restart takes less, and a tap is not answered late by it.
     var knocking: Duration = .seconds(1)
 
     func list(for user: Int64, limit: Int, offset: Int) async throws -> ListOffersResult {

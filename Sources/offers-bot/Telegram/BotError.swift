@@ -4,7 +4,7 @@ import JSONRPC
 enum BotError: Error, Equatable, CustomStringConvertible {
     /// 429: not before so many seconds.
     case tooManyRequests(retryAfter: Int64)
-    /// 409: somebody else polls with this token, or a webhook is set.
+    /// 409: another program polls with this token, or a webhook is set.
     case conflict(webhook: Bool)
     /// 401 and 404: there is no bot with this token.
     case unauthorized

@@ -35,13 +35,13 @@ struct Check {
             return switch health.status {
             case .ok: (true, "ok, version \(health.version)")
             case .degraded where health.database.readOnly == true:
-                (false, "its database is read-only, so nobody can accept")
+                (false, "its database is read-only, so every accept is refused")
             case .degraded: (false, "its database lacks \(missing)")
             case .down where health.database.reachable: (false, "nothing works, its database lacks \(missing)")
             case .down: (false, "its database does not answer")
             }
         } catch CallFailure.unreachable {
-            return (false, "nobody listens on \(offersd.socket), or this user may not use it")
+            return (false, "nothing listens on \(offersd.socket), or this user may not use it")
         } catch CallFailure.refused(let error) {
             return (false, error.message)
         } catch let failure as CallFailure {

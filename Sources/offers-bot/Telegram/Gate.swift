@@ -38,7 +38,7 @@ final class Gate: Sendable {
         }
     }
 
-    /// Opens another gate, now or as soon as this one opens. Nobody may wait before this one.
+    /// Opens another gate, now or as soon as this one opens. Nothing waits before this one.
     func opens(_ follower: Gate) {
         let isOpen = state.withLock { state in
             if case .open = state { return true }

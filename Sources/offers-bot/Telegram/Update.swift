@@ -25,7 +25,7 @@ struct Update: Sendable, Equatable {
         let chat: Int64
         /// The message with the button; nil if Telegram does not say which.
         let message: Origin?
-        /// Whether the chat is the user's own, so that nobody else reads a client's phone number.
+        /// Whether the chat is the user's own, so that no other user reads a client's phone number.
         let isPrivate: Bool
         /// `callback_data`; nil for a button of another kind.
         let data: String?

@@ -46,13 +46,13 @@ struct TopJSON: JSONEncodable {
     private func encodeLanes(to writer: inout JSONWriter) {
         writer.key("database")
         writer.beginObject()
-        for lane in interval.after.lanes {
-            writer.key(named: lane.name)
+        for pool in interval.after.pools {
+            writer.key(named: pool.name)
             writer.beginObject()
-            writer.member("connections", lane.size)
-            writer.member("connected", lane.open)
-            writer.member("busy", lane.busy)
-            writer.member("waiting", lane.waiting)
+            writer.member("connections", pool.size)
+            writer.member("connected", pool.open)
+            writer.member("busy", pool.busy)
+            writer.member("waiting", pool.waiting)
             writer.endObject()
         }
         writer.endObject()

@@ -71,17 +71,17 @@ struct TopText {
         lines.append("")
         table(
             ["database", "open", "busy", "waiting", "opened", "failed"],
-            interval.after.lanes.map { lane in
-                let earlier = interval.before.lanes.first { $0.name == lane.name }
+            interval.after.pools.map { pool in
+                let earlier = interval.before.pools.first { $0.name == pool.name }
                 return [
-                    "  \(lane.name)", "\(lane.open)/\(lane.size)", "\(lane.busy)", "\(lane.waiting)",
-                    "+\(lane.opened - (earlier?.opened ?? 0))", "+\(lane.failed - (earlier?.failed ?? 0))",
+                    "  \(pool.name)", "\(pool.open)/\(pool.size)", "\(pool.busy)", "\(pool.waiting)",
+                    "+\(pool.opened - (earlier?.opened ?? 0))", "+\(pool.failed - (earlier?.failed ?? 0))",
                 ]
             },
             left: 1,
             colour: { row in
-                let lane = interval.after.lanes[row]
-                return lane.open == 0 ? .red : lane.waiting > 0 ? .yellow : nil
+                let pool = interval.after.pools[row]
+                return pool.open == 0 ? .red : pool.waiting > 0 ? .yellow : nil
             })
     }
 

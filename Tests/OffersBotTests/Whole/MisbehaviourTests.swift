@@ -288,7 +288,8 @@ struct MisbehaviourTests {
             }
             let (wrong, status) = try await check("1:wrong")
             #expect(
-                wrong.contains("telegram: there is no bot with this token") && wrong.contains("offersd: nobody listens")
+                wrong.contains("telegram: there is no bot with this token")
+                    && wrong.contains("offersd: nothing listens")
             )
             #expect(status == .exited(1))
             try await stage.withOffersd { _ in
