@@ -126,7 +126,7 @@ extension Bench {
             samples += try await inTurns(.connections, "\(connections) × 1", subjects) { subject in
                 switch subject {
                 case .pgbench:
-                    // A client of pgbench is a process of Postgres; nobody has a thousand of them.
+                    // A client of pgbench is a process of Postgres; no server takes a thousand of them.
                     guard connections <= 100 else { return [] }
                     return [(subject.name, try await pgbench.run(.list, clients: connections, seconds: seconds).values)]
                 case .offersd(let build):

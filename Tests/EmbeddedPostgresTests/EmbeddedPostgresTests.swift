@@ -75,7 +75,7 @@ struct EmbeddedPostgresTests {
         #expect(folders.allSatisfy { "\($0)/.s.PGSQL.5432.lock".utf8.count < 60 })
     }
 
-    @Test("The server belongs to an ordinary user, its folder to nobody else, and it has no network socket")
+    @Test("The server belongs to an ordinary user, its folder to no other, and it has no network socket")
     func privacy() async throws {
         try await EmbeddedPostgres.withServer { server in
             let attributes = try FileManager.default.attributesOfItem(atPath: server.folder)
@@ -123,12 +123,12 @@ struct EmbeddedPostgresTests {
         }
     }
 
-    @Test("A paused server answers nobody; resumed, it answers what was asked meanwhile")
+    @Test("A paused server gives no answer; resumed, it answers what was asked meanwhile")
     func pauseAndResume() async throws {
         try await EmbeddedPostgres.withServer { server in
             try await server.pause()
             let processes = try Processes.ofCluster(in: server.folder)
-            // Nobody reaps a child of a frozen postmaster.
+            // A frozen postmaster reaps no child.
             #expect(processes.allSatisfy { Processes.state($0) == "T" || Processes.hasEnded($0) })
             async let answer = server.sql("SELECT 'late'")
             try await server.resume()

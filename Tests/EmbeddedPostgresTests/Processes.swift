@@ -10,7 +10,7 @@ enum Processes {
         return line[end...].dropFirst(2).first
     }
 
-    /// Whether the process has ended. One that nobody has reaped yet counts as ended: the first process of a bare
+    /// Whether the process has ended. One that is not reaped yet counts as ended: the first process of a bare
     /// container may never do it.
     static func hasEnded(_ process: Int) -> Bool {
         switch state(process) {

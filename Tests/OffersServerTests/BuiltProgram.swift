@@ -32,7 +32,7 @@ enum BuiltProgram {
         return (run.standardOutput, run.terminationStatus)
     }
 
-    /// A shell's line that waits until somebody listens at `path`. The file alone is not enough: it is there when the
+    /// A shell's line that waits until a program listens at `path`. The file alone is not enough: it is there when the
     /// socket is bound, and until it listens connections are refused. The number is `__SO_ACCEPTCON`, see proc(5).
     static func untilListening(_ path: String, or otherwise: String = ":") -> String {
         "until grep -q \" 00010000 .* \(path)$\" /proc/net/unix; do \(otherwise); done"

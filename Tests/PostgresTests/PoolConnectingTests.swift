@@ -88,7 +88,7 @@ struct PoolConnectingTests: PoolTesting {
         #expect(jobs(pool.step(of: 1, at: start)) == [2])
     }
 
-    @Test("connections that nobody works on are no reason to wait: neither for their work nor for their end")
+    @Test("connections without a thread are no reason to wait: neither for their work nor for their end")
     func abandoned() {
         var pool = PoolStateMachine<Int>(connections: 3, maximumGroup: 4)
         _ = pool.submit(item(1), at: start)

@@ -220,7 +220,7 @@ struct PoolStateMachineTests: PoolTesting {
         pool.connected(0)
         _ = pool.submit(item(1), at: start)
         guard case .work(let group) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        _ = pool.step(of: 1, at: start)  // is connecting, and nobody waits for that
+        _ = pool.step(of: 1, at: start)  // is connecting, and nothing waits for that
         _ = pool.submit(item(2), at: start)
         #expect(pool.shutDown().refused.map(\.job) == [2])
         #expect(outcome(pool.submit(item(3), at: start)) == .shuttingDown)

@@ -237,7 +237,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a server that is slow but never silent keeps nobody in a group past his deadline")
+    @Test("a server that is slow but never silent keeps no read of a group past its deadline")
     func slowButNeverSilent() async throws {
         // Too long a text for the server to keep it back until others are ready.
         let slow = Statement("test_slow", sql: "SELECT repeat('x', 100000) FROM pg_sleep(0.03)")

@@ -223,7 +223,7 @@ struct SharedTransactionTests {
     }
 
     /// Has parts wait behind two that occupy both connections, until `release` lets these go, and expects that all are
-    /// committed while somebody holds the lock of room 3; but for part 3, which is when it has been let go.
+    /// committed while another session holds the lock of room 3; but for part 3, which is when it has been let go.
     private func expectAllButTheLocked(
         _ waiting: ClosedRange<Int64>, on pool: PostgresClient, _ database: TestDatabase,
         release: (HeldLock, HeldLock) async throws -> Void

@@ -100,7 +100,7 @@ struct SimulatedClient {
     mutating func takeLines() -> String? {
         while let line = sequencer.nextLine() {
             while linesThatLeft < lines.count, repliesOfNextLine.isEmpty { linesThatLeft += 1 }
-            guard linesThatLeft < lines.count else { return "a line left that nobody asked for" }
+            guard linesThatLeft < lines.count else { return "a line left that was not asked for" }
             let expected = repliesOfNextLine
             let numbers = lines[linesThatLeft].entries
             guard numbers.upperBound <= firstUnfinished else {

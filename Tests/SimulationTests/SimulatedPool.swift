@@ -153,7 +153,7 @@ struct SimulatedPool {
         }
         for index in begun.indices where !isWakePending[index] {
             if case .sent(_, _, let sent) = begun[index], sent.milliseconds(until: now) >= 50 {
-                report("nobody looks after what was begun on connection \(index)")
+                report("nothing looks after what was begun on connection \(index)")
             }
         }
         return ended
@@ -399,7 +399,7 @@ struct SimulatedPool {
         // One that was lost meanwhile counts until that is found out.
         let open = isConnected.indices.count { isConnected[$0] || begun[$0] != nil }
         if !isTimerArmed, waiting > 0 || begun.contains(where: { $0 != nil }) {
-            report("\(waiting) wait, or were begun, and nobody looks after them")
+            report("\(waiting) wait, or were begun, and nothing looks after them")
         }
         // What is done by itself either ends or waits.
         let mayBePutBack = threads.contains {

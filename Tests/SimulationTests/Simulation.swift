@@ -283,7 +283,7 @@ struct Simulation {
             round()
             rounds -= 1
         }
-        if problem == nil, !clients.allSatisfy(\.isIdle) { return "somebody waits for ever" }
+        if problem == nil, !clients.allSatisfy(\.isIdle) { return "a client waits for ever" }
         // A failed attempt beside open connections is repeated after two seconds.
         for _ in 0..<200 where problem == nil && lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) { round() }
         if problem == nil, lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) {

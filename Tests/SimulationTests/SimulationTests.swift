@@ -25,7 +25,7 @@ import Turns
 
     /// Each part has every eighth seed.
     @Test(arguments: 0..<8 as Range<UInt64>)
-    func `every request is answered once and in order, keys exclude, nobody starves, nothing is left`(part: UInt64)
+    func `every request is answered once and in order, keys exclude, no request starves, nothing is left`(part: UInt64)
         async
     {
         for seed in Self.seeds where seed % 8 == part {

@@ -126,7 +126,7 @@ package struct MasterRow: FixtureRow {
     }
 }
 
-/// An order; as it stands, one that is nobody's and searched for.
+/// An order; as it stands, one that has no master and is searched for.
 package struct OrderRow: FixtureRow {
     /// See `FixtureRow`.
     package static let table = "orders"

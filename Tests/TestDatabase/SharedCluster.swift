@@ -38,7 +38,7 @@ actor SharedCluster {
             let name = "template_\(kind.generation)_\(kind.metrics)"
             try await server.sql("CREATE DATABASE \(name)")
             try await server.sql(TestDatabase.sql(kind.generation, kind.metrics), database: name)
-            // A template that somebody is connected to, autovacuum included, cannot be copied.
+            // A template with a session, autovacuum included, cannot be copied.
             try await server.sql("ALTER DATABASE \(name) WITH ALLOW_CONNECTIONS false")
             return name
         }

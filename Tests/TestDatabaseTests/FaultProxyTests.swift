@@ -66,7 +66,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("A message that passes before the connection is lost reaches the server, and its answer reaches nobody")
+    @Test("A message that passes before the connection is lost reaches the server, and its answer does not come back")
     func passThenDisconnect() async throws {
         try await withConnection { (database, proxy, connection) async throws in
             let fault = proxy.inject(.passThenDisconnect, on: .clientMessage("S"), occurrence: 2)

@@ -10,7 +10,7 @@ struct LibPQ {
     private let connection: Box
 
     private final class Box: @unchecked Sendable {
-        // Unchecked: nobody but the serial queue touches the pointer.
+        // Unchecked: only the serial queue touches the pointer.
         let pointer: OpaquePointer?
         init(_ text: String) { pointer = PQconnectdb(text) }
         deinit { PQfinish(pointer) }

@@ -126,7 +126,7 @@ struct CheckerTests {
         evidence.calls.append(Self.call(.accept(master: 7, order: 2), Self.span(41, 50), accepted))
         #expect(promises(evidence) == [.explained])
         evidence.calls.removeLast()
-        #expect(promises(evidence) == [.explained], "nobody asked for the second")
+        #expect(promises(evidence) == [.explained], "no call asked for the second")
     }
 
     @Test("an acknowledged accept that is not there")
@@ -143,13 +143,13 @@ struct CheckerTests {
         var evidence = Self.rightHistory()
         evidence.calls.append(evidence.calls[1])
         #expect(promises(evidence) == [.acknowledgedOnce])
-        // Two taps at the same time, and backends that end: nobody can tell whose COMMIT it was.
+        // Two taps at the same time, and backends that end: nothing tells whose COMMIT it was.
         evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 100), endsConnections: true)]
         #expect(promises(evidence) == [])
     }
 
     @Test(
-        "an accept that nobody asked for, or whose caller was told that nothing was written",
+        "an accept that was not asked for, or whose caller was told that nothing was written",
         arguments: [nil, Reason.timedOut, .databaseUnavailable, .overloaded, .shuttingDown])
     func unexplained(reason: Reason?) {
         var evidence = Self.rightHistory()

@@ -32,7 +32,7 @@ struct OrdealTests {
     }
 
     @Test(
-        "faults while everybody is at work",
+        "faults while all are at work",
         arguments: [
             [Fault.terminatedBackends, .conflicts], [.stopped, .readOnly, .refusedConnections],
             [.serviceKilled, .serviceStopped],

@@ -3,7 +3,7 @@ import Logging
 import Offers
 import Postgres
 
-/// The methods of the service: how params become a question to the database, and who may ask it.
+/// The methods of the service: how params become a question to the database, and which socket may ask it.
 struct OffersMethods {
     private let database: OffersDatabase
     private let health: HealthCheck

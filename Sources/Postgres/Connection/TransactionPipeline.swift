@@ -112,8 +112,8 @@ struct TransactionPipeline {
         }
     }
 
-    /// Sends what is left, waits for the end and tells it. The nearest deadline of those who share it is when they all
-    /// stop waiting.
+    /// Sends what is left, waits for the end and tells it. All that share it stop waiting at the nearest of their
+    /// deadlines.
     mutating func finish() -> WorkEnd {
         do throws(LibPQConnection.Broken) {
             try receive(until: deadline.advanced(byMilliseconds: -silenceMargin))

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Where the time of one request goes in the pool, for who wants to know: bound to the request's task, it collects what
+/// Where the time of one request goes in the pool: bound to the request's task, it collects what
 /// all its reads and transactions took. Without one nothing is measured.
 package final class PoolTrace: Sendable {
     /// What was measured.

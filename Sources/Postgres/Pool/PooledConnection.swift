@@ -51,7 +51,7 @@ final class Preparations: Sendable {
     }
 }
 
-/// One connection of a pool as its thread and those who hand work over share it.
+/// One connection of a pool as its thread and the callers of its pool share it.
 ///
 /// `PoolStateMachine` says whose turn it is, so that the lock is contended for moments only.
 final class PooledConnection<Worker: ConnectionDriver>: Sendable {
@@ -90,7 +90,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
     /// Ends the present or the next sleep of the thread.
     func wake() { pipe.wake() }
 
-    // MARK: Those who hand work over
+    // MARK: Callers
 
     /// Begins work on the connection, which is idle. Returns false if the connection is lost; the work has not begun.
     func begin(_ taken: Taken) -> Bool {

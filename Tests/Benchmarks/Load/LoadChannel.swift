@@ -62,7 +62,7 @@ enum Epoll {
 
 /// Unix stream sockets, blocking; unix(7).
 enum UnixSocket {
-    /// - Throws: ``LoadFailure`` when nobody listens there.
+    /// - Throws: ``LoadFailure`` when nothing listens there.
     static func connect(to path: String) throws -> Int32 {
         try open(path, "connect") { Glibc.connect($0, $1, $2) }
     }

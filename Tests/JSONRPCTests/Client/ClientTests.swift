@@ -109,7 +109,7 @@ import Turns
         }
     }
 
-    @Test func `where nobody listens there is no connection`() async throws {
+    @Test func `where nothing listens there is no connection`() async throws {
         try await withFolder { folder in
             let error = await #expect(throws: ClientError.self) {
                 try await Client.withConnection(to: "\(folder)/s") { _ in }

@@ -20,7 +20,7 @@ import Turns
         }
     }
 
-    @Test func `idle connections are closed and nobody can connect any more`() async throws {
+    @Test func `idle connections are closed and none can be opened`() async throws {
         try await withToy { toy in
             let client = try toy.client()
             try await client.send(request(1, "get"))
@@ -103,7 +103,7 @@ import Turns
                     #expect(lines == [reply(1, "0")])
                 }
             }
-            // Nobody accepts now, and still a client finds the socket and waits.
+            // Nothing accepts now, and still a client finds the socket and waits.
             let client = try RawClient(connectingTo: "\(folder)/s")
             try await client.send(request(2, "get"))
             try await withToy(listener: try Listener(adopting: bound.descriptor, name: "toys")) { _ in

@@ -142,7 +142,7 @@ actor BotAPIDouble {
         commands = #"[{"command":"shift","description":"Смена"}]"#
     }
 
-    /// Somebody writes.
+    /// A user writes.
     func writes(_ text: String, user: Int64) {
         add(
             """

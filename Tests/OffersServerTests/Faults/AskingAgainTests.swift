@@ -121,7 +121,7 @@ struct AskingAgainTests {
         }
     }
 
-    @Test("nobody says whether the backend of a lost COMMIT is gone: that question does not use up the time")
+    @Test("nothing says whether the backend of a lost COMMIT is gone: that question does not use up the time")
     func silentQuestion() async throws {
         try await expectAccepted(attempts: 2) { proxy in
             proxy.inject(.disconnect, on: .commandComplete("COMMIT"))

@@ -205,7 +205,7 @@ struct LockTests {
         }
     }
 
-    @Test("claims that wait for a hot order leave the connections to others, and lists wait for nobody")
+    @Test("claims that wait for a hot order leave the connections to others, and lists wait for none")
     func hotOrder() async throws {
         try await withService({
             $0.writeConnections = 2

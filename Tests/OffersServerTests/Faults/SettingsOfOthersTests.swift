@@ -119,7 +119,7 @@ struct SettingsOfOthersTests {
         try await database.sql("SELECT pg_reload_conf()")
     }
 
-    @Test("backends that an administrator ends are replaced, and nobody notices")
+    @Test("backends that an administrator ends are replaced, and no caller notices")
     func terminatedBackends() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)

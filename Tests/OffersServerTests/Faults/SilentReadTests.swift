@@ -8,7 +8,7 @@ import Turns
 @Suite("A silent read connection", .inTurn)
 struct SilentReadTests {
     /// The time of each list runs only when the one before is answered: if they all had to be given up first, none of
-    /// them would be answered, and nobody else's, either.
+    /// them would be answered, and no other's, either.
     @Test("it costs a client that sent many lists at once some of them, not all")
     func pipelinedLists() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in

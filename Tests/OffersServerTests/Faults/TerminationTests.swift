@@ -5,7 +5,7 @@ import Testing
 import Turns
 
 /// The backend of a claim is ended before each of its statements, when all statements before it have been carried out,
-/// and after COMMIT: the claim happens once, and nobody outside notices.
+/// and after COMMIT: the claim happens once, and no caller notices.
 @Suite("Backends ended at every statement of a claim", .inTurn)
 struct TerminationTests {
     private static func statements(deciding: String) -> [String] {

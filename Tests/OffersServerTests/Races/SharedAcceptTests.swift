@@ -137,7 +137,7 @@ struct SharedAcceptTests {
         }
     }
 
-    @Test("two masters with one Telegram user, where nothing forbids that: nobody is told another's answer")
+    @Test("two masters with one Telegram user, where nothing forbids that: neither is told the other's answer")
     func twins() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
@@ -162,7 +162,7 @@ struct SharedAcceptTests {
         }
     }
 
-    @Test("an order that the database will not have assigned is nobody else's misfortune")
+    @Test("an order that the database will not have assigned is no other write's misfortune")
     func oneIsRefused() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)

@@ -40,7 +40,7 @@ struct ListTests {
                 }
                 expected.append(order)
             }
-            // Somebody else's offer of a free order.
+            // Another master's offer of a free order.
             let order = try await scene.order()
             try await scene.database.insert(OfferRow(orderID: order, masterID: scene.rival))
 

@@ -41,7 +41,7 @@ struct PlanTests {
         }
     }
 
-    /// Nobody else looks at it meanwhile.
+    /// Nothing else looks at it meanwhile.
     private static let people = """
         ALTER TABLE orders SET (autovacuum_enabled = false);
         ALTER TABLE offers SET (autovacuum_enabled = false);

@@ -70,7 +70,7 @@ struct PrivacyTests {
                     for secret in Self.secrets { #expect(!reply.contains(secret), "\(secret) in \(reply)") }
                 }
 
-                // A failure that Postgres explains with the row itself: the explanation is for nobody.
+                // A failure that Postgres explains with the row itself: the explanation is for no client.
                 let failing = try await scene.offeredOrder { Self.makeSecret(&$0, street: street) }
                 try await database.sql(
                     "ALTER TABLE orders ADD CONSTRAINT c CHECK (version < 2 OR client_name IS NULL) NOT VALID")

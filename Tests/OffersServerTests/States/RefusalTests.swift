@@ -102,7 +102,7 @@ struct RefusalTests {
             accept: #"ORDER_NOT_AVAILABLE {"status":"CANCELED"}"#, card: #"ORDER_NOT_AVAILABLE {"status":"CANCELED"}"#,
             decline: done),
         Row(
-            state: "assigned to nobody, by status", sql: "UPDATE orders SET status = 'ASSIGNED' WHERE id = $O",
+            state: "assigned to no master, by status", sql: "UPDATE orders SET status = 'ASSIGNED' WHERE id = $O",
             accept: #"ORDER_NOT_AVAILABLE {"status":"ASSIGNED"}"#, card: #"ORDER_NOT_AVAILABLE {"status":"ASSIGNED"}"#,
             decline: done),
         Row(

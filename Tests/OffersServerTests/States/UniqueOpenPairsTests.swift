@@ -33,7 +33,7 @@ struct UniqueOpenPairsTests {
         try await expectUniqueOpenPairs(false, .damaged, after: "CREATE \(definition)")
     }
 
-    @Test("While somebody locks the table it is not relied on, then it is again; nobody need hear of that")
+    @Test("While another program locks the table it is not relied on, then it is again; no log line tells")
     func locked() async throws {
         try await withPool(.g3) { database, pool in
             let log = RecordedLog()

@@ -92,7 +92,7 @@ struct BrokenDatabase: Sendable, CustomTestStringConvertible {
             status: "degraded", note: "acceptOffer fails: rows of offers are not written"),
     ]
 
-    /// A trigger whose text is nobody's business.
+    /// A trigger whose text is no client's business.
     static func trigger(_ event: String, isConstraint: Bool) -> String {
         """
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS

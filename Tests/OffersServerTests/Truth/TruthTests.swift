@@ -29,7 +29,7 @@ struct TruthTests {
         }
     }
 
-    @Test("Health tells it although nobody asks for anything else, and heals", arguments: BrokenDatabase.all)
+    @Test("Health tells it although nothing else is asked for, and heals", arguments: BrokenDatabase.all)
     func health(broken: BrokenDatabase) async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)

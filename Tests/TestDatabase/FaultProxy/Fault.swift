@@ -51,7 +51,7 @@ extension FaultProxy {
         /// purpose.
         case attribute(to: String)
         /// Takes what the client sends up to its next Sync, closes its side, and keeps the server's side open, which
-        /// gets all that only at ``Fault/release()``: a backend that nobody hears, and that carries out its work later.
+        /// gets all that only at ``Fault/release()``: a backend that is not heard, and that carries out its work later.
         case orphan
     }
 

@@ -47,7 +47,7 @@ package final class FaultProxy: Sendable {
             + "dbname=\(database.name)"
         let proxy = FaultProxy(connectionString: connectionString, serverSocket: database.server.folder + name)
         let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            // Nothing is read before somebody serves the connection, and it is a bare channel until then: one that
+            // Nothing is read before the connection is served, and it is a bare channel until then: one that
             // comes while the proxy ends may be dropped, which an NIOAsyncChannel must not be.
             .childChannelOption(.autoRead, value: false)
             .bind(unixDomainSocketPath: folder + name) { $0.eventLoop.makeSucceededFuture($0) }

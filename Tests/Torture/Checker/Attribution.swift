@@ -34,7 +34,7 @@ struct Attribution: Sendable {
     private let terms: Terms
     private let calls: [Call]
 
-    /// The calls that may have written without anybody having heard of it, each the explanation of one transaction.
+    /// The calls that may have written without a word of it, each the explanation of one transaction.
     private var unheardAccepts: [Pair: [Call]] = [:]
     private var unheardDeclines: [Pair: [Call]] = [:]
 
@@ -169,7 +169,7 @@ struct Attribution: Sendable {
         }
         note(
             .explained,
-            "nobody asked to accept order \(pair.order) for master \(pair.master): \(claim.after); \(whatWasAsked(pair))"
+            "no call asked to accept order \(pair.order) for master \(pair.master): \(claim.after); \(whatWasAsked(pair))"
         )
         return nil
     }
@@ -199,7 +199,7 @@ struct Attribution: Sendable {
         }
         note(
             .explained,
-            "nobody asked to decline order \(pair.order) for master \(pair.master), offer \(offer); \(whatWasAsked(pair))"
+            "no call asked to decline order \(pair.order) for master \(pair.master), offer \(offer); \(whatWasAsked(pair))"
         )
         return nil
     }

@@ -190,6 +190,6 @@ struct Disturbance: Sendable {
     /// Whether a claim may be given up (TIMED_OUT) because the database refused it again and again for the sake of
     /// others.
     var exhaustsRetries = false
-    /// Whether nobody can find out what became of a transaction: behind a transaction pooler.
+    /// Whether it cannot be found out what became of a transaction: behind a transaction pooler.
     var hidesBackends = false
 }

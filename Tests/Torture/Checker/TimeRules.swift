@@ -70,7 +70,7 @@ enum TimeRules {
         case .lost(byClient: false) where !causes.contains(where: { excusesLoss($0, of: call) }):
             found.append(Violation(promise: .answered, what: "the connection was closed: \(call)"))
         case .refused(let reason) where reason.origin != .domain:
-            // Behind a pooler nobody can tell whether a backend is gone, and a refusal after a lost COMMIT is no
+            // Behind a pooler nothing tells whether a backend is gone, and a refusal after a lost COMMIT is no
             // answer.
             let isHidden =
                 reason == .outcomeUnknown && causes.contains(where: \.hidesBackends)

@@ -4,7 +4,7 @@ struct Violation: Sendable, Hashable, CustomStringConvertible {
     enum Promise: String, Sendable, CaseIterable {
         case acknowledgedIsThere = "an acknowledged write is there"
         case acknowledgedOnce = "one write is acknowledged once"
-        case explained = "every change has somebody who asked for it"
+        case explained = "every change was asked for"
         case complete = "an accept is complete"
         case oneWinner = "only what is free can be accepted"
         case limitHolds = "the limit holds"

@@ -38,7 +38,7 @@ final class Board: Sendable {
 
     // MARK: Orders
 
-    /// An id for an order, one that nobody has had.
+    /// An id for an order, one that no order has had.
     func nextOrder() -> Int {
         state.withLock { state in
             state.lastOrder += 1
@@ -62,7 +62,7 @@ final class Board: Sendable {
         state.withLock { $0.entries.filter { $0.masters.contains(master) }.map(\.order) }
     }
 
-    /// The master whom everybody wants orders for at the moment, so that his limit is fought for.
+    /// The master whom all want orders for at the moment, so that his limit is fought for.
     var focus: Int { masters[Int(MonotonicTime.now().nanoseconds / 150_000_000) % masters.count] }
 
     // MARK: What happened

@@ -112,7 +112,7 @@ struct LoadClient {
             }
         }
         guard let entry = board.entry(&generator) else { return nil }
-        // Now and then somebody whom it was not offered to.
+        // Now and then a master whom it was not offered to.
         let masters = generator.oneIn(12) ? board.masters : entry.masters
         let master = masters.randomElement(using: &generator) ?? 0
         switch die {

@@ -99,7 +99,7 @@ struct OtherWriter: Sendable {
         }
     }
 
-    /// A lock that ends in nothing: nobody may be told that the order is taken.
+    /// A lock that ends in nothing: no caller may be told that the order is taken.
     private mutating func lookAt(_ table: String, _ id: Int) -> Plan {
         Plan(
             name: "look at \(table)",
@@ -135,7 +135,7 @@ struct OtherWriter: Sendable {
                 """)
     }
 
-    /// As the scheduler does it: without a look at the order, which somebody may have accepted meanwhile.
+    /// As the scheduler does it: without a look at the order, which a master may have accepted meanwhile.
     private mutating func lateOffer(_ order: Int, to master: Int) -> Plan {
         Plan(
             name: "late offer",

@@ -44,7 +44,7 @@ struct Overload: Sendable {
         let service = stage.services[0]
         let request =
             #"{"jsonrpc":"2.0","id":1,"method":"listOffers","params":{"masterId":\#(stage.masters[0])}}"#
-        // It is connected before the others come: a full queue of the kernel lets nobody in at once.
+        // It is connected before the others come: a full queue of the kernel lets no client in at once.
         return try await withPatientClient(of: service.socket) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for misbehaviour in misbehaviours {

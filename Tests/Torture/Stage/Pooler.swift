@@ -6,7 +6,7 @@ import SystemPackage
 
 /// PgBouncer in front of a cluster, with transaction pooling.
 enum Pooler {
-    /// It ended before anybody could connect.
+    /// It ended before a client could connect.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
@@ -19,7 +19,7 @@ enum Pooler {
         before server: EmbeddedPostgres.Server, database: String, role: String, in folder: String,
         _ body: @Sendable (String) async throws -> Value
     ) async throws -> Value {
-        // The bound of a return: after a login that failed PgBouncer tries no other one, and tells everybody so, for
+        // The bound of a return: after a login that failed PgBouncer tries no other one, and tells all clients so, for
         // server_login_retry, which is 15 s unless it is set; we are at the door again every 150 ms (PoolStateMachine).
         let settings = """
             [databases]

@@ -54,7 +54,7 @@ enum Programs {
         return output
     }
 
-    /// Lends a folder for sockets, with a short path, that everybody may use; it is removed afterwards.
+    /// Lends a folder for sockets, with a short path, that every user may use; it is removed afterwards.
     static func withFolder<Value: Sendable>(_ body: (String) async throws -> Value) async throws -> Value {
         let folder = "/tmp/offersd-torture-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(

@@ -103,7 +103,7 @@ final class ServiceProcess: Sendable {
                     state.process = process
                     return state.isNeeded
                 }
-                // It may have been told to end when there was nobody to be told.
+                // It may have been told to end when there was nothing to be told.
                 if !isNeeded { kill(process, SIGTERM) }
                 var log: [String] = []
                 var hasListened = false

@@ -16,7 +16,7 @@ struct Stage: Sendable {
         case standby
         /// A proxy that turns the COMMIT of some connections into ROLLBACK.
         case rolledBackCommits
-        /// A proxy that loses claims, whose backends live on and carry them out later if nobody ends them.
+        /// A proxy that loses claims, whose backends live on and carry them out later if nothing ends them.
         case orphans
         /// `default_transaction_isolation` is serializable.
         case serializable
@@ -158,7 +158,7 @@ struct Stage: Sendable {
         return (run.value.value, run.value.endings + run.endings)
     }
 
-    /// The changes and the final rows, when nobody writes any more; the rest is the board's.
+    /// The changes and the final rows, when nothing writes any more; the rest is the board's.
     func evidence(_ board: Board) async throws -> Evidence {
         var evidence = Evidence(calls: board.calls, acts: board.acts, disturbances: board.disturbances)
         // A client that went away may have left something behind that is still running.
