@@ -21,7 +21,7 @@ struct SimulatedPool {
     struct Job {
         /// The keys of the first part.
         let keys: [ExclusionKey]
-        /// Those of the others, which do not change any more when it has been taken.
+        /// Those of the others, which are settled when it has been taken.
         var others: @Sendable () -> [[ExclusionKey]]
         var batchKey: String?
         let deadline: any Deadline

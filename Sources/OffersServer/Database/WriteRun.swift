@@ -57,7 +57,7 @@ final class WriteRun: CallRun, TransactionRun {
 
     func close() -> [TransactionPlan] { FixedRun(first: writes[...]).plans }
 
-    /// All of them. Nothing joins any more.
+    /// All of them. Asking closes the run.
     var writes: [PendingWrite] {
         contents.withLock { contents in
             contents.isClosed = true
