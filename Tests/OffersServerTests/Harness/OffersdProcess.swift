@@ -91,6 +91,12 @@ struct OffersdProcess: Sendable {
         kill(processID, signal)
     }
 
+    /// Runs offersctl against `$S`; what it printed ends with its exit status.
+    func offersctl(_ arguments: String) async throws -> String {
+        let program = try BuiltProgram.path("offersctl").string
+        return try await shell("'\(program)' --socket $S --deadline 100 \(arguments); echo $?")
+    }
+
     /// Runs a line of a shell with `$S` and `$OPS` set to the two sockets.
     func shell(_ script: String) async throws -> String {
         let run = try await BuiltProgram.shell("S=$1 OPS=$2; " + script, socket, opsSocket)

@@ -9,11 +9,6 @@ import Turns
 /// `offersctl explain`, with the service and without; its sentences are tested in `ExplainTextTests`.
 @Suite("offersctl explain", .inTurn)
 struct ExplainCommandTests {
-    private func explain(_ process: OffersdProcess, _ arguments: String) async throws -> String {
-        let program = try BuiltProgram.path("offersctl").string
-        return try await process.shell("'\(program)' --socket $S --deadline 100 explain \(arguments); echo $?")
-    }
-
     @Test("It says why, in sentences, and ends with 0 whatever it finds")
     func verdicts() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
@@ -24,7 +19,7 @@ struct ExplainCommandTests {
             try await OffersdProcess.withFolder { (folder) async throws in
                 try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
                     func lines(_ arguments: String) async throws -> [String] {
-                        try await explain(process, arguments).split(separator: "\n").map(String.init)
+                        try await process.offersctl("explain \(arguments)").split(separator: "\n").map(String.init)
                     }
                     let first = try await lines("masterId=\(scene.master) orderId=\(deferred)")
                     #expect(
@@ -51,10 +46,10 @@ struct ExplainCommandTests {
                     let json = try await lines("masterId=\(scene.master) orderId=\(deferred) --json")
                     let result = try ExplainOfferResult(json: JSONValue(parsing: ByteBuffer(string: json[0])))
                     #expect(result.accept?.possible == true && json[1] == "0")
-                    #expect(try await explain(process, "2>/dev/null") == "2\n")
-                    let wrong = try await explain(process, "masterId=7 order=1 2>&1")
+                    #expect(try await process.offersctl("explain 2>/dev/null") == "2\n")
+                    let wrong = try await process.offersctl("explain masterId=7 order=1 2>&1")
                     #expect(wrong.hasPrefix("INVALID_PARAMS: order: ") && wrong.hasSuffix("\n2\n"))
-                    #expect(try await explain(process, "masterId=7 2>/dev/null >/dev/full") == "5\n")
+                    #expect(try await process.offersctl("explain masterId=7 2>/dev/null >/dev/full") == "5\n")
                 }
             }
         }
@@ -65,7 +60,7 @@ struct ExplainCommandTests {
         try await OffersdProcess.withFolder { (folder) async throws in
             try await OffersdProcess.run(in: folder, on: "host=/nonexistent") { (process) async throws in
                 for arguments in ["masterId=7", "masterId=7 orderId=1042"] {
-                    let run = try await explain(process, arguments + " 2>&1")
+                    let run = try await process.offersctl("explain \(arguments) 2>&1")
                     #expect(run.hasPrefix("DATABASE_UNAVAILABLE: ") && run.hasSuffix("\n3\n"), "\(run)")
                 }
             }

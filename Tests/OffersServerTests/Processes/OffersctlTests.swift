@@ -10,12 +10,6 @@ import Turns
 /// offersctl in a script: what it prints, and exit statuses that cannot lie.
 @Suite("offersctl", .inTurn)
 struct OffersctlTests {
-    /// Runs it against `$S`; what it printed ends with its exit status.
-    private func offersctl(_ process: OffersdProcess, _ arguments: String) async throws -> String {
-        let program = try BuiltProgram.path("offersctl").string
-        return try await process.shell("'\(program)' --socket $S --deadline 100 \(arguments); echo $?")
-    }
-
     @Test("0 with the result on stdout, 1 with the reason on stderr, 2 for what is called wrongly")
     func doneAndRefused() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
@@ -23,19 +17,19 @@ struct OffersctlTests {
             let order = try await scene.offeredOrder()
             try await OffersdProcess.withFolder { (folder) async throws in
                 try await OffersdProcess.run(in: folder, on: database.connectionString) { (process) async throws in
-                    let list = try await offersctl(process, "listOffers masterId=\(scene.master) 2>/dev/null")
+                    let list = try await process.offersctl("listOffers masterId=\(scene.master) 2>/dev/null")
                     let lines = list.split(separator: "\n").map(String.init)
                     #expect(lines.last == "0")
                     let result = try JSONValue(parsing: ByteBuffer(string: lines[0]))
                     #expect(result["offers"]?.elements?.first?["orderId"]?.int64Value == Int64(order))
                     let pair = "orderId=\(order) masterId=\(scene.master)"
-                    #expect(try await offersctl(process, "acceptOffer \(pair)").hasSuffix("}}\n0\n"))
+                    #expect(try await process.offersctl("acceptOffer \(pair)").hasSuffix("}}\n0\n"))
                     let refused = "acceptOffer orderId=\(order) masterId=\(scene.rival)"
-                    #expect(try await offersctl(process, "\(refused) 2>/dev/null") == "1\n")
-                    #expect(try await offersctl(process, "\(refused) 2>&1").hasPrefix("OFFER_NOT_FOUND: "))
-                    #expect(try await offersctl(process, "listOffers masterid=7 2>/dev/null") == "2\n")
-                    #expect(try await offersctl(process, "listOffers nonsense 2>/dev/null") == "2\n")
-                    #expect(try await offersctl(process, "--nonsense 2>/dev/null") == "2\n")
+                    #expect(try await process.offersctl("\(refused) 2>/dev/null") == "1\n")
+                    #expect(try await process.offersctl("\(refused) 2>&1").hasPrefix("OFFER_NOT_FOUND: "))
+                    #expect(try await process.offersctl("listOffers masterid=7 2>/dev/null") == "2\n")
+                    #expect(try await process.offersctl("listOffers nonsense 2>/dev/null") == "2\n")
+                    #expect(try await process.offersctl("--nonsense 2>/dev/null") == "2\n")
                 }
             }
         }
@@ -45,12 +39,12 @@ struct OffersctlTests {
     func notThere() async throws {
         try await OffersdProcess.withFolder { (folder) async throws in
             try await OffersdProcess.run(in: folder, on: "host=/nonexistent") { (process) async throws in
-                #expect(try await offersctl(process, "listOffers masterId=7 2>/dev/null") == "3\n")
-                #expect(try await offersctl(process, "health 2>/dev/null").hasSuffix("0\n"))
-                #expect(try await offersctl(process, "health 2>/dev/null >/dev/full") == "5\n")
-                let metrics = try await offersctl(process, "metrics format=prometheus")
+                #expect(try await process.offersctl("listOffers masterId=7 2>/dev/null") == "3\n")
+                #expect(try await process.offersctl("health 2>/dev/null").hasSuffix("0\n"))
+                #expect(try await process.offersctl("health 2>/dev/null >/dev/full") == "5\n")
+                let metrics = try await process.offersctl("metrics format=prometheus")
                 #expect(metrics.hasPrefix("# HELP offersd_requests_total"))
-                let wrong = try await offersctl(process, "listOffers masterId=1 limit=0 2>&1")
+                let wrong = try await process.offersctl("listOffers masterId=1 limit=0 2>&1")
                 #expect(wrong.hasPrefix("INVALID_PARAMS: limit: "))
                 let program = try BuiltProgram.path("offersctl").string
                 let other = "'\(program)' --socket \(folder)/x health 2>/dev/null --deadline"
@@ -239,7 +233,7 @@ struct OffersctlTests {
         }
         try await OffersdProcess.withFolder { (folder) async throws in
             try await OffersdProcess.run(in: folder, on: "host=/nonexistent") { (process) async throws in
-                let health = try await offersctl(process, "health")
+                let health = try await process.offersctl("health")
                 #expect(health.contains(#""version":"\#(Release.version)"}"#))
             }
         }
