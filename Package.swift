@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Every target: Swift 6 mode and the upcoming features that make imports, existentials and
-// isolation explicit. `OFFERSD_WARNINGS_AS_ERRORS` is set by .ci/run.
+// isolation explicit. `WARNINGS_AS_ERRORS` is set by .ci/run.
 var settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -10,7 +10,7 @@ var settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
-if Context.environment["OFFERSD_WARNINGS_AS_ERRORS"] != nil {
+if Context.environment["WARNINGS_AS_ERRORS"] != nil {
     settings.append(.treatAllWarnings(as: .error))
 }
 

@@ -15,13 +15,19 @@ final class DatabaseMonitor: Sendable {
     private let onChange: @Sendable (DatabaseState) -> Void
     private let latest = Mutex<Inspection?>(nil)
     private let uniqueOpenPairs = Atomic<Bool>(false)
-    private let told = Mutex<DatabaseState>(.unknown)
+    private let told: Mutex<Told>
     private let evidence = Mutex(Evidence())
     private let loggedObstacles = Mutex<[String]>([])
     private let trials: Trials
     private let triesWork: Bool
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
+
+    /// The state that was told last, and the pool as it was.
+    private struct Told {
+        var state = DatabaseState.unknown
+        var pool: PoolStatus
+    }
 
     /// How soon the database is looked at again, if nothing happens.
     private static let period = Duration.seconds(5)
@@ -39,6 +45,7 @@ final class DatabaseMonitor: Sendable {
     ) {
         self.postgres = postgres
         trials = Trials(postgres: postgres)
+        told = Mutex(Told(pool: postgres.status))
         self.triesWork = triesWork
         self.metrics = metrics
         self.logger = logger
@@ -50,7 +57,7 @@ final class DatabaseMonitor: Sendable {
     var inspection: Inspection? { latest.withLock { $0 } }
 
     /// The state that was told last.
-    var state: DatabaseState { told.withLock { $0 } }
+    var state: DatabaseState { told.withLock { $0.state } }
 
     /// Whether ``ListOffersQuery/Form/unique`` can be used: it could when the database was looked at last, and was not
     /// refused since. Apart from ``inspection``, because every list asks.
@@ -109,18 +116,26 @@ final class DatabaseMonitor: Sendable {
     /// Says how the database is, if that is new.
     private func tell() async {
         logObstacles()
-        var state = DatabaseState(postgres.status, inspection, known)
-        if case .partly = state {
+        if case .partly = DatabaseState(postgres.status, inspection, known) {
             // Connections are opened and lost one by one.
             try? await Task.sleep(for: Self.settling)
-            state = DatabaseState(postgres.status, inspection, known)
         }
-        guard let state, !Task.isCancelled else { return }
-        let isNews = told.withLock { told in
-            defer { told = state }
-            return !told.isSame(as: state)
+        guard !Task.isCancelled else { return }
+        let news = told.withLock { told in
+            let pool = postgres.status
+            guard let state = DatabaseState(pool, inspection, known) else { return [DatabaseState]() }
+            defer { told = Told(state: state, pool: pool) }
+            var news: [DatabaseState] = []
+            for next in [DatabaseState(between: told.pool, and: pool), state].compactMap(\.self)
+            where !(news.last ?? told.state).isSame(as: next) {
+                news.append(next)
+            }
+            return news
         }
-        guard isNews else { return }
+        for state in news { say(state) }
+    }
+
+    private func say(_ state: DatabaseState) {
         logger.log(
             level: state.isWell ? .notice : .warning, "\(state.text)",
             metadata: state.reason.map { ["reason": "\($0)"] })

@@ -18,7 +18,7 @@ enum DatabaseState: Sendable, Equatable {
     /// made or replaced, and it is not yet clear what becomes of them.
     init?(_ pool: PoolStatus, _ inspection: Inspection?, _ evidence: Evidence = Evidence()) {
         let pools = [("reads", pool.reads), ("writes", pool.writes)]
-        let failing = pools.filter { $0.1.connected == 0 && $0.1.isFailing }
+        let failing = pools.filter(\.1.isMissing)
         let reason = failing.compactMap(\.1.lastFailure).first ?? "no reason was given"
         if failing.count == pools.count {
             self = .unreachable(reason: reason)
@@ -35,6 +35,14 @@ enum DatabaseState: Sendable, Equatable {
         } else {
             return nil
         }
+    }
+
+    /// The state that neither of two pictures of the pool shows: no connection could be had, and all are there again.
+    /// Nil if it was not so.
+    init?(between earlier: PoolStatus, and later: PoolStatus) {
+        let pools = [(earlier.reads, later.reads), (earlier.writes, later.writes)]
+        guard pools.allSatisfy({ $1.isMissing || $1.outages > $0.outages }) else { return nil }
+        self = .unreachable(reason: pools.compactMap { $1.lastFailure }.first ?? "no reason was given")
     }
 
     /// One sentence without its full stop.
@@ -77,6 +85,11 @@ enum DatabaseState: Sendable, Equatable {
 
     /// Whether the two are the same to an operator: the reason may be put in other words at every attempt.
     func isSame(as other: DatabaseState) -> Bool { text == other.text }
+}
+
+extension PoolStatus.Connections {
+    /// Whether there is none, and the last attempt to open one failed.
+    var isMissing: Bool { connected == 0 && isFailing }
 }
 
 extension Evidence {

@@ -86,7 +86,7 @@ struct Proof: Sendable {
         let connections =
             [.listOffers, .getOffer, .explainOffer, .supervision].contains(work)
             ? postgres.status.reads : postgres.status.writes
-        guard connections.connected == 0, connections.isFailing else { return Proof.silence }
+        guard connections.isMissing else { return Proof.silence }
         return "the database gives no connection: \(connections.lastFailure ?? "no reason was given")"
     }
 }

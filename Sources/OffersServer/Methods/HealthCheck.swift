@@ -77,11 +77,6 @@ extension PoolStatus {
     }
 }
 
-extension PoolStatus.Connections {
-    /// Whether there is none, and the last attempt to open one failed.
-    fileprivate var isMissing: Bool { connected == 0 && isFailing }
-}
-
 extension Timestamp {
     /// The moment by this machine's clock: as long ago by its monotonic one.
     fileprivate init(ofThisMachine moment: MonotonicTime) {

@@ -82,7 +82,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             PoolStatus.Connections(
                 connections: connections.count, connected: state.connectedCount, busy: state.busyCount,
                 waiting: state.waitingCount, opened: opened.load(ordering: .relaxed),
-                failedAttempts: state.failedAttempts, isFailing: state.isFailing,
+                failedAttempts: state.failedAttempts, isFailing: state.isFailing, outages: state.outages,
                 longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure,
                 batchSplits: state.batchSplits)
         }

@@ -72,7 +72,11 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private var queue = WorkQueue<Job>()
     /// Whether the last attempt to connect failed that began while no connection was open. One that began beside others
     /// may have met what ended those, and the next one succeeds.
-    package private(set) var isFailing = false
+    package private(set) var isFailing = false {
+        didSet { if isFailing, !oldValue { outages += 1 } }
+    }
+    /// How often that has become so since the start.
+    package private(set) var outages = 0
     /// The attempts to connect that have failed since the start.
     package private(set) var failedAttempts = 0
     /// How often work that had been taken together was put back, to be done by itself.

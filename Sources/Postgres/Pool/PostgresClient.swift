@@ -336,6 +336,8 @@ package struct PoolStatus: Sendable, Equatable {
         package let failedAttempts: Int
         /// Whether the last attempt failed that began while no connection was open.
         package let isFailing: Bool
+        /// How often that has become so since the start.
+        package var outages = 0
         /// How long the longest work under way has taken so far, in milliseconds.
         package let longestWorkMilliseconds: Int64
         /// Why the last attempt that failed did so: libpq's text in one line, for the log only. Nil if none has.

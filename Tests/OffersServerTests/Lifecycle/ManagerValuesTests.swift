@@ -33,10 +33,10 @@ import Testing
 
     @Test("The state of the database follows from the pool and from what was found, and has one line")
     func states() {
-        func lane(_ connected: Int, failing: Bool = false) -> PoolStatus.Connections {
+        func lane(_ connected: Int, failing: Bool = false, outages: Int = 0) -> PoolStatus.Connections {
             PoolStatus.Connections(
                 connections: 2, connected: connected, busy: 0, waiting: 0, opened: 0, failedAttempts: 0,
-                isFailing: failing, longestWorkMilliseconds: 0, lastFailure: failing ? "refused" : nil)
+                isFailing: failing, outages: outages, longestWorkMilliseconds: 0, lastFailure: failing ? "refused" : nil)
         }
         func state(
             _ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections, _ control: PoolStatus.Connections,
@@ -61,6 +61,18 @@ import Testing
             (found(readOnly: true), "the database (generation G3) is read-only: lists are served, writes are not"),
             (found(["a.b", "c.d"]), "the database (generation G3) lacks a.b and 1 more: see offersd check"),
         ] { #expect(state(up, up, up, found)?.text == text) }
+        func missed(_ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections) -> DatabaseState? {
+            DatabaseState(
+                between: PoolStatus(reads: up, control: up, writes: up, requests: 0),
+                and: PoolStatus(reads: reads, control: up, writes: writes, requests: 0))
+        }
+        let again = lane(1, outages: 1)
+        for (reads, writes) in [(again, again), (down, again), (again, down)] {
+            #expect(missed(reads, writes)?.text == "the database cannot be reached")
+        }
+        for (reads, writes) in [(up, up), (up, again), (again, up), (down, up)] {
+            #expect(missed(reads, writes) == nil)
+        }
         let one = DatabaseState.unreachable(reason: "refused")
         #expect(one.isSame(as: .unreachable(reason: "no such host")) && !one.isSame(as: .unknown))
     }

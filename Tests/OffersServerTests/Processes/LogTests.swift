@@ -119,6 +119,10 @@ struct LogTests {
                     try await database.server.stop(.fast)
                     for _ in 1...20 { _ = try await ask("listOffers", "7") }
                     _ = try await eventually({ try await ask("health") }, until: { $0.contains("\"down\"") })
+                    // However short it is: once both kinds of work were refused, the log says so.
+                    let refusal = "DATABASE_UNAVAILABLE"
+                    _ = try await eventually({ try await ask("listOffers", "7") }, until: { $0.contains(refusal) })
+                    _ = try await eventually({ try await ask("acceptOffer", "7,1") }, until: { $0.contains(refusal) })
                     try await database.server.start()
                     _ = try await eventually({ try await ask("health") }, until: { $0.contains("\"ok\"") })
                     for _ in 1...20 { _ = try await ask("listOffers", "7") }
