@@ -56,19 +56,24 @@ let package = Package(
         // libpq, as a module.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
+        // When a request must be given up.
+        .target(name: "Deadlines", swiftSettings: strict),
+        .testTarget(name: "DeadlinesTests", dependencies: ["Deadlines", "Turns"], swiftSettings: settings),
+
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
-        .target(name: "Postgres", dependencies: ["CLibPQ", collections, logging], swiftSettings: strict),
+        .target(name: "Postgres", dependencies: ["CLibPQ", "Deadlines", collections, logging], swiftSettings: strict),
         .testTarget(
-            name: "PostgresTests", dependencies: ["Postgres", "SeededRandom", "TestDatabase", "Turns", logging],
+            name: "PostgresTests",
+            dependencies: ["Deadlines", "Postgres", "SeededRandom", "TestDatabase", "Turns", logging],
             swiftSettings: settings),
 
         // JSON-RPC 2.0 over lines. Knows no method by name.
         .target(
-            name: "JSONRPC", dependencies: [collections, lifecycle, logging, nioCore, nioPosix],
+            name: "JSONRPC", dependencies: ["Deadlines", collections, lifecycle, logging, nioCore, nioPosix],
             swiftSettings: strict),
         .testTarget(
             name: "JSONRPCTests",
-            dependencies: ["JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore, nioEmbedded],
+            dependencies: ["Deadlines", "JSONRPC", "Fuzzing", "SeededRandom", "Turns", logging, nioCore, nioEmbedded],
             swiftSettings: settings),
 
         // The contract in Swift, and the typed client. Knows no SQL.
@@ -79,13 +84,15 @@ let package = Package(
         .target(
             name: "OffersServer",
             dependencies: [
-                "Offers", "JSONRPC", "Postgres", collections, histogram, lifecycle, logging, nioCore, nioPosix,
+                "Offers", "Deadlines", "JSONRPC", "Postgres", collections, histogram, lifecycle, logging, nioCore,
+                nioPosix,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "OffersServerTests",
             dependencies: [
-                "OffersServer", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "Turns", lifecycle,
+                "OffersServer", "Offers", "Deadlines", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres",
+                "Turns", lifecycle,
                 logging, nioCore, nioPosix, subprocess, system,
             ],
             swiftSettings: settings),
@@ -100,7 +107,8 @@ let package = Package(
 
         // Pool, connections and order together, without input and output, driven by seeds.
         .testTarget(
-            name: "SimulationTests", dependencies: ["JSONRPC", "Postgres", "SeededRandom", "Turns", nioCore],
+            name: "SimulationTests",
+            dependencies: ["Deadlines", "JSONRPC", "Postgres", "SeededRandom", "Turns", nioCore],
             swiftSettings: settings),
 
         // How many tests run at once, and which run alone.
@@ -117,7 +125,8 @@ let package = Package(
 
         // One cluster per test run, one database per suite, the generations of the schema.
         .target(
-            name: "TestDatabase", dependencies: ["EmbeddedPostgres", "OffersServer", nioCore, nioPosix],
+            name: "TestDatabase",
+            dependencies: ["EmbeddedPostgres", "OffersServer", "Postgres", logging, nioCore, nioPosix],
             path: "Tests/TestDatabase", swiftSettings: settings),
         .testTarget(
             name: "TestDatabaseTests", dependencies: ["TestDatabase", "CLibPQ", "Turns"], swiftSettings: settings),
@@ -127,14 +136,16 @@ let package = Package(
         .executableTarget(
             name: "torture",
             dependencies: [
-                "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "CLibPQ", argumentParser, nioCore,
+                "Offers", "Deadlines", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "CLibPQ",
+                argumentParser, nioCore,
                 nioPosix, subprocess, system,
             ],
             path: "Tests/Torture", swiftSettings: settings),
         .testTarget(
             name: "TortureTests",
             dependencies: [
-                "torture", "Offers", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "Turns", nioCore,
+                "torture", "Offers", "Deadlines", "JSONRPC", "Postgres", "TestDatabase", "EmbeddedPostgres", "Turns",
+                nioCore,
                 nioPosix, subprocess,
             ],
             swiftSettings: settings),
@@ -145,7 +156,11 @@ let package = Package(
         // The programs.
         .executableTarget(
             name: "offersd",
-            dependencies: ["OffersServer", "StandardOutput", argumentParser, lifecycle, logging, signals],
+            dependencies: [
+                "OffersServer", "Deadlines", "JSONRPC", "Postgres", "StandardOutput", argumentParser, lifecycle,
+                logging,
+                signals,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "offers-bot",

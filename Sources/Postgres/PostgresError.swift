@@ -1,3 +1,5 @@
+package import Deadlines
+
 /// What the server said when it refused something. For logs and operators: nothing of it is given to a client but
 /// ``summary``.
 ///

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Deadlines
 import Dispatch
 import Glibc
+import JSONRPC
 import Logging
 import OffersServer
 import ServiceLifecycle
@@ -51,7 +53,7 @@ struct Serve: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: BoundedShutdown(of: service, seconds: settings.drainSeconds, log: log),
+                        service: BoundedShutdown(of: service, within: settings.limits.drain, log: log),
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
@@ -60,11 +62,11 @@ struct Serve: AsyncParsableCommand {
             try await group.run()
         } catch {
             log.write("Error: \(error)\n")
-            await log.flush(milliseconds: 500)
+            await log.flush(within: .milliseconds(500))
             throw ExitCode.failure
         }
         // The shutdown ends the process when its time is over.
-        await log.flush(milliseconds: Int(settings.drainSeconds) * 1000)
+        await log.flush(within: settings.limits.drain)
     }
 }
 
@@ -72,12 +74,12 @@ struct Serve: AsyncParsableCommand {
 /// clients are told nothing, and their connections close. SIGHUP writes a line with the service's status.
 private struct BoundedShutdown: Service {
     private let service: OffersService
-    private let seconds: Int64
+    private let limit: Duration
     private let log: LogOutput
 
-    init(of service: OffersService, seconds: Int64, log: LogOutput) {
+    init(of service: OffersService, within limit: Duration, log: LogOutput) {
         self.service = service
-        self.seconds = seconds
+        self.limit = limit
         self.log = log
     }
 
@@ -94,8 +96,10 @@ private struct BoundedShutdown: Service {
                 try await service.run()
             }
         } onGracefulShutdown: {
-            DispatchQueue.global().asyncAfter(deadline: .now() + Double(seconds) - 0.05) {
-                log.flush(milliseconds: 40)
+            DispatchQueue.global().asyncAfter(
+                deadline: .now() + .nanoseconds(Int((limit - .milliseconds(50)).wholeNanoseconds))
+            ) {
+                log.flush(within: .milliseconds(40))
                 _exit(0)
             }
         }

@@ -1,6 +1,8 @@
 import ArgumentParser
+import JSONRPC
 import Logging
 import OffersServer
+import Postgres
 
 /// The flags of `offersd serve`. Each has an environment variable, named in brackets; a flag beats the variable.
 struct ServeOptions: ParsableArguments {
@@ -59,8 +61,8 @@ struct ServeOptions: ParsableArguments {
     /// - Throws: `ValidationError` that names what is wrong.
     func settings(_ database: DatabaseOptions) throws -> Settings {
         var settings = Settings(connectionInfo: try database.connectionInfo())
-        settings.preparesStatements = try database.preparesStatements()
-        settings.schema = try database.schema.name()
+        settings.postgres.preparesStatements = try database.preparesStatements()
+        settings.postgres.schema = try database.schema.name()
         settings.socketPath = Environment.text(socket, "OFFERSD_SOCKET")
         settings.opsSocketPath = Environment.text(opsSocket, "OFFERSD_OPS_SOCKET")
         settings.opsWrites = try Environment.isSet(opsWrites, "OFFERSD_OPS_WRITES")
@@ -68,41 +70,40 @@ struct ServeOptions: ParsableArguments {
             guard let value = try Environment.integer(flag, variable, in: range) else { continue }
             settings[keyPath: setting] = value
         }
-        for (flag, variable, range, setting) in times {
+        for (flag, variable, range, unit, setting) in times {
             guard let value = try Environment.integer(flag, variable, in: range) else { continue }
-            settings[keyPath: setting] = Int64(value)
+            settings[keyPath: setting] = unit * value
         }
         return settings
     }
 
-    private typealias Row<Value> = (Int?, String, ClosedRange<Int>, WritableKeyPath<Settings, Value>)
-
-    private var counts: [Row<Int>] {
+    private var counts: [(Int?, String, ClosedRange<Int>, WritableKeyPath<Settings, Int>)] {
         [
             (eventLoops, "OFFERSD_EVENT_LOOPS", 1...64, \.eventLoops),
-            (readConnections, "OFFERSD_READ_CONNECTIONS", 1...64, \.readConnections),
-            (writeConnections, "OFFERSD_WRITE_CONNECTIONS", 1...256, \.writeConnections),
-            (writeParallelism, "OFFERSD_WRITE_PARALLELISM", 1...256, \.writeParallelism),
-            (maxAcceptGroup, "OFFERSD_MAX_ACCEPT_GROUP", 1...1000, \.maximumAcceptGroup),
-            (maxPipeline, "OFFERSD_MAX_PIPELINE", 1...1024, \.maximumPipeline),
-            (maxWaiting, "OFFERSD_MAX_WAITING", 1...1_000_000, \.maximumWaiting),
-            (maxLineBytes, "OFFERSD_MAX_LINE_BYTES", 256...16_777_216, \.maximumLineBytes),
-            (maxBatch, "OFFERSD_MAX_BATCH", 1...10_000, \.maximumBatch),
-            (readAhead, "OFFERSD_READ_AHEAD", 1...10_000, \.readAhead),
-            (maxConnections, "OFFERSD_MAX_CONNECTIONS", 1...100_000, \.connectionsPerSocket),
-            (connectionRate, "OFFERSD_CONNECTION_RATE", 1...1_000_000, \.connectionRate),
-            (connectionBurst, "OFFERSD_CONNECTION_BURST", 1...100_000, \.connectionBurst),
-            (maxUnsentBytes, "OFFERSD_MAX_UNSENT_BYTES", 1024...1_073_741_824, \.unsentBytes),
+            (readConnections, "OFFERSD_READ_CONNECTIONS", 1...64, \.postgres.readConnections),
+            (writeConnections, "OFFERSD_WRITE_CONNECTIONS", 1...256, \.postgres.writeConnections),
+            (writeParallelism, "OFFERSD_WRITE_PARALLELISM", 1...256, \.postgres.writeParallelism),
+            (maxAcceptGroup, "OFFERSD_MAX_ACCEPT_GROUP", 1...1000, \.postgres.maximumGroup),
+            (maxPipeline, "OFFERSD_MAX_PIPELINE", 1...1024, \.postgres.maximumPipeline),
+            (maxWaiting, "OFFERSD_MAX_WAITING", 1...1_000_000, \.postgres.maximumWaiting),
+            (maxLineBytes, "OFFERSD_MAX_LINE_BYTES", 256...16_777_216, \.limits.maximumLineBytes),
+            (maxBatch, "OFFERSD_MAX_BATCH", 1...10_000, \.limits.maximumBatch),
+            (readAhead, "OFFERSD_READ_AHEAD", 1...10_000, \.limits.readAhead),
+            (maxConnections, "OFFERSD_MAX_CONNECTIONS", 1...100_000, \.limits.maximumConnections),
+            (connectionRate, "OFFERSD_CONNECTION_RATE", 1...1_000_000, \.limits.connectionRate),
+            (connectionBurst, "OFFERSD_CONNECTION_BURST", 1...100_000, \.limits.connectionBurst),
+            (maxUnsentBytes, "OFFERSD_MAX_UNSENT_BYTES", 1024...1_073_741_824, \.limits.maximumUnsentBytes),
         ]
     }
 
-    private var times: [Row<Int64>] {
-        [
-            (readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", 100...60_000, \.readDeadlineMilliseconds),
-            (writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", 1000...60_000, \.writeDeadlineMilliseconds),
-            (slowRequestMs, "OFFERSD_SLOW_REQUEST_MS", 1...60_000, \.slowRequestMilliseconds),
-            (stalledSeconds, "OFFERSD_STALLED_SECONDS", 1...3600, \.stalledOutputSeconds),
-            (drainSeconds, "OFFERSD_DRAIN_SECONDS", 1...600, \.drainSeconds),
+    private var times: [(Int?, String, ClosedRange<Int>, unit: Duration, WritableKeyPath<Settings, Duration>)] {
+        let (milliseconds, seconds) = (Duration.milliseconds(1), Duration.seconds(1))
+        return [
+            (readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", 100...60_000, milliseconds, \.postgres.readDeadline),
+            (writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", 1000...60_000, milliseconds, \.writeDeadline),
+            (slowRequestMs, "OFFERSD_SLOW_REQUEST_MS", 1...60_000, milliseconds, \.slowRequest),
+            (stalledSeconds, "OFFERSD_STALLED_SECONDS", 1...3600, seconds, \.limits.stalledOutput),
+            (drainSeconds, "OFFERSD_DRAIN_SECONDS", 1...600, seconds, \.limits.drain),
         ]
     }
 

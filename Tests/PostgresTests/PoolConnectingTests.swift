@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 import Testing
 
@@ -38,11 +39,11 @@ struct PoolConnectingTests: PoolTesting {
 
     @Test("after a failure it pauses before the next attempt, and works again after a success")
     func reconnects() {
-        var pool = PoolStateMachine<Int>(connections: 1, maximumGroup: 4, pauseMilliseconds: 100)
+        var pool = PoolStateMachine<Int>(connections: 1, maximumGroup: 4, pause: .milliseconds(100))
         _ = pool.step(of: 0, at: start)
         _ = pool.connectFailed(0, at: start)
         guard case .pause(let until) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(until == start.advanced(byMilliseconds: 100))
+        #expect(until == start.advanced(by: .milliseconds(100)))
         guard case .connect = pool.step(of: 0, at: until) else { return #expect(Bool(false)) }
         pool.connected(0)
         #expect(outcome(pool.submit(item(1), at: start)) == .waits)
@@ -127,27 +128,27 @@ struct PoolConnectingTests: PoolTesting {
 
     @Test("a failure beside open connections has a long pause, which ends early when the last of those is lost")
     func pauseBesideOthers() {
-        var pool = PoolStateMachine<Int>(connections: 3, maximumGroup: 1, pauseMilliseconds: 100)
+        var pool = PoolStateMachine<Int>(connections: 3, maximumGroup: 1, pause: .milliseconds(100))
         for index in 0...2 { _ = pool.step(of: index, at: start) }
         for index in 1...2 { pool.connected(index) }
         _ = pool.connectFailed(0, at: start)
         guard case .pause(let late) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(late == start.advanced(byMilliseconds: 2000))
+        #expect(late == start.advanced(by: .seconds(2)))
         #expect(pool.lost(1, at: start).isEmpty)
         #expect(pool.finished(2, [], usable: false, at: start).wake == [0])
         guard case .pause(let soon) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(soon == start.advanced(byMilliseconds: 100))
+        #expect(soon == start.advanced(by: .milliseconds(100)))
         guard case .connect = pool.step(of: 0, at: soon) else { return #expect(Bool(false)) }
     }
 
     @Test("a connection that gave way to another pool tries when that has one, or after the pause")
     func givesWay() {
-        var pool = PoolStateMachine<Int>(connections: 2, maximumGroup: 1, pauseMilliseconds: 100)
+        var pool = PoolStateMachine<Int>(connections: 2, maximumGroup: 1, pause: .milliseconds(100))
         for index in 0...1 { _ = pool.step(of: index, at: start) }
         pool.connected(0)
         pool.gaveWay(1, at: start)
         guard case .pause(let until) = pool.step(of: 1, at: start) else { return #expect(Bool(false)) }
-        #expect(until == start.advanced(byMilliseconds: 100))
+        #expect(until == start.advanced(by: .milliseconds(100)))
         #expect(pool.precedenceChanged() == [1])
         guard case .connect = pool.step(of: 1, at: start) else { return #expect(Bool(false)) }
         #expect(pool.precedenceChanged().isEmpty)

@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 import Testing
 
@@ -25,13 +26,13 @@ struct PoolStateMachineTests: PoolTesting {
         #expect(!pool.needsLookingAfter)
         #expect(outcome(pool.submit(item(1), at: start)) == .begins(on: 0))
         #expect(pool.needsLookingAfter)
-        #expect(pool.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
-        let later = start.advanced(byMilliseconds: 50)
+        #expect(pool.expire(at: start.advanced(by: .milliseconds(49))).wake.isEmpty)
+        let later = start.advanced(by: .milliseconds(50))
         #expect(pool.expire(at: later).wake == [0])
         pool.resumed(0)
         #expect(pool.expire(at: later).wake.isEmpty)
         #expect(!pool.needsLookingAfter)
-        #expect(pool.longestWork(at: later) == 50)
+        #expect(pool.longestWork(at: later) == .milliseconds(50))
     }
 
     @Test("a shutdown waits for what was begun")
@@ -74,8 +75,8 @@ struct PoolStateMachineTests: PoolTesting {
         #expect(pool.finished(0, [], usable: true, at: start).wake.isEmpty, "it is awake itself")
         guard case .work(let group) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
         #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
-        let later = start.advanced(byMilliseconds: 50)
-        #expect(pool.expire(at: start.advanced(byMilliseconds: 49)).wake.isEmpty)
+        let later = start.advanced(by: .milliseconds(50))
+        #expect(pool.expire(at: start.advanced(by: .milliseconds(49))).wake.isEmpty)
         #expect(
             pool.expire(at: later).wake == [2, 3, 1],
             "two in the place of those that are stuck, which has no thread yet")
@@ -162,10 +163,10 @@ struct PoolStateMachineTests: PoolTesting {
         for job in 1...3 { _ = pool.submit(item(job), at: start) }
         #expect(pool.more(for: 0, at: start).isEmpty)
         guard case .work(let group) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        let later = start.advanced(byMilliseconds: 5000)
-        #expect(pool.longestWork(at: later) == 5000)
+        let later = start.advanced(by: .seconds(5))
+        #expect(pool.longestWork(at: later) == .seconds(5))
         #expect(pool.more(for: 0, at: later).map(\.item.job) == [2])
-        #expect(pool.longestWork(at: later) == 0)
+        #expect(pool.longestWork(at: later) == .zero)
         _ = pool.shutDown()
         #expect(pool.more(for: 0, at: later).isEmpty, "nothing is begun after the shutdown")
         _ = pool.finished(0, group, usable: true, at: start)
@@ -175,17 +176,17 @@ struct PoolStateMachineTests: PoolTesting {
     @Test("the longest work under way is counted from its start to its end, sleep and attempts to connect are not")
     func longestWork() {
         var pool = PoolStateMachine<Int>(connections: 2, maximumGroup: 1)
-        let later = start.advanced(byMilliseconds: 5000)
+        let later = start.advanced(by: .seconds(5))
         _ = pool.step(of: 0, at: start)
-        #expect(pool.longestWork(at: later) == 0)
+        #expect(pool.longestWork(at: later) == .zero)
         pool.connected(0)
         _ = pool.submit(item(1), at: start)
         guard case .work(let group) = pool.step(of: 0, at: start) else { return #expect(Bool(false)) }
-        #expect(pool.longestWork(at: later) == 5000)
+        #expect(pool.longestWork(at: later) == .seconds(5))
         _ = pool.finished(0, group, usable: true, at: start)
-        #expect(pool.longestWork(at: later) == 0)
+        #expect(pool.longestWork(at: later) == .zero)
         guard case .sleep = pool.step(of: 0, at: later) else { return #expect(Bool(false)) }
-        #expect(pool.longestWork(at: later.advanced(byMilliseconds: 5000)) == 0)
+        #expect(pool.longestWork(at: later.advanced(by: .seconds(5))) == .zero)
         _ = pool.step(of: 1, at: start)
         _ = pool.connectFailed(1, at: start)
         #expect(pool.failedAttempts == 1)
@@ -198,7 +199,7 @@ struct PoolStateMachineTests: PoolTesting {
         guard case .begin(let taken, on: 0) = pool.submit(item(0, keys: [keys[0]]), at: start) else {
             return #expect(Bool(false))
         }
-        let overdue = WorkItem(keys: keys, deadline: FixedDeadline(start), job: 1)
+        let overdue = WorkItem(keys: keys, deadline: Deadline(at: start), job: 1)
         #expect(outcome(pool.submit(overdue, at: start)) == .waits)
         for job in 2...3 {
             #expect(outcome(pool.submit(item(job, keys: [keys[job - 2]]), at: start)) == .waits)

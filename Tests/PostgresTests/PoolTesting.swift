@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 
 /// What becomes of new work.
@@ -9,7 +10,7 @@ enum PoolOutcome: Equatable {
 protocol PoolTesting {}
 
 extension PoolTesting {
-    var forever: FixedDeadline { FixedDeadline(nil) }
+    var forever: Deadline { Deadline(at: MonotonicTime(nanoseconds: .max)) }
     var start: MonotonicTime { MonotonicTime(nanoseconds: 1_000_000_000) }
 
     func item(_ job: Int, keys: [ExclusionKey] = []) -> WorkItem<Int> {

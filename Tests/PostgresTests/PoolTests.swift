@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Postgres
 import TestDatabase
@@ -12,16 +13,11 @@ struct PoolTests {
         _ body: (PostgresClient, TestDatabase) async throws -> Value
     ) async throws -> Value {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
-            // On a busy machine a connection may take longer than the two seconds that it has by default.
-            var configuration = PostgresConfiguration(
-                connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
-                writeConnections: 2)
-            change(&configuration)
-            let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            return try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
-                return try await body(pool, database)
+            try await database.withPool {
+                $0.writeConnections = 2
+                change(&$0)
+            } _: {
+                try await body($0, database)
             }
         }
     }
@@ -43,7 +39,7 @@ struct PoolTests {
     }
 
     private func hold(_ pool: PostgresClient) async throws {
-        let deadline = FixedDeadline(milliseconds: 100_000)
+        let deadline = Deadline(in: .seconds(100))
         _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
     }
 
@@ -55,7 +51,7 @@ struct PoolTests {
 
     private func sleep(_ pool: PostgresClient, seconds: Double) async throws {
         _ = try await pool.read(
-            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: FixedDeadline(milliseconds: 100_000)
+            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: Deadline(in: .seconds(100))
         ) { $0.rowCount }
     }
 
@@ -66,7 +62,7 @@ struct PoolTests {
             return .success(
                 try await pool.read(
                     BoundStatement(Self.divide, [.int8(divisor)]), for: purpose,
-                    deadline: FixedDeadline(milliseconds: 100_000)
+                    deadline: Deadline(in: .seconds(100))
                 ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 0) })
         } catch {
             return .failure(error)
@@ -90,7 +86,7 @@ struct PoolTests {
                                 .success(
                                     Int64(
                                         try await pool.read(
-                                            BoundStatement(Self.missing), deadline: FixedDeadline(milliseconds: 100_000)
+                                            BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))
                                         ) { $0.rowCount }))
                             )
                         } catch {
@@ -201,12 +197,12 @@ struct PoolTests {
                         CASE WHEN currval('attempts') <= $1 THEN pg_sleep(60)::text END, currval('attempts')
                     """)
             let attempts = try await pool.read(
-                BoundStatement(read, [.int8(7)]), deadline: FixedDeadline(milliseconds: 60_000)
+                BoundStatement(read, [.int8(7)]), deadline: Deadline(in: .seconds(60))
             ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 2) }
             #expect(attempts == 8)
             await #expect(throws: PostgresError.connectionLost) {
                 _ = try await pool.read(
-                    BoundStatement(read, [.int8(.max)]), deadline: FixedDeadline(milliseconds: 60_000)
+                    BoundStatement(read, [.int8(.max)]), deadline: Deadline(in: .seconds(60))
                 ) { _ in 0 }
             }
         }
@@ -214,7 +210,7 @@ struct PoolTests {
 
     @Test("a read that its server ends for taking too long is timed out, and those behind it are answered")
     func slowRead() async throws {
-        try await withPool({ $0.readTimeoutMilliseconds = 2000 }) { (pool, _) async throws in
+        try await withPool({ $0.readDeadline = .seconds(2) }) { (pool, _) async throws in
             await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30) }
             #expect(await divide(pool, by: 3) == .success(4))
             #expect(pool.status.reads.opened == 1)
@@ -223,13 +219,13 @@ struct PoolTests {
 
     @Test("a read waits for no longer than its deadline, whatever occupies the connections")
     func deadline() async throws {
-        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, database) async throws in
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
             try await prepareHeld(database)
             async let held: Void = hold(pool)
             while pool.status.reads.busy == 0 { await Task.yield() }
             await #expect(throws: PostgresError.timedOut) {
                 _ = try await pool.read(
-                    BoundStatement(Self.divide, [.int8(1)]), deadline: FixedDeadline(milliseconds: 300)
+                    BoundStatement(Self.divide, [.int8(1)]), deadline: Deadline(in: .milliseconds(300))
                 ) { $0.rowCount }
             }
             #expect(pool.status.reads.busy == 1, "it did not wait for the other one to end")
@@ -242,13 +238,13 @@ struct PoolTests {
     func slowButNeverSilent() async throws {
         // Too long a text for the server to keep it back until others are ready.
         let slow = Statement("test_slow", sql: "SELECT repeat('x', 100000) FROM pg_sleep(0.03)")
-        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, _) async throws in
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, _) async throws in
             let isInTime = try await withThrowingTaskGroup { group in
                 for _ in 0..<60 {
                     group.addTask { () async throws -> Bool in
                         do throws(PostgresError) {
                             return try await pool.read(
-                                BoundStatement(slow), deadline: FixedDeadline(milliseconds: 1000)
+                                BoundStatement(slow), deadline: Deadline(in: .seconds(1))
                             ) { $0.rowCount == 1 }
                         } catch .timedOut {
                             return false
@@ -264,8 +260,8 @@ struct PoolTests {
     @Test("one request more than the limit is refused at once, and when they are done there is room again")
     func overload() async throws {
         try await withPool({
-            $0.maximumRequests = 2
-            $0.readTimeoutMilliseconds = 100_000
+            $0.maximumWaiting = 2
+            $0.readDeadline = .seconds(100)
         }) { (pool, database) async throws in
             try await prepareHeld(database)
             while pool.status.control.connected == 0 { await Task.yield() }
@@ -282,7 +278,7 @@ struct PoolTests {
 
     @Test("after a shutdown everything is refused, and what runs is finished")
     func shutdown() async throws {
-        try await withPool({ $0.readTimeoutMilliseconds = 100_000 }) { (pool, database) async throws in
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
             try await prepareHeld(database)
             async let running: Void = hold(pool)
             while pool.status.reads.busy == 0 { await Task.yield() }
@@ -310,7 +306,7 @@ struct PoolTests {
                     Transaction(
                         name: "test", ending: ending, steps: { _ in [insert] },
                         decode: { (rows) throws(ResultMismatch) in try rows.integer(row: 0, column: 0) }),
-                    deadline: FixedDeadline(milliseconds: 20_000))
+                    deadline: Deadline(in: .seconds(20)))
             }
             #expect(try await run(.rollback) == 7)
             #expect(try await database.sql("SELECT count(*) FROM entries") == ["0"])
@@ -330,7 +326,7 @@ struct PoolTests {
                 (nil, nil, nil), (0, "", 0), (42, "a'b\"c\\d\u{1}\n\t€🙂\u{2028}", 1),
                 (-7, String(repeating: "ж", count: 9000), -1),
             ] as [(Int64?, String?, Int64?)] {
-                let deadline = FixedDeadline(milliseconds: 100_000)
+                let deadline = Deadline(in: .seconds(100))
                 let bound = BoundStatement(echo, [.int8(number), .text(text), .timestamptz(time)])
                 let row = try await pool.read(bound, deadline: deadline) { (rows) throws(ResultMismatch) in
                     Echo(
@@ -352,7 +348,7 @@ struct PoolTests {
             sql: "SELECT array_to_string($1, ',', 'null'), coalesce(array_length($1, 1), 0)::bigint")
         try await withPool { (pool, _) async throws in
             let row = try await pool.read(
-                BoundStatement(echo, [.int8Array(numbers)]), deadline: FixedDeadline(milliseconds: 100_000)
+                BoundStatement(echo, [.int8Array(numbers)]), deadline: Deadline(in: .seconds(100))
             ) { (rows) throws(ResultMismatch) in
                 (try rows.requiredText(row: 0, column: 0), try rows.requiredInteger(row: 0, column: 1))
             }

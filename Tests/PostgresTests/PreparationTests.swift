@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Postgres
 import TestDatabase
@@ -16,7 +17,7 @@ struct PreparationTests {
                     Transaction(
                         name: "test", steps: { _ in [BoundStatement(Self.all, isPrepared: isPrepared)] },
                         decode: { $0.rowCount }),
-                    deadline: FixedDeadline(milliseconds: 100_000)))
+                    deadline: Deadline(in: .seconds(100))))
         } catch {
             return .failure(error)
         }
@@ -39,14 +40,7 @@ struct PreparationTests {
     func stale() async throws {
         try await TestDatabase.withDatabase { database in
             try await database.sql("CREATE TABLE things (a int); INSERT INTO things VALUES (1)")
-            let pool = PostgresClient(
-                PostgresConfiguration(
-                    connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
-                    writeConnections: 4, writeParallelism: 4),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
+            try await database.withPool({ ($0.writeConnections, $0.writeParallelism) = (4, 4) }) { pool in
                 _ = try await eventually({ pool.status.writes.connected }, until: { $0 == 4 })
                 try await lookOnAll(pool, database)
                 let opened = pool.status.writes.opened

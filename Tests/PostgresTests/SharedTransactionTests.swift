@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Synchronization
 import TestDatabase
@@ -70,16 +71,7 @@ struct SharedTransactionTests {
                 CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON entries
                     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
                 """)
-            var configuration = PostgresConfiguration(
-                connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
-                writeConnections: 1)
-            change(&configuration)
-            let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
-                try await body(pool, database)
-            }
+            try await database.withPool(change) { try await body($0, database) }
         }
     }
 
@@ -106,7 +98,7 @@ struct SharedTransactionTests {
 
     private func run(
         _ part: Transaction<Written>, on pool: PostgresClient,
-        until deadline: any Deadline = FixedDeadline(milliseconds: 60_000)
+        until deadline: Deadline = Deadline(in: .seconds(60))
     ) async -> Outcome {
         do throws(PostgresError) {
             return .success(try await pool.transaction(part, deadline: deadline))
@@ -127,7 +119,7 @@ struct SharedTransactionTests {
         _ run: [Transaction<Written>], attempt: Attempt = .first, on pool: PostgresClient
     ) async -> (outcomes: [Outcome], separated: Int) {
         let performed = await pool.perform(
-            Run(plans: run.map(\.plan)), attempt: attempt, deadline: FixedDeadline(milliseconds: 60_000))
+            Run(plans: run.map(\.plan)), attempt: attempt, deadline: Deadline(in: .seconds(60)))
         switch performed.outcome {
         case .failed(let error, let count):
             return (Array(repeating: .failure(error), count: count), performed.separated)
@@ -169,7 +161,7 @@ struct SharedTransactionTests {
 
     @Test("no more share a transaction than may, and only those of one batch key")
     func apart() async throws {
-        try await withPool({ $0.maximumParts = 2 }) { pool, database in
+        try await withPool({ $0.maximumGroup = 2 }) { pool, database in
             let parts = [part(1), part(2), part(3), part(4, batchKey: "other"), part(5), part(6)]
             let outcomes = try await together(parts, on: pool, database)
             let transactions = outcomes.map { try? $0.get().transaction }
@@ -256,7 +248,7 @@ struct SharedTransactionTests {
     func overdue() async throws {
         try await withPool { pool, database in
             // Less than the half second that is kept for the end of a transaction.
-            let outcomes = try await withOneNear(400, on: pool, database)
+            let outcomes = try await withOneNear(.milliseconds(400), on: pool, database)
             #expect(Set(ids(outcomes)) == [0, nil, 2, 3])
             #expect(outcomes.contains(.failure(.timedOut)))
             #expect(transactions(outcomes).count == 2)
@@ -267,64 +259,45 @@ struct SharedTransactionTests {
     func notBegun() async throws {
         try await withPool { pool, database in
             try await holding(3, in: database) { _ in
-                #expect(await run(part(3), on: pool, until: WholeTime(milliseconds: 700)) == .failure(.timedOut))
+                #expect(
+                    await run(part(3), on: pool, until: Deadline(.milliseconds(700), from: DeadlineStart()))
+                        == .failure(.timedOut))
             }
         }
-    }
-
-    /// A time that never begins to run.
-    private struct WholeTime: Deadline {
-        let milliseconds: Int64
-        var instant: MonotonicTime? { nil }
-
-        func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
     }
 
     @Test("one that has hardly any time left does not take the others' time")
     func hardlyInTime() async throws {
         // What is left of its time, less the half second that is kept for the end.
         for (remaining, bound) in [(1, 200), (190, 200), (300, 300), (1500, 1000)] as [(Int64, Int64)] {
+            let (remaining, bound) = (Duration.milliseconds(remaining), Duration.milliseconds(bound))
             #expect(TransactionPipeline.bound(of: remaining, isShared: true) == bound)
             #expect(TransactionPipeline.bound(of: remaining, isShared: false) == remaining)
         }
         try await withPool { pool, database in
             // Enough to be begun; if this takes longer on a busy machine, it is overdue, or is found out about too
             // late.
-            let outcomes = try await withOneNear(690, on: pool, database)
+            let outcomes = try await withOneNear(.milliseconds(690), on: pool, database)
             #expect(Set(ids(outcomes)).isSuperset(of: [0, 2, 3]), "\(outcomes)")
         }
     }
 
-    /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so many milliseconds left when they can
-    /// begin.
+    /// What becomes of parts 0 to 3, of which 1 to 3 wait for 0, and 1 has so much time left when they can begin.
     private func withOneNear(
-        _ milliseconds: Int64, on pool: PostgresClient, _ database: TestDatabase
+        _ remaining: Duration, on pool: PostgresClient, _ database: TestDatabase
     ) async throws -> [Outcome] {
         try await holding(0, in: database) { lock in
             try await withThrowingTaskGroup { group in
-                let near = LateDeadline()
+                let start = DeadlineStart()
                 group.addTask { await run(part(0), on: pool) }
                 try await until { pool.status.writes.busy > 0 }
-                group.addTask { await run(part(1), on: pool, until: near) }
+                group.addTask { await run(part(1), on: pool, until: Deadline(remaining, from: start)) }
                 for id: Int64 in 2...3 { group.addTask { await run(part(id), on: pool) } }
                 try await until { pool.status.writes.waiting == 3 }
-                near.begin(milliseconds: milliseconds)
+                start.begin(at: .now())
                 try await lock.release()
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-        }
-    }
-
-    /// A deadline that is not known until it is said.
-    private final class LateDeadline: Deadline {
-        private let known = Mutex<MonotonicTime?>(nil)
-
-        var instant: MonotonicTime? { known.withLock { $0 } }
-
-        func instant(from now: MonotonicTime) -> MonotonicTime? { nil }
-
-        func begin(milliseconds: Int64) {
-            known.withLock { $0 = .now().advanced(byMilliseconds: milliseconds) }
         }
     }
 
@@ -361,7 +334,7 @@ struct SharedTransactionTests {
 
     @Test("a run is one request; its first waits for a lock by itself, and the others are told to be alone")
     func runWaits() async throws {
-        try await withPool({ $0.maximumRequests = 1 }) { pool, database in
+        try await withPool({ $0.maximumWaiting = 1 }) { pool, database in
             try await holding(1, in: database) { lock in
                 async let performed = perform([part(1), part(2)], on: pool)
                 try await until { pool.status.writes.batchSplits == 2 }

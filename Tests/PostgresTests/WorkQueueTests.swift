@@ -1,3 +1,4 @@
+import Deadlines
 import SeededRandom
 import Synchronization
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 @Suite("WorkQueue")
 struct WorkQueueTests {
-    private let forever = FixedDeadline(nil)
+    private let forever = Deadline(at: MonotonicTime(nanoseconds: .max))
     private let hot = ExclusionKey(space: 2, value: 1)
     private let master = ExclusionKey(space: 0, value: 7)
 
@@ -64,7 +65,7 @@ struct WorkQueueTests {
     @Test("what expires while it waits lets those behind it move up")
     func expiryMovesOthersUp() throws {
         var queue = WorkQueue<Int>()
-        let soon = FixedDeadline(MonotonicTime(nanoseconds: 10))
+        let soon = Deadline(at: MonotonicTime(nanoseconds: 10))
         queue.append(WorkItem(keys: [hot], deadline: soon, job: 1))
         queue.append(WorkItem(keys: [hot], deadline: forever, job: 2))
         #expect(queue.removeExpired(at: MonotonicTime(nanoseconds: 9)).isEmpty)
@@ -76,7 +77,7 @@ struct WorkQueueTests {
     @Test("what is running does not expire")
     func runningDoesNotExpire() throws {
         var queue = WorkQueue<Int>()
-        queue.append(WorkItem(deadline: FixedDeadline(MonotonicTime(nanoseconds: 1)), job: 1))
+        queue.append(WorkItem(deadline: Deadline(at: MonotonicTime(nanoseconds: 1)), job: 1))
         #expect(queue.nextJob() == 1)
         #expect(queue.removeExpired(at: MonotonicTime(nanoseconds: 5)).isEmpty)
     }
@@ -182,8 +183,9 @@ struct WorkQueueTests {
                     ExclusionKey(space: UInt8($0), value: Int64.random(in: 0..<3, using: &random))
                 }
                 keysOf[step] = keys
-                let deadline = FixedDeadline(
-                    MonotonicTime(nanoseconds: UInt64(step) + UInt64.random(in: 1...300, using: &random)))
+                let deadline = Deadline(
+                    at:
+                        MonotonicTime(nanoseconds: UInt64(step) + UInt64.random(in: 1...300, using: &random)))
                 queue.append(WorkItem(keys: keys, deadline: deadline, job: step))
             case 2:
                 guard let taken = queue.next() else { break }

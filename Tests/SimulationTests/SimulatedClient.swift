@@ -1,3 +1,5 @@
+import Deadlines
+
 @testable import JSONRPC
 
 /// One connection of the wire: the sequencer under test, and beside it everything that was sent, by which what the

@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 
 /// One lane of the pool: the state under test, its threads with their wake pipes, and beside it what was handed over,
@@ -24,7 +25,7 @@ struct SimulatedPool {
         /// Those of the others, which are settled when it has been taken.
         var others: @Sendable () -> [[ExclusionKey]]
         var batchKey: String?
-        let deadline: any Deadline
+        let deadline: Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
         var readySince: Int?
         var isRunning = false
@@ -87,7 +88,7 @@ struct SimulatedPool {
     /// Hands work over. Returns whether it was taken; if not, it has ended.
     mutating func submit(
         _ job: Int, keys: [ExclusionKey], others: @escaping @Sendable () -> [[ExclusionKey]], batchKey: String?,
-        deadline: any Deadline, at now: MonotonicTime
+        deadline: Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
@@ -152,7 +153,7 @@ struct SimulatedPool {
             report("job \(job) waits past its deadline")
         }
         for index in begun.indices where !isWakePending[index] {
-            if case .sent(_, _, let sent) = begun[index], sent.milliseconds(until: now) >= 50 {
+            if case .sent(_, _, let sent) = begun[index], sent.duration(to: now) >= .milliseconds(50) {
                 report("nothing looks after what was begun on connection \(index)")
             }
         }
@@ -365,9 +366,9 @@ struct SimulatedPool {
     /// The connections that work and have not done so for long.
     private func workers(at now: MonotonicTime) -> Int {
         threads.indices.count { index in
-            if let begun = begun[index] { return begun.since.milliseconds(until: now) < 50 }
+            if let begun = begun[index] { return begun.since.duration(to: now) < .milliseconds(50) }
             guard case .working(_, _, let since) = threads[index] else { return false }
-            return since.milliseconds(until: now) < 50
+            return since.duration(to: now) < .milliseconds(50)
         }
     }
 

@@ -1,3 +1,4 @@
+import Deadlines
 import NIOCore
 import Postgres
 import SeededRandom
@@ -25,7 +26,7 @@ struct Simulation {
         let entry: Int
         let keys: [ExclusionKey]
         let batchKey: String?
-        let deadline: StartedDeadline
+        let deadline: Deadline
         var attempt = Attempt.first
     }
 
@@ -60,18 +61,6 @@ struct Simulation {
                 return contents.requests.prefix { $0.batchKey == batchKey }.map(\.keys)
             }
         }
-    }
-
-    /// As that of a call: the time runs from the request's turn.
-    private struct StartedDeadline: Deadline {
-        let deadlineStart: DeadlineStart
-        let milliseconds: Int64
-
-        var instant: MonotonicTime? {
-            deadlineStart.began.flatMap { instant(from: MonotonicTime(nanoseconds: $0.uptimeNanoseconds)) }
-        }
-
-        func instant(from now: MonotonicTime) -> MonotonicTime? { now.advanced(byMilliseconds: milliseconds) }
     }
 
     private var random: SeededGenerator
@@ -167,7 +156,7 @@ struct Simulation {
 
     /// Time passes, and the pool's timer looks for what is overdue.
     private mutating func pass(_ milliseconds: Int) {
-        now = now.advanced(byMilliseconds: Int64(milliseconds))
+        now = now.advanced(by: .milliseconds(milliseconds))
         for index in lanes.indices { finish(lanes[index].expire(at: now)) }
     }
 
@@ -246,7 +235,7 @@ struct Simulation {
         }
         while let deadlineStart = clients[index].nextDeadlineStart() {
             if deadlineStart.began != nil { report("client \(index): a deadline started twice") }
-            deadlineStart.begin(at: .uptimeNanoseconds(now.nanoseconds))
+            deadlineStart.begin(at: now)
         }
         if let problem = clients[index].takeLines() { report("client \(index): \(problem)") }
     }
@@ -260,7 +249,7 @@ struct Simulation {
         }
         let request = Request(
             entry: entry, keys: keys, batchKey: batchKey,
-            deadline: StartedDeadline(deadlineStart: deadlineStart, milliseconds: Int64(1 + random.below(patience))))
+            deadline: Deadline(.milliseconds(1 + random.below(patience)), from: deadlineStart))
         guard joins else {
             if kind != .read { writing[client] = runs.count }
             runs.append(Run(client: client, lane: kind == .read ? 0 : 1, requests: [request]))

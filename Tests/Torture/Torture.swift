@@ -1,4 +1,5 @@
 import ArgumentParser
+import Deadlines
 import Postgres
 
 /// Long runs of what the tests do for a short time.
@@ -25,7 +26,7 @@ struct RunOrdeals: AsyncParsableCommand {
     var way: String?
 
     func run() async throws {
-        let end = MonotonicTime.now().advanced(byMilliseconds: Int64(minutes * 60_000))
+        let end = MonotonicTime.now().advanced(by: .seconds(60) * minutes)
         var number: UInt64 = 0
         var broken = 0
         repeat {

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 import Testing

@@ -75,7 +75,8 @@ struct Acceptor: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(
-                .writeBufferWaterMark, value: .init(low: max(1, limits.unsentBytes / 2), high: limits.unsentBytes))
+                .writeBufferWaterMark,
+                value: .init(low: max(1, limits.maximumUnsentBytes / 2), high: limits.maximumUnsentBytes))
     }
 
     /// Out of descriptors or memory, accepting pauses for 100 ms; clients wait in the kernel's queue.

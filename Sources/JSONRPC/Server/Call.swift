@@ -1,3 +1,4 @@
+package import Deadlines
 import NIOCore
 import Synchronization
 

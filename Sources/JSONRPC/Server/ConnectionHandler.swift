@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import NIOCore
 
@@ -48,7 +49,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         if state.role == .refused {
-            channel.eventLoop.scheduleTask(in: limits.overLimitWait) { [channel] in channel.close(promise: nil) }
+            channel.eventLoop.scheduleTask(in: TimeAmount(limits.overLimitWait)) { [channel] in
+                channel.close(promise: nil)
+            }
         }
         proceed()
     }

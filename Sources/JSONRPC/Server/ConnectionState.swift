@@ -1,3 +1,4 @@
+import Deadlines
 import DequeModule
 import NIOCore
 
@@ -72,7 +73,7 @@ struct ConnectionState {
         self.methods = methods
         self.limits = limits
         decoder = LineDecoder(maximumLine: limits.maximumLineBytes)
-        stall = StallDetector(timeout: limits.stalledOutput)
+        stall = StallDetector(timeout: TimeAmount(limits.stalledOutput))
     }
 
     /// Whether all that was read has been answered, and there will be no more.

@@ -46,7 +46,7 @@ final class OpenConnections: Sendable {
         state.withLock { state in
             var counts = state.sockets[socket, default: Socket()]
             defer { state.sockets[socket] = counts }
-            if counts.served < limits.connectionsPerSocket {
+            if counts.served < limits.maximumConnections {
                 counts.served += 1
                 return .served
             }

@@ -1,3 +1,4 @@
+import Deadlines
 import DequeModule
 
 /// The order of one connection: which requests may start now, and which lines of replies are complete.

@@ -1,16 +1,17 @@
+import Deadlines
 import Postgres
 
 extension PostgresClient {
     /// Ends a backend, and returns whether it is known to be gone; tries for two seconds at the most.
-    func end(_ backend: Backend, deadline: any Deadline) async -> Bool {
+    func end(_ backend: Backend, deadline: Deadline) async -> Bool {
         for attempt in 1...20 where !deadline.hasPassed(at: .now()) {
             let parameters: [Parameter] = [
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
             ]
             let bound = BoundStatement(BackendEnd.statement, parameters)
             // The write's own time need not run yet, and this one is bounded all the same.
-            let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
-            let end = FixedDeadline(min(deadline.instant ?? limit, limit))
+            let limit = MonotonicTime.now().advanced(by: .seconds(2))
+            let end = Deadline(at: min(deadline.instant ?? limit, limit))
             let gone = try? await read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in
                 try rows.bool(row: 0, column: 0) == true
             }

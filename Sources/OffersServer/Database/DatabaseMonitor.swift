@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Offers
 import Postgres
@@ -169,7 +170,7 @@ final class DatabaseMonitor: Sendable {
     /// Looks now. Returns what was found; nil when the database cannot be asked.
     @discardableResult
     func inspect() async -> Inspection? {
-        guard let found = try? await Inspection.inspect(postgres, deadline: FixedDeadline(milliseconds: 2000)) else {
+        guard let found = try? await Inspection.inspect(postgres, deadline: Deadline(in: .seconds(2))) else {
             return nil
         }
         uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)

@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Postgres
 import Synchronization
@@ -41,7 +42,7 @@ final class DistributionMetrics: Sendable {
     private let postgres: PostgresClient
     private let logger: Logger
     /// How long a transaction of rows may take.
-    private let deadlineMilliseconds: Int64
+    private let timeLimit: Duration
     private let table = Mutex(Table.unknown)
     private let waiting = Mutex<[Row]>([])
     /// Has an element when there may be rows.
@@ -50,8 +51,8 @@ final class DistributionMetrics: Sendable {
     private let failureCount = Atomic<Int>(0)
     private let writtenCount = Atomic<Int>(0)
 
-    init(postgres: PostgresClient, logger: Logger, deadlineMilliseconds: Int64) {
-        self.deadlineMilliseconds = deadlineMilliseconds
+    init(postgres: PostgresClient, logger: Logger, timeLimit: Duration) {
+        self.timeLimit = timeLimit
         self.postgres = postgres
         self.logger = logger
         (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -118,7 +119,7 @@ final class DistributionMetrics: Sendable {
         do {
             _ = try await postgres.transaction(
                 Transaction(name: "distributionMetrics", steps: { _ in [insert] }, decode: { $0.rowCount }),
-                deadline: FixedDeadline(milliseconds: deadlineMilliseconds))
+                deadline: Deadline(in: timeLimit))
             writtenCount.add(rows.count, ordering: .relaxed)
         } catch .refused where rows.count > 1 {
             // One that the database does not want must not cost the others theirs.

@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 
 /// What the service does for its callers, as far as it can succeed or fail by itself.
@@ -65,11 +66,11 @@ struct Evidence: Sendable {
 
     /// The kinds that are tried when nothing was heard of them.
     static let kinds: [Work] = [.listOffers, .getOffer, .acceptOffer, .declineOffer, .commit]
-    /// How long what was heard is good for, in milliseconds.
-    static let period: Int64 = 5000
-    /// The longest time between two trials, in milliseconds, of what keeps failing, and between two that go all the
+    /// How long what was heard is good for.
+    static let period = Duration.seconds(5)
+    /// The longest time between two trials, of what keeps failing, and between two that go all the
     /// way.
-    static let longestPause: Int64 = 30_000
+    static let longestPause = Duration.seconds(30)
 
     private var known = [Known](repeating: Known(), count: Work.allCases.count)
 
@@ -129,7 +130,7 @@ struct Evidence: Sendable {
     func goesWhole(_ work: Work, at now: MonotonicTime) -> Bool {
         let known = known[work.rawValue]
         guard known.failure == nil, !known.isHindered, let last = known.wentWhole else { return true }
-        return last.milliseconds(until: now) >= Evidence.longestPause
+        return last.duration(to: now) >= Evidence.longestPause
     }
 
     /// Why this kind of work fails; nil: it does not, as far as is known.
@@ -148,11 +149,11 @@ struct Evidence: Sendable {
         Evidence.kinds.filter { work in
             let known = known[work.rawValue]
             if known.failure != nil, known.tried == nil { return true }
-            let failures = Int64(min(known.failedTrials, 4))
-            let pause = min(Evidence.period << max(0, failures - 1), Evidence.longestPause)
+            let doublings = max(0, min(known.failedTrials, 4) - 1)
+            let pause = min(Evidence.period * (1 << doublings), Evidence.longestPause)
             // An obstacle that requests keep meeting is no reason not to try.
             let heard = (known.successes.values + [known.tried].compactMap(\.self)).max()
-            return heard.map { $0.milliseconds(until: now) >= pause } ?? true
+            return heard.map { $0.duration(to: now) >= pause } ?? true
         }
     }
 }

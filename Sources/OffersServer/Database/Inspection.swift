@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -62,7 +63,7 @@ struct Inspection: Sendable {
 
     /// Looks at the database. Four statements, which read only the catalog and wait for no lock that a table had
     /// before.
-    static func inspect(_ postgres: PostgresClient, deadline: any Deadline) async throws(PostgresError) -> Inspection {
+    static func inspect(_ postgres: PostgresClient, deadline: Deadline) async throws(PostgresError) -> Inspection {
         let shortcomings = try await postgres.read(BoundStatement(requirements), for: .control, deadline: deadline) {
             rows in
             decodeShortcomings(rows)

@@ -1,5 +1,5 @@
+import Deadlines
 import JSONRPC
-import Logging
 import Offers
 import Postgres
 
@@ -8,19 +8,13 @@ import Postgres
 /// An object, because every call takes it along.
 final class OffersDatabase: Sendable {
     private let postgres: PostgresClient
-    private let writes: WriteExecutor
     private let metrics: DistributionMetrics
     private let monitor: DatabaseMonitor
     private let writesByOrder = WritesByOrder()
 
-    /// - Parameter onRetry: called each time that an accept or decline is run again.
-    init(
-        postgres: PostgresClient, monitor: DatabaseMonitor, metrics: DistributionMetrics, logger: Logger,
-        onRetry: @escaping @Sendable () -> Void
-    ) {
+    init(postgres: PostgresClient, monitor: DatabaseMonitor, metrics: DistributionMetrics) {
         self.postgres = postgres
         self.monitor = monitor
-        self.writes = WriteExecutor(postgres: postgres, logger: logger, onRetry: onRetry)
         self.metrics = metrics
     }
 
@@ -137,9 +131,6 @@ final class OffersDatabase: Sendable {
             DeclineOfferStatement.transaction(params), deadline: operation.deadline, fail: { operation.fail($0) },
             succeed: { result, _ in operation.succeed(result) })
     }
-
-    /// Runs writes of one connection. They take effect in their order, or at the same moment, and end in it.
-    func run(_ run: WriteRun, deadline: any Deadline) async { await writes.run(run, deadline: deadline) }
 
     /// What came of a statement, in the contract's terms.
     private func answer<Value>(

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -5,8 +6,8 @@ import Postgres
 /// rolled back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
 struct Trials: Sendable {
     let postgres: PostgresClient
-    /// How long a trial may take, in milliseconds.
-    var milliseconds: Int64 = 1500
+    /// How long a trial may take.
+    var limit = Duration.milliseconds(1500)
 
     /// Looks which tables other programs lock, which waits for none of them. Nil: it could not be asked.
     func tableLocks() async -> TableLocks? {
@@ -140,7 +141,7 @@ struct Trials: Sendable {
             return .failure(.unconfirmed, needs: .asked)
         } catch .unknownOutcome(let backend, _) {
             // A connection that broke at once is another matter, and seen elsewhere.
-            guard began.milliseconds(until: .now()) >= milliseconds / 2 else { return .nothing }
+            guard began.duration(to: .now()) >= limit / 2 else { return .nothing }
             if let backend { _ = await postgres.end(backend, deadline: deadline) }
             return .failure(.unconfirmed, needs: .asked)
         } catch {
@@ -151,10 +152,10 @@ struct Trials: Sendable {
     /// No such master, and no such order.
     private static let impossible = OrderParams(master: .id(-1), order: -1)
 
-    private var deadline: FixedDeadline { FixedDeadline(milliseconds: milliseconds) }
+    private var deadline: Deadline { Deadline(in: limit) }
 
     private func write<Success>(_ write: Transaction<WriteVerdict<Success>>) async -> TrialOutcome {
-        let steps: @Sendable (Int64) -> [BoundStatement] = {
+        let steps: @Sendable (Duration) -> [BoundStatement] = {
             write.plan.steps(BatchParameters([Trials.impossible.part]), $0)
         }
         do throws(PostgresError) {
@@ -205,13 +206,13 @@ struct Trials: Sendable {
     }
 
     private func trial<Value>(
-        _ steps: @escaping @Sendable (Int64) -> [BoundStatement], _ decode: @escaping Decoder<Value>
+        _ steps: @escaping @Sendable (Duration) -> [BoundStatement], _ decode: @escaping Decoder<Value>
     ) -> Transaction<Value> {
         Transaction(
             name: "trial", ending: .rollback,
-            steps: { milliseconds in
+            steps: { limit in
                 ([TrialStatements.lockTimeout, TrialStatements.constraints].map { BoundStatement($0) }
-                    + steps(milliseconds)).map(\.unprepared)
+                    + steps(limit)).map(\.unprepared)
             },
             decode: decode)
     }

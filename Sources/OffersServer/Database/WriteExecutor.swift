@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Logging
 import Offers
@@ -36,17 +37,17 @@ struct WriteExecutor: Sendable {
         var isSettled: Bool { unsettled.isEmpty && !hasUnnamed }
 
         /// Until when the write is run, whose own deadline is `own`.
-        func deadline(_ own: any Deadline) -> any Deadline {
-            unknownSince.map { OutcomeCheckDeadline(own, since: $0) } ?? own
+        func deadline(_ own: Deadline) -> Deadline {
+            unknownSince.map { own.forOutcomeCheck(since: $0) } ?? own
         }
     }
 
     /// Runs writes of one connection. They take effect in their order, or at the same moment, and end in it.
     ///
     /// As many of them as can share a transaction. What that has left undone is run one by one.
-    func run(_ run: WriteRun, deadline: any Deadline) async {
-        var performed = await postgres.perform(run, attempt: .first, deadline: deadline)
-        var rest = run.writes[...]
+    func run(_ run: WriteRun) async {
+        var performed = await postgres.perform(run, attempt: .first, deadline: run.deadline)
+        var rest = run.closedWrites()[...]
         var separated = 0
         while true {
             for (number, write) in rest.prefix(performed.count).enumerated() {
@@ -120,7 +121,7 @@ struct WriteExecutor: Sendable {
 
     /// Returns if the write is to be run again.
     private func note(
-        _ error: PostgresError, in progress: inout Progress, of name: String, deadline: any Deadline
+        _ error: PostgresError, in progress: inout Progress, of name: String, deadline: Deadline
     ) throws(MethodError) {
         let isOverdue = deadline.hasPassed(at: .now())
         switch error {
@@ -153,7 +154,7 @@ struct WriteExecutor: Sendable {
     }
 
     /// The same, after an attempt that saw rows which were not locked.
-    private func noteUnlocked(_ progress: Progress, of name: String, deadline: any Deadline) throws(MethodError) {
+    private func noteUnlocked(_ progress: Progress, of name: String, deadline: Deadline) throws(MethodError) {
         if progress.attempts < WriteExecutor.maximumUnlocked, !deadline.hasPassed(at: .now()), !Task.isCancelled {
             return
         }
@@ -161,7 +162,7 @@ struct WriteExecutor: Sendable {
     }
 
     /// Ends the backends that may still commit, and forgets those that are gone.
-    private func settle(_ progress: inout Progress, deadline: any Deadline) async {
+    private func settle(_ progress: inout Progress, deadline: Deadline) async {
         var remaining: [Backend] = []
         for backend in progress.unsettled where await !postgres.end(backend, deadline: deadline) {
             remaining.append(backend)

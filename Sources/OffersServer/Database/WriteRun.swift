@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Postgres
 import Synchronization
@@ -9,14 +10,14 @@ struct PendingWrite: Sendable {
     typealias Success = @Sendable (_ unknownSince: MonotonicTime?) -> Void
 
     let plan: TransactionPlan
-    let deadline: any Deadline
+    let deadline: Deadline
     /// Reads the write's row.
     let verdict: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> WriteVerdict<Success>
     /// Told once that it has not, or that it is not known.
     let fail: @Sendable (MethodError) -> Void
 
     init<Value: Sendable>(
-        _ transaction: Transaction<WriteVerdict<Value>>, deadline: any Deadline,
+        _ transaction: Transaction<WriteVerdict<Value>>, deadline: Deadline,
         fail: @escaping @Sendable (MethodError) -> Void,
         succeed: @escaping @Sendable (Value, _ unknownSince: MonotonicTime?) -> Void
     ) {
@@ -37,12 +38,15 @@ struct PendingWrite: Sendable {
 /// connection takes the first.
 final class WriteRun: CallRun, TransactionRun {
     let first: TransactionPlan
+    /// Until when the first is to be answered.
+    let deadline: Deadline
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
     /// Reads the params of a call; nil where they cannot be read, which ends it.
     private let read: @Sendable (Call) -> PendingWrite?
 
     init(_ first: PendingWrite, read: @escaping @Sendable (Call) -> PendingWrite?) {
         self.first = first.plan
+        deadline = first.deadline
         contents = Mutex(([first], false))
         self.read = read
     }
@@ -55,10 +59,10 @@ final class WriteRun: CallRun, TransactionRun {
         }
     }
 
-    func close() -> [TransactionPlan] { FixedRun(first: writes[...]).plans }
+    func close() -> [TransactionPlan] { FixedRun(first: closedWrites()[...]).plans }
 
-    /// All of them. Asking closes the run.
-    var writes: [PendingWrite] {
+    /// Has nothing join any more, and returns all of them.
+    func closedWrites() -> [PendingWrite] {
         contents.withLock { contents in
             contents.isClosed = true
             return contents.writes

@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Postgres
 
@@ -24,17 +25,18 @@ package enum DatabaseCheck {
     package static func run(
         connectionInfo: String, schema: String = "public", preparesStatements: Bool = true
     ) async -> Report {
+        var configuration = PostgresConfiguration(connectionInfo: connectionInfo)
+        configuration.schema = schema
+        configuration.preparesStatements = preparesStatements
+        (configuration.readConnections, configuration.writeConnections) = (1, 1)
         let postgres = PostgresClient(
-            PostgresConfiguration(
-                connectionInfo: connectionInfo, schema: schema, readConnections: 1, writeConnections: 1,
-                preparesStatements: preparesStatements),
-            logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
+            configuration, logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
         return await withTaskGroup(of: Void.self) { group in
             group.addTask { await postgres.run() }
             defer { postgres.shutDown() }
             do {
                 return await report(
-                    try await Inspection.inspect(postgres, deadline: FixedDeadline(milliseconds: 5000)), postgres)
+                    try await Inspection.inspect(postgres, deadline: Deadline(in: .seconds(5))), postgres)
             } catch {
                 // The operator who runs the check is the one to be told why.
                 return Report(

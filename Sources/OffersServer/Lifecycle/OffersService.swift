@@ -41,14 +41,14 @@ package struct OffersService: Service {
         self.droppedLogLines = droppedLogLines
         self.logger = logger
         let limits = settings.limits(descriptors: descriptors, sockets: listeners.count)
-        if limits.connectionsPerSocket < settings.connectionsPerSocket {
+        if limits.maximumConnections < settings.limits.maximumConnections {
             logger.warning(
                 "the limit of open files allows fewer connections than the settings",
-                metadata: ["openFiles": "\(descriptors)", "connectionsPerSocket": "\(limits.connectionsPerSocket)"])
+                metadata: ["openFiles": "\(descriptors)", "maximumConnections": "\(limits.maximumConnections)"])
         }
         postgres = PostgresClient(settings.postgres, logger: logger)
         distributionMetrics = DistributionMetrics(
-            postgres: postgres, logger: logger, deadlineMilliseconds: settings.metricsRowsDeadlineMilliseconds)
+            postgres: postgres, logger: logger, timeLimit: settings.metricsRowsTimeLimit)
         let notifier = SystemdNotifier(environment)
         let report = StatusReport(notifier)
         self.report = report
@@ -58,7 +58,7 @@ package struct OffersService: Service {
         let watchdog = WatchdogRequest(environment, processID: getpid()).map { [postgres] in
             Watchdog(
                 request: $0, notifier: notifier, postgres: postgres,
-                longestWorkMilliseconds: settings.longestWorkMilliseconds, logger: logger)
+                longestWork: settings.longestWork, logger: logger)
         }
         let socketWatch = SocketWatch(listeners, logger: logger)
         let health = HealthCheck(postgres: postgres, monitor: monitor, socketNotes: { socketWatch.notes })
@@ -66,9 +66,8 @@ package struct OffersService: Service {
             postgres: postgres, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
             droppedLogLines: droppedLogLines, health: { health.known })
         let methods = OffersMethods(
-            database: OffersDatabase(
-                postgres: postgres, monitor: monitor, metrics: distributionMetrics, logger: logger,
-                onRetry: { metrics.countRetry() }),
+            database: OffersDatabase(postgres: postgres, monitor: monitor, metrics: distributionMetrics),
+            writes: WriteExecutor(postgres: postgres, logger: logger, onRetry: { metrics.countRetry() }),
             health: health, metrics: metrics, settings: settings, monitor: monitor, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,
@@ -103,35 +102,39 @@ package struct OffersService: Service {
 
     /// Serves until it is told to stop, and returns when nothing is left running.
     package func run() async throws {
+        // The group tells of itself what no operator asks for.
+        var groupLogger = logger
+        groupLogger.logLevel = max(logger.logLevel, .info)
+        // They stop in the reverse order, each when those behind it have ended.
+        let group = ServiceGroup(
+            services: [
+                Part { await cancelWhenGracefulShutdown(postgres.run) },
+                Part { await cancelWhenGracefulShutdown(monitor.run) },
+                Part {
+                    await withGracefulShutdownHandler(
+                        operation: distributionMetrics.run, onGracefulShutdown: distributionMetrics.finish)
+                },
+                server,
+            ], logger: groupLogger)
         try await withGracefulShutdownHandler {
-            try await serve()
+            try await group.run()
         } onGracefulShutdown: {
             report.stopping()
         }
     }
+}
 
-    private func serve() async throws {
-        try await withThrowingTaskGroup { group in
-            group.addTask { await postgres.run() }
-            group.addTask {
-                await withTaskGroup { group in
-                    group.addTask { await monitor.run() }
-                    await distributionMetrics.run()
-                    // All rows are written: the database is of no further use.
-                    postgres.shutDown()
-                    group.cancelAll()
-                }
-            }
-            defer { distributionMetrics.finish() }
-            try await server.run()
-        }
-    }
+/// Work of the service, from start to stop.
+private struct Part: Service {
+    let work: @Sendable () async -> Void
+
+    func run() async { await work() }
 }
 
 extension Settings {
     /// Longer than any work on a database connection can take: a read connection may have two full groups before it, in
     /// which each statement takes as long as the database allows it.
-    fileprivate var longestWorkMilliseconds: Int64 {
-        2 * Int64(maximumPipeline) * readDeadlineMilliseconds + writeDeadlineMilliseconds + 10_000
+    fileprivate var longestWork: Duration {
+        postgres.readDeadline * (2 * postgres.maximumPipeline) + writeDeadline + .seconds(10)
     }
 }

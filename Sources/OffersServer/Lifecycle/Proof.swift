@@ -19,7 +19,7 @@ struct Proof: Sendable {
     init(_ inspection: Inspection, _ postgres: PostgresClient) {
         self.inspection = inspection
         self.postgres = postgres
-        trials = Trials(postgres: postgres, milliseconds: 3000)
+        trials = Trials(postgres: postgres, limit: .seconds(3))
         lacking = Set(inspection.shortcomings.flatMap(\.purposes))
     }
 

@@ -12,8 +12,8 @@ struct Watchdog: Sendable {
     let request: WatchdogRequest
     let notifier: SystemdNotifier
     let postgres: PostgresClient
-    /// Work on a database connection that takes longer hangs; in milliseconds.
-    let longestWorkMilliseconds: Int64
+    /// Work on a database connection that takes longer hangs.
+    let longestWork: Duration
     let logger: Logger
 
     /// Beats until it is cancelled.
@@ -33,8 +33,8 @@ struct Watchdog: Sendable {
                 continue
             }
             let status = postgres.status
-            let longest = [status.reads, status.writes, status.control].map(\.longestWorkMilliseconds).max() ?? 0
-            guard longest <= longestWorkMilliseconds else {
+            let longest = [status.reads, status.writes, status.control].map(\.longestWork).max() ?? .zero
+            guard longest <= longestWork else {
                 logger.critical(
                     "a thread of a database connection hangs; the watchdog is not fed",
                     metadata: ["seconds": "\(longest / 1000)"])

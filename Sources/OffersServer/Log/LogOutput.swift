@@ -1,3 +1,4 @@
+import Deadlines
 import Dispatch
 import Glibc
 package import Logging
@@ -34,8 +35,8 @@ package final class LogOutput: Sendable {
     /// Counts the reasons for the thread to look at the queue.
     private let work = DispatchSemaphore(value: 0)
 
-    /// How long the thread waits after a failed write, in milliseconds.
-    private static let pause: Int32 = 1000
+    /// How long the thread waits after a failed write.
+    private static let pause = Duration.seconds(1)
 
     /// Starts the thread.
     ///
@@ -73,23 +74,23 @@ package final class LogOutput: Sendable {
         if isFirst { work.signal() }
     }
 
-    /// Waits until everything so far is written, for `milliseconds` at the most. Returns at once when the descriptor
+    /// Waits until everything so far is written, for `timeout` at the most. Returns at once when the descriptor
     /// refuses what is written. It blocks its thread.
-    package func flush(milliseconds: Int) {
+    package func flush(within timeout: Duration) {
         let watcher = DispatchSemaphore(value: 0)
         let isDone = state.withLock { state in
             let isDone = state.isFailing || state.queue.isEmpty && !state.isWriting
             if !isDone { state.watchers.append(watcher) }
             return isDone
         }
-        if !isDone { _ = watcher.wait(timeout: .now() + .milliseconds(milliseconds)) }
+        if !isDone { _ = watcher.wait(timeout: .now() + .nanoseconds(Int(timeout.wholeNanoseconds))) }
     }
 
-    /// As `flush(milliseconds:)`, without blocking the thread of the caller.
-    package func flush(milliseconds: Int) async {
+    /// As `flush(within:)`, without blocking the thread of the caller.
+    package func flush(within timeout: Duration) async {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                self.flush(milliseconds: milliseconds)
+                self.flush(within: timeout)
                 continuation.resume()
             }
         }
@@ -140,7 +141,7 @@ package final class LogOutput: Sendable {
                     return state.hasEnded
                 }
                 if hasEnded { return }
-                _ = poll(nil, 0, Self.pause)
+                _ = poll(nil, 0, Self.pause.pollTimeout)
             }
         }
     }

@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import Offers
 import Postgres
@@ -11,7 +12,7 @@ struct HealthCheck: Sendable {
     let started = MonotonicTime.now()
 
     /// Never fails: a database that cannot be asked is a result.
-    func check(deadline: any Deadline) async -> HealthResult {
+    func check(deadline: Deadline) async -> HealthResult {
         let answer = try? await postgres.read(
             HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
         var inspection = monitor.inspection
@@ -35,7 +36,7 @@ struct HealthCheck: Sendable {
                     poolStatus.reads.connected + poolStatus.writes.connected + poolStatus.control.connected),
                 lastError: poolStatus.lastError?.kind,
                 lastErrorAt: poolStatus.lastError.map { Timestamp(ofThisMachine: $0.at) }, notes: notes),
-            uptimeSeconds: started.milliseconds(until: .now()) / 1000,
+            uptimeSeconds: started.duration(to: .now()).components.seconds,
             version: Release.version)
     }
 

@@ -6,16 +6,18 @@ import Postgres
 /// The methods of the service: how params become a question to the database, and which socket may ask it.
 struct OffersMethods {
     private let database: OffersDatabase
+    private let writes: WriteExecutor
     private let health: HealthCheck
     private let metrics: ServiceMetrics
     private let settings: Settings
     private let shared: Operation.Shared
 
     init(
-        database: OffersDatabase, health: HealthCheck, metrics: ServiceMetrics, settings: Settings,
-        monitor: DatabaseMonitor, logger: Logger
+        database: OffersDatabase, writes: WriteExecutor, health: HealthCheck, metrics: ServiceMetrics,
+        settings: Settings, monitor: DatabaseMonitor, logger: Logger
     ) {
         self.database = database
+        self.writes = writes
         self.health = health
         self.metrics = metrics
         self.settings = settings
@@ -78,7 +80,7 @@ struct OffersMethods {
         let opsMayWrite = settings.opsWrites
         return Method(
             writing: kind.method, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
-            start: { [shared, database] call in
+            start: { [shared, writes] call in
                 let trace = shared.trace
                 let next: @Sendable (Call) -> PendingWrite? = { call in
                     Self.operation(kind, call, read, shared, trace).map { write($0, $1) }
@@ -86,7 +88,7 @@ struct OffersMethods {
                 guard let first = next(call) else { return nil }
                 let run = WriteRun(first, read: next)
                 call.run {
-                    await PoolTrace.$current.withValue(trace) { await database.run(run, deadline: first.deadline) }
+                    await PoolTrace.$current.withValue(trace) { await writes.run(run) }
                 }
                 return run
             })

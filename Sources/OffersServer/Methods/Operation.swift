@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Logging
 import Offers
@@ -52,11 +53,10 @@ final class Operation: Sendable {
     }
 
     /// Until when it is to be answered.
-    var deadline: CallDeadline {
-        CallDeadline(
-            deadlineStart: call.deadlineStart,
-            milliseconds: kind.effect == .read
-                ? shared.settings.readDeadlineMilliseconds : shared.settings.writeDeadlineMilliseconds)
+    var deadline: Deadline {
+        Deadline(
+            kind.effect == .read ? shared.settings.postgres.readDeadline : shared.settings.writeDeadline,
+            from: call.deadlineStart)
     }
 
     // MARK: The end
@@ -150,8 +150,8 @@ final class Operation: Sendable {
         let now = MonotonicTime.now()
         let microseconds = (now.nanoseconds - began.nanoseconds) / 1000
         // A write that waited for those before it on its connection is not slow for that.
-        let counted = kind.effect == .read ? began : max(began, call.deadlineStart.moment ?? now)
-        let isSlow = counted.milliseconds(until: now) >= shared.settings.slowRequestMilliseconds
+        let counted = kind.effect == .read ? began : max(began, call.deadlineStart.began ?? now)
+        let isSlow = counted.duration(to: now) >= shared.settings.slowRequest
         shared.metrics.count(method: kind.method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : kind.effect == .read ? .debug : .info
         guard level >= shared.logLevel else { return }

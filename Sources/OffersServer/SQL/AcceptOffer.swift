@@ -102,9 +102,9 @@ enum AcceptOfferStatement {
         let form = statement.form(for: params.master)
         return Transaction(
             name: "acceptOffer", batchKey: form.name, part: params.part, keys: params.keys,
-            steps: { parts, milliseconds in
+            steps: { parts, limit in
                 [
-                    WriteLocks.step(params.master, parts, milliseconds),
+                    WriteLocks.step(params.master, parts, limit),
                     BoundStatement(form, [parts.column(0), parts.column(1)]),
                 ]
             },

@@ -53,9 +53,9 @@ enum DeclineOfferStatement {
     static func transaction(_ params: OrderParams) -> Transaction<WriteVerdict<DeclineOfferResult>> {
         Transaction(
             name: "declineOffer", keys: params.keys,
-            steps: { milliseconds in
+            steps: { limit in
                 [
-                    WriteLocks.step(params.master, BatchParameters([params.part]), milliseconds),
+                    WriteLocks.step(params.master, BatchParameters([params.part]), limit),
                     statement(params.master, .int8(params.order)),
                 ]
             },

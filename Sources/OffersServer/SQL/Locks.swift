@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -88,9 +89,9 @@ enum WriteLocks {
     }
 
     /// The locks of the writes in `parts`, whose masters are named as `master` is, for a transaction that may take
-    /// `milliseconds`.
-    static func step(_ master: MasterReference, _ parts: BatchParameters, _ milliseconds: Int64) -> BoundStatement {
-        let parameters = [parts.column(0), parts.column(1), .int8(milliseconds)]
+    /// `limit`.
+    static func step(_ master: MasterReference, _ parts: BatchParameters, _ limit: Duration) -> BoundStatement {
+        let parameters = [parts.column(0), parts.column(1), .int8(limit.wholeMilliseconds)]
         return parts.areShared
             ? BoundStatement(ofFree.form(for: master), parameters + [parts.callerColumn])
             : BoundStatement(statement.form(for: master), parameters)

@@ -1,4 +1,5 @@
 internal import CLibPQ
+import Deadlines
 import Glibc
 
 /// One libpq connection in pipeline mode. It belongs to one thread and never leaves it.
@@ -214,8 +215,8 @@ import Glibc
     private func wait(for events: Int16, until limit: MonotonicTime) throws(Broken) -> Bool {
         while true {
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
-            let remaining = MonotonicTime.now().milliseconds(until: limit)
-            let ready = unsafe poll(&entry, 1, Int32(clamping: remaining + (remaining > 0 ? 1 : 0)))
+            let remaining = MonotonicTime.now().duration(to: limit)
+            let ready = unsafe poll(&entry, 1, remaining.pollTimeout)
             if ready > 0 { return true }
             if ready == 0, MonotonicTime.now() >= limit { return false }
             if ready < 0, errno != EINTR { throw Broken(reason: unsafe "poll: \(String(cString: strerror(errno)))") }

@@ -1,3 +1,4 @@
+import Deadlines
 internal import DequeModule
 
 /// Runs reads on one connection as pipelines, for as long as there are some.
@@ -43,23 +44,22 @@ struct ReadPipeline: ConnectionDriver {
     /// The server said that what was prepared does not hold.
     private var isStale = false
     /// When deadlines are looked at next, whether or not the server says something meanwhile.
-    private var nextLook = MonotonicTime.now().advanced(byMilliseconds: ReadPipeline.tick)
+    private var nextLook = MonotonicTime.now().advanced(by: ReadPipeline.tick)
 
-    /// How often deadlines are looked at; in milliseconds.
-    private static let tick: Int64 = 50
+    /// How often deadlines are looked at.
+    private static let tick = Duration.milliseconds(50)
     /// When the server said something last, or work began.
     private var lastWord = MonotonicTime.now()
-    /// How long the server may say nothing, be it at work for others, when the first read has been given up; in
-    /// milliseconds.
-    private let longestSilence: Int64
+    /// How long the server may say nothing, be it at work for others, when the first read has been given up.
+    private let longestSilence: Duration
 
-    /// How long a connection may owe answers to reads that were all given up; in milliseconds. `statement_timeout` ends
+    /// How long a connection may owe answers to reads that were all given up. `statement_timeout` ends
     /// such a statement about when its deadline does, so a server that is alive needs much less.
-    private static let abandonedAnswerTimeout: Int64 = 400
+    private static let abandonedAnswerTimeout = Duration.milliseconds(400)
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
-        longestSilence = 5 * configuration.readTimeoutMilliseconds
+        longestSilence = configuration.readDeadline * 5
     }
 
     mutating func begin(_ read: WorkQueue<Read>.Taken) -> Bool {
@@ -120,7 +120,7 @@ struct ReadPipeline: ConnectionDriver {
     }
 
     private func flush() throws(LibPQConnection.Broken) {
-        try session.connection.flush(until: .now().advanced(byMilliseconds: 2000))
+        try session.connection.flush(until: .now().advanced(by: .seconds(2)))
     }
 
     /// Hands the next reads to libpq, which sends what it can at once.
@@ -144,7 +144,7 @@ struct ReadPipeline: ConnectionDriver {
 
     /// Whether the server says something before the next tick.
     private mutating func answersBegin() throws(LibPQConnection.Broken) -> Bool {
-        if try session.connection.hasInput(until: .now().advanced(byMilliseconds: ReadPipeline.tick)) { return true }
+        if try session.connection.hasInput(until: .now().advanced(by: ReadPipeline.tick)) { return true }
         try endureSilence()
         return false
     }
@@ -153,7 +153,7 @@ struct ReadPipeline: ConnectionDriver {
     /// server is still the one to ask. Returns the reads that were skipped.
     private mutating func finishGroup() throws(LibPQConnection.Broken) -> [WorkItem<Read>] {
         receiving: while true {
-            let event = try session.connection.next(until: .now().advanced(byMilliseconds: ReadPipeline.tick))
+            let event = try session.connection.next(until: .now().advanced(by: ReadPipeline.tick))
             switch event {
             case .timedOut: try endureSilence()
             case .synchronized: break receiving
@@ -168,7 +168,7 @@ struct ReadPipeline: ConnectionDriver {
         let group = groups[0]
         if let failure = group.answers.leadFailure { throw LibPQConnection.Broken(reason: failure.description) }
         guard group.answers.areComplete else { throw LibPQConnection.Broken(reason: "too few results") }
-        if isTransaction, !session.connection.rollBack(until: .now().advanced(byMilliseconds: 1000)) {
+        if isTransaction, !session.connection.rollBack(until: .now().advanced(by: .seconds(1))) {
             throw LibPQConnection.Broken(reason: "a transaction of reads could not be ended")
         }
         // What looks after the service waits for no proof: that would break the chain of exchanges by its own silence.
@@ -205,7 +205,7 @@ struct ReadPipeline: ConnectionDriver {
 
     /// Tells those whose time is over so. Their answers are still to come.
     private mutating func giveUpOverdue(at now: MonotonicTime) {
-        nextLook = now.advanced(byMilliseconds: ReadPipeline.tick)
+        nextLook = now.advanced(by: ReadPipeline.tick)
         for group in groups {
             for (index, read) in group.reads.enumerated()
             where !group.givenUp.contains(index) && read.deadline.hasPassed(at: now) {
@@ -226,9 +226,9 @@ struct ReadPipeline: ConnectionDriver {
         if !session.isCurrent { throw ServerWatch.retired }
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
-        let limit = now.advanced(byMilliseconds: -ReadPipeline.abandonedAnswerTimeout)
+        let limit = now.advanced(by: -ReadPipeline.abandonedAnswerTimeout)
         let nobodyWaits = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
-        let isTooLong = oldest.givenUp.contains(0) && lastWord.milliseconds(until: now) >= longestSilence
+        let isTooLong = oldest.givenUp.contains(0) && lastWord.duration(to: now) >= longestSilence
         if nobodyWaits || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
     }
 }

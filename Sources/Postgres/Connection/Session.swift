@@ -1,3 +1,5 @@
+import Deadlines
+
 /// A connection that is ready for work, and what is known of the server process behind it.
 ///
 /// An object, because each request reaches for its connection a dozen times. It belongs to one thread at a time.
@@ -200,7 +202,7 @@ enum UnitReader {
     }
 
     static func run(_ statement: Statement, _ connection: LibPQConnection) throws(LibPQConnection.Broken) -> Unit {
-        let limit = MonotonicTime.now().advanced(byMilliseconds: 2000)
+        let limit = MonotonicTime.now().advanced(by: .seconds(2))
         _ = try connection.send(BoundStatement(statement))
         try connection.sync()
         try connection.flush(until: limit)

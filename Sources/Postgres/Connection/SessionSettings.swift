@@ -1,3 +1,5 @@
+import Deadlines
+
 /// The settings that our statements depend on, whatever the role, the database, the pooler or the environment set.
 ///
 /// A connection straight to a server has them from its start-up packet, so that they count for its very first statement
@@ -17,11 +19,11 @@ struct SessionSettings: Sendable {
     /// - Parameters:
     ///   - schema: Where tables and types are found; temporary ones of the same names are not.
     ///   - statementTimeoutMilliseconds: How long a statement may run.
-    init(schema: String, workload: Workload, statementTimeoutMilliseconds: Int64) {
+    init(schema: String, workload: Workload, statementTimeout: Duration) {
         values =
             [
                 ("search_path", "\(Self.identifier(schema)), pg_temp"),
-                ("statement_timeout", String(statementTimeoutMilliseconds)),
+                ("statement_timeout", String(statementTimeout.wholeMilliseconds)),
                 ("lock_timeout", "0"),
                 ("idle_in_transaction_session_timeout", "0"),
                 ("idle_session_timeout", "0"),

@@ -1,3 +1,5 @@
+import Deadlines
+
 /// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
 ///
 /// Several writes may share it, of one caller or of many, so that what the server does once for each transaction, and
@@ -16,24 +18,24 @@ struct TransactionPipeline {
         case ended(WorkEnd)
     }
 
-    /// How long before a deadline the waiting for the server ends; in milliseconds.
+    /// How long before a deadline the waiting for the server ends.
     struct Margins {
         /// The waiting for row locks, and the time that the statements have: nothing is begun later.
-        let lock: Int64
+        let lock: Duration
         /// The waiting for the answer of COMMIT, which is taken for lost then.
-        let silence: Int64
+        let silence: Duration
 
         /// There is time to check the outcome.
-        static func usual(silence: Int64) -> Margins { Margins(lock: 500, silence: silence) }
+        static func usual(silence: Duration) -> Margins { Margins(lock: .milliseconds(500), silence: silence) }
         /// Those of an outcome check, which nothing comes after.
-        static let outcomeCheck = Margins(lock: 100, silence: 50)
+        static let outcomeCheck = Margins(lock: .milliseconds(100), silence: .milliseconds(50))
     }
 
     private let group: [TransactionWorker.Taken]
     /// Where they were in the group that was given.
     private let places: [Int]
     private let deadline: MonotonicTime
-    private let silenceMargin: Int64
+    private let silenceMargin: Duration
     private let session: Session
     private let statements: [BoundStatement]
     private let ending: Ending
@@ -41,29 +43,29 @@ struct TransactionPipeline {
     private var answers: TransactionAnswers<QueryResult>
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
-    /// of its parts waits for keeps the others waiting, too. In milliseconds. COMMIT's wait for a standby is not part
+    /// of its parts waits for keeps the others waiting, too. COMMIT's wait for a standby is not part
     /// of its statement, and lasts until the nearest deadline.
-    private static let sharedLockTimeout: Int64 = 50
-    private static let sharedTimeout: Int64 = 1000
+    private static let sharedLockTimeout = Duration.milliseconds(50)
+    private static let sharedTimeout = Duration.seconds(1)
     /// However little time one of the parts has left, the others get this much. It ends before each deadline, as it
     /// is less than what is kept for the end.
-    private static let leastSharedTimeout: Int64 = 200
+    private static let leastSharedTimeout = Duration.milliseconds(200)
 
     /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
     static func limit(ofProving writes: [TransactionWorker.Taken]) -> MonotonicTime {
         let now = MonotonicTime.now()
-        return writes.reduce(now.advanced(byMilliseconds: proofTime)) { limit, write in
+        return writes.reduce(now.advanced(by: proofTime)) { limit, write in
             let own = write.item.deadline.instant(startedBy: now)
-            return min(limit, own?.advanced(byMilliseconds: -leastAfterProof) ?? limit)
+            return min(limit, own.advanced(by: -leastAfterProof))
         }
     }
 
-    /// How long that may take, and what is left for the transaction at least, in milliseconds.
-    private static let proofTime: Int64 = 500
-    private static let leastAfterProof: Int64 = 750
+    /// How long that may take, and what is left for the transaction at least.
+    private static let proofTime = Duration.milliseconds(500)
+    private static let leastAfterProof = Duration.milliseconds(750)
 
-    /// How long the statements of a transaction may take, of what is left of the nearest deadline; in milliseconds.
-    static func bound(of remaining: Int64, isShared: Bool) -> Int64 {
+    /// How long the statements of a transaction may take, of what is left of the nearest deadline.
+    static func bound(of remaining: Duration, isShared: Bool) -> Duration {
         isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
     }
 
@@ -73,10 +75,11 @@ struct TransactionPipeline {
         let now = MonotonicTime.now()
         var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
         var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
-        var deadline = now.advanced(byMilliseconds: Int64(Int32.max))
+        var deadline = MonotonicTime(nanoseconds: .max)
         for (place, write) in writes.enumerated() {
-            let own = write.item.deadline.instant(startedBy: now) ?? deadline
-            guard now.milliseconds(until: own) > margins.lock else {
+            let own = write.item.deadline.instant(startedBy: now)
+            // The server counts whole milliseconds, and takes none for no limit.
+            guard now.duration(to: own) >= margins.lock + .milliseconds(1) else {
                 write.fail(.timedOut)
                 continue
             }
@@ -88,10 +91,12 @@ struct TransactionPipeline {
         }
         guard let first = timely.first?.item.job.run.first else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = parts.count > 1
-        let bound = bound(of: now.milliseconds(until: deadline) - margins.lock, isShared: isShared)
-        let lockTimeout = isShared ? sharedLockTimeout : 0
+        let bound = bound(of: now.duration(to: deadline) - margins.lock, isShared: isShared)
+        let lockTimeout = isShared ? sharedLockTimeout : .zero
         let statements =
-            session.writeLead + [BoundStatement(Session.limits, [.int8(bound), .int8(lockTimeout)])]
+            session.writeLead + [
+                BoundStatement(Session.limits, [.int8(bound.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)])
+            ]
             + first.steps(BatchParameters(parts, callers: callers), bound) + [BoundStatement(first.ending.statement)]
         // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not
         // leave. (That the connection is gone it says later, at the sync or when results are read.)
@@ -116,7 +121,7 @@ struct TransactionPipeline {
     /// deadlines.
     mutating func finish() -> WorkEnd {
         do throws(LibPQConnection.Broken) {
-            try receive(until: deadline.advanced(byMilliseconds: -silenceMargin))
+            try receive(until: deadline.advanced(by: -silenceMargin))
             return conclude(answers.end, isUsable: true)
         } catch {
             return conclude(answers.endOfConnection, isUsable: false)
@@ -126,7 +131,7 @@ struct TransactionPipeline {
     /// Whether the server's word counts. One that woke up after another was chosen may say anything.
     private var isConfirmedByServer: Bool {
         do throws(LibPQConnection.Broken) {
-            try session.confirm(sent: sent, until: deadline.advanced(byMilliseconds: -silenceMargin))
+            try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
             return true
         } catch {
             return false
@@ -138,7 +143,7 @@ struct TransactionPipeline {
         try connection.flush(until: limit)
         while true {
             let now = MonotonicTime.now()
-            switch try connection.next(until: min(limit, now.advanced(byMilliseconds: ServerWatch.tick))) {
+            switch try connection.next(until: min(limit, now.advanced(by: ServerWatch.tick))) {
             case .timedOut:
                 if now >= limit { throw LibPQConnection.Broken(reason: "the server does not answer") }
                 if !session.isCurrent { throw ServerWatch.retired }

@@ -10,7 +10,7 @@ struct TransactionWorker: ConnectionDriver {
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
-        usual = .usual(silence: configuration.silenceMarginMilliseconds)
+        usual = .usual(silence: configuration.silenceMargin)
     }
 
     mutating func begin(_ write: Taken) -> Bool {

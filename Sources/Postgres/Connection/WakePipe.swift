@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 
 /// Interrupts a thread that sleeps in `poll`; pipe(7).
@@ -34,8 +35,8 @@ final class WakePipe: Sendable {
     /// Sleeps until `until` or a call of `wake`.
     func sleep(until: MonotonicTime) {
         var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
-        let milliseconds = MonotonicTime.now().milliseconds(until: until) + 1
-        if unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0 { drain() }
+        let timeout = MonotonicTime.now().duration(to: until).pollTimeout
+        if unsafe poll(&entry, 1, timeout) > 0 { drain() }
     }
 
     /// Sleeps until a call of `wake`, or until there is something to be read from the descriptor, if there is one.

@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Synchronization
 
@@ -83,7 +84,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
                 connections: connections.count, connected: state.connectedCount, busy: state.busyCount,
                 waiting: state.waitingCount, opened: opened.load(ordering: .relaxed),
                 failedAttempts: state.failedAttempts, isFailing: state.isFailing, outages: state.outages,
-                longestWorkMilliseconds: state.longestWork(at: .now()), lastFailure: lastFailure,
+                longestWork: state.longestWork(at: .now()), lastFailure: lastFailure,
                 batchSplits: state.batchSplits)
         }
     }

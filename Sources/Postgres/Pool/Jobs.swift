@@ -111,9 +111,9 @@ package enum Ending: Sendable {
 /// Turns the rows of a result into a value.
 package typealias Decoder<Value> = @Sendable (QueryResult) throws(ResultMismatch) -> Value
 
-/// The statements of a transaction between BEGIN and COMMIT, given its parts and the milliseconds that the server may
-/// spend on its locks: the same number that is set as `statement_timeout`, which counts anew for every statement.
-package typealias Steps = @Sendable (BatchParameters, Int64) -> [BoundStatement]
+/// The statements of a transaction between BEGIN and COMMIT, given its parts and the time that the server may spend on
+/// its locks: the same that is set as `statement_timeout`, which counts anew for every statement.
+package typealias Steps = @Sendable (BatchParameters, Duration) -> [BoundStatement]
 
 /// The parameters of all parts of a transaction.
 package struct BatchParameters: Sendable {
@@ -189,10 +189,10 @@ package struct Transaction<Value: Sendable>: Sendable {
     /// A transaction of its own.
     package init(
         name: String, keys: [ExclusionKey] = [], ending: Ending = .commit,
-        steps: @escaping @Sendable (Int64) -> [BoundStatement], decode: @escaping Decoder<Value>
+        steps: @escaping @Sendable (Duration) -> [BoundStatement], decode: @escaping Decoder<Value>
     ) {
         plan = TransactionPlan(
-            name: name, batchKey: nil, part: [], keys: keys, steps: { _, milliseconds in steps(milliseconds) },
+            name: name, batchKey: nil, part: [], keys: keys, steps: { _, limit in steps(limit) },
             isLeftOut: { _, _ in false }, ending: ending)
         self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }

@@ -1,3 +1,5 @@
+package import Deadlines
+
 /// What a pool of connections does next: a value without I/O, driven by its connections' threads and by callers.
 ///
 /// A pool is a fixed number of connections and the work that waits for them. Each connection asks `step` what to do,
@@ -84,24 +86,24 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     private var isShuttingDown = false
     private let maximumGroup: Int
     private let parallelism: Int
-    private let pauseMilliseconds: Int64
-    /// The pause after a failed attempt while other connections are open, in milliseconds: there is time, and a server
+    private let pause: Duration
+    /// The pause after a failed attempt while other connections are open: there is time, and a server
     /// at its limit is asked less often.
-    private static var longPause: Int64 { 2000 }
-    /// After how many milliseconds of work a connection is taken to be stuck: another may work in its place, and
+    private static var longPause: Duration { .seconds(2) }
+    /// After how much work a connection is taken to be stuck: another may work in its place, and
     /// `expire` looks after the deadline of what was begun for it.
-    private let stuckThreshold: Int64 = 50
+    private let stuckThreshold = Duration.milliseconds(50)
 
     /// A pool of `connections` connections, each of which takes at most `maximumGroup` items at once and
-    /// waits `pauseMilliseconds` after a failed attempt to connect. `parallelism` of them work at the same time,
+    /// waits `pause` after a failed attempt to connect. `parallelism` of them work at the same time,
     /// besides those that are stuck: what waits for them makes larger groups. Nil: all.
     package init(
-        connections: Int, maximumGroup: Int, parallelism: Int? = nil, pauseMilliseconds: Int64 = 150
+        connections: Int, maximumGroup: Int, parallelism: Int? = nil, pause: Duration = .milliseconds(150)
     ) {
         self.connections = Array(repeating: .disconnected, count: connections)
         self.maximumGroup = maximumGroup
         self.parallelism = min(parallelism ?? connections, connections)
-        self.pauseMilliseconds = pauseMilliseconds
+        self.pause = pause
     }
 
     /// The number of connections that are open.
@@ -112,9 +114,9 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         connections.count { $0.worksSince != nil }
     }
 
-    /// How long the longest work under way has taken at `now`, in milliseconds; 0 when there is none.
-    package func longestWork(at now: MonotonicTime) -> Int64 {
-        connections.compactMap { $0.worksSince?.milliseconds(until: now) }.max() ?? 0
+    /// How long the longest work under way has taken at `now`; zero when there is none.
+    package func longestWork(at now: MonotonicTime) -> Duration {
+        connections.compactMap { $0.worksSince?.duration(to: now) }.max() ?? .zero
     }
 
     /// The number of items that wait.
@@ -187,8 +189,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
             return .close
         case .stopped:
             return .close
-        case .waiting(let since) where since.advanced(byMilliseconds: pause) > now:
-            return .pause(until: since.advanced(byMilliseconds: pause))
+        case .waiting(let since) where since.advanced(by: presentPause) > now:
+            return .pause(until: since.advanced(by: presentPause))
         case .givingWay(let until) where until > now:
             return .pause(until: until)
         case .disconnected, .waiting, .givingWay, .connecting:
@@ -227,7 +229,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     /// Connection `index` leaves the attempt to another pool, which has none yet.
     package mutating func gaveWay(_ index: Int, at now: MonotonicTime) {
         if case .stopped = connections[index] { return }
-        connections[index] = .givingWay(until: now.advanced(byMilliseconds: pauseMilliseconds))
+        connections[index] = .givingWay(until: now.advanced(by: pause))
     }
 
     /// The other pools may have their connections. Returns the connections to wake, which gave way to them.
@@ -292,8 +294,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         return wakeForReadyWork(at: now) + hastened
     }
 
-    /// The pause after a failed attempt, as things are, in milliseconds.
-    private var pause: Int64 { connectedCount == 0 ? pauseMilliseconds : PoolStateMachine.longPause }
+    /// The pause after a failed attempt, as things are.
+    private var presentPause: Duration { connectedCount == 0 ? pause : PoolStateMachine.longPause }
 
     /// The connections whose pause is shorter because none is open.
     private var hastened: [Int] {
@@ -349,7 +351,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     private func isStuck(_ index: Int, at now: MonotonicTime) -> Bool {
-        connections[index].worksSince.map { $0.milliseconds(until: now) >= stuckThreshold } ?? false
+        connections[index].worksSince.map { $0.duration(to: now) >= stuckThreshold } ?? false
     }
 
     private var awakeCount: Int {

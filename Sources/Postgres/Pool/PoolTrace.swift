@@ -1,3 +1,4 @@
+import Deadlines
 import Synchronization
 
 /// Where the time of one request goes in the pool: bound to the request's task, it collects what

@@ -1,3 +1,4 @@
+import Deadlines
 import Synchronization
 
 /// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its

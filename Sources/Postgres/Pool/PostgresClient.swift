@@ -1,3 +1,4 @@
+package import Deadlines
 package import Logging
 import Synchronization
 
@@ -23,7 +24,7 @@ package final class PostgresClient: Sendable {
     private let requests = Atomic<Int>(0)
     /// Those that do not count for the maximum: they look after the service.
     private let exemptRequests = Atomic<Int>(0)
-    private let maximumRequests: Int
+    private let maximumWaiting: Int
     /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is
     /// always those that are working.
     private static let maximumReadAttempts = 30
@@ -45,7 +46,7 @@ package final class PostgresClient: Sendable {
         self.signals = signals
         self.signal = signal
         (repetitions, repetition) = AsyncStream<WorkItem<Read>>.makeStream()
-        maximumRequests = configuration.maximumRequests
+        maximumWaiting = configuration.maximumWaiting
         let (changes, change) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         connectionChanges = changes
         let notify: @Sendable () -> Void = {
@@ -72,7 +73,7 @@ package final class PostgresClient: Sendable {
             ConnectionPool.Role(
                 name: "writes", purpose: .init(workload: .lookups, needsPrimary: true),
                 parallelism: configuration.writeParallelism),
-            connections: configuration.writeConnections, maximumGroup: configuration.maximumParts,
+            connections: configuration.writeConnections, maximumGroup: configuration.maximumGroup,
             configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
             onStalePreparations: onStale)
     }
@@ -134,7 +135,7 @@ package final class PostgresClient: Sendable {
         let read = Read(
             bound: BoundStatement(PostgresClient.beat), pool: pool(for: .control), admission: .unseen, client: self,
             caller: { _ in })
-        start(WorkItem(deadline: FixedDeadline(milliseconds: 2000), job: read))
+        start(WorkItem(deadline: Deadline(in: .seconds(2)), job: read))
     }
 
     private static let beat = Statement("offersd_beat", sql: "SELECT 1")
@@ -156,7 +157,7 @@ package final class PostgresClient: Sendable {
     /// A lost connection, a conflict and a statement that must be prepared anew are tried again until its deadline, 29
     /// times at the most.
     package func read(
-        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline, trace: PoolTrace? = nil,
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: Deadline, trace: PoolTrace? = nil,
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         let read = Read(
@@ -167,7 +168,7 @@ package final class PostgresClient: Sendable {
 
     /// The same for a task, which waits for what `decode` makes of the rows.
     package func read<Value>(
-        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: any Deadline,
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: Deadline,
         decode: (QueryResult) throws(ResultMismatch) -> Value
     ) async throws(PostgresError) -> Value {
         let result = await withCheckedContinuation { caller in
@@ -229,7 +230,7 @@ package final class PostgresClient: Sendable {
     /// Runs a transaction once and returns what its decoder makes of its last step's rows, after the server has
     /// confirmed COMMIT; or ROLLBACK, for a trial.
     package func transaction<Value: Sendable>(
-        _ transaction: Transaction<Value>, attempt: Attempt = .first, deadline: any Deadline
+        _ transaction: Transaction<Value>, attempt: Attempt = .first, deadline: Deadline
     ) async throws(PostgresError) -> Value {
         switch await perform(transaction.plan, attempt: attempt, deadline: deadline).outcome {
         case .failed(let error, _):
@@ -252,7 +253,7 @@ package final class PostgresClient: Sendable {
     ///
     /// - Parameter deadline: That of the first one.
     package func perform(
-        _ run: any TransactionRun, attempt: Attempt, deadline: any Deadline
+        _ run: any TransactionRun, attempt: Attempt, deadline: Deadline
     ) async -> Performed {
         let trace = PoolTrace.current
         guard admit(trace, .limited) else { return Performed(outcome: .failed(.overloaded, count: 1), separated: 0) }
@@ -280,7 +281,7 @@ package final class PostgresClient: Sendable {
         case .unseen: break
         case .exempt: exemptRequests.add(1, ordering: .relaxed)
         case .limited:
-            if requests.add(1, ordering: .relaxed).newValue > maximumRequests {
+            if requests.add(1, ordering: .relaxed).newValue > maximumWaiting {
                 requests.subtract(1, ordering: .relaxed)
                 return false
             }
@@ -338,8 +339,8 @@ package struct PoolStatus: Sendable, Equatable {
         package let isFailing: Bool
         /// How often that has become so since the start.
         package var outages = 0
-        /// How long the longest work under way has taken so far, in milliseconds.
-        package let longestWorkMilliseconds: Int64
+        /// How long the longest work under way has taken so far.
+        package let longestWork: Duration
         /// Why the last attempt that failed did so: libpq's text in one line, for the log only. Nil if none has.
         package let lastFailure: String?
         /// How often work that had been taken together was done again by itself since the start.
@@ -372,8 +373,7 @@ package enum Backoff {
     /// Waits between a half and one and a half times `attempt` × 10 ms, and no longer after the fifth attempt than
     /// after that; returns early when cancelled.
     package static func pause(attempt: Int) async {
-        let milliseconds = Double(min(attempt, 5)) * 10 * Double.random(in: 0.5...1.5)
-        try? await Task.sleep(for: .milliseconds(milliseconds))
+        try? await Task.sleep(for: .milliseconds(10) * Double(min(attempt, 5)) * Double.random(in: 0.5...1.5))
     }
 }
 

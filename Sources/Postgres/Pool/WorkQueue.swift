@@ -1,3 +1,4 @@
+package import Deadlines
 internal import DequeModule
 
 /// Work that waits for a connection. An object, because it is handed on so often on its way.
@@ -11,7 +12,7 @@ package final class WorkItem<Job: Sendable>: Sendable {
     /// Work of the same batch key may be taken together; nil: it is taken by itself, and the first part alone.
     package let batchKey: String?
     /// When the first part is given up if it has not started by then.
-    package let deadline: any Deadline
+    package let deadline: Deadline
     /// What the connection is to do.
     package let job: Job
     /// How many parts behind the first were rolled back with it.
@@ -21,7 +22,7 @@ package final class WorkItem<Job: Sendable>: Sendable {
 
     package init(
         keys: [ExclusionKey] = [], others: @escaping @Sendable () -> [[ExclusionKey]] = { [] },
-        batchKey: String? = "", deadline: any Deadline, job: Job, separated: Int = 0, trace: PoolTrace? = nil
+        batchKey: String? = "", deadline: Deadline, job: Job, separated: Int = 0, trace: PoolTrace? = nil
     ) {
         self.keys = keys
         self.others = others

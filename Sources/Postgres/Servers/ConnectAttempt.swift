@@ -1,4 +1,5 @@
 internal import CLibPQ
+import Deadlines
 import Glibc
 
 /// One attempt to open a connection to one address and to learn what server is there. It belongs to one thread, which
@@ -72,10 +73,10 @@ import Glibc
         return unsafe pollfd(fd: PQsocket(connection), events: Int16(events), revents: 0)
     }
 
-    /// Whether `waiting` is ready now, or will be within so many milliseconds.
-    func isReady(within milliseconds: Int64 = 0) -> Bool {
+    /// Whether `waiting` is ready now, or will be within `timeout`.
+    func isReady(within timeout: Duration = .zero) -> Bool {
         guard var entry = waiting else { return false }
-        return unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0
+        return unsafe poll(&entry, 1, timeout.pollTimeout) > 0
     }
 
     /// Goes on as far as it can; called when `waiting` is ready.

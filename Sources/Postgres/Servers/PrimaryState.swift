@@ -1,3 +1,5 @@
+package import Deadlines
+
 /// Which server a process talks to, and whether what it says counts: a value without I/O.
 ///
 /// There is at most one server at a time. Searches tell which servers there are, answers tell that it lives. A
@@ -48,22 +50,22 @@ package struct PrimaryState: Sendable {
     private var chainBegan = MonotonicTime(nanoseconds: 0)
     /// When the newest search began that looked everywhere and found no other server.
     private var provenFrom = MonotonicTime(nanoseconds: 0)
-    /// About the least time from a question to its answer of late, in milliseconds.
-    private var roundTrip: Int64 = 0
+    /// About the least time from a question to its answer of late.
+    private var roundTrip = Duration.zero
     /// When the last search ended.
     private var searched = MonotonicTime(nanoseconds: 0)
 
-    /// How long a server may say nothing until its answers have to be proven, besides the round trip, in milliseconds.
+    /// How long a server may say nothing until its answers have to be proven, besides the round trip.
     /// It is shorter than any lease by which a cluster's manager decides which server is the primary.
-    static let shortestGap: Int64 = 300
-    /// After what silence the server is asked something, in milliseconds.
-    static let quiet: Int64 = 100
-    /// The pause between two searches while no server takes writes, or the one in use is silent, in milliseconds.
-    static let pause: Int64 = 250
+    static let shortestGap = Duration.milliseconds(300)
+    /// After what silence the server is asked something.
+    static let quiet = Duration.milliseconds(100)
+    /// The pause between two searches while no server takes writes, or the one in use is silent.
+    static let pause = Duration.milliseconds(250)
     /// The same while all is well: two servers may take writes, and neither know of the other.
-    static let longPause: Int64 = 2000
+    static let longPause = Duration.seconds(2)
 
-    private var gap: Int64 { PrimaryState.shortestGap + 2 * roundTrip }
+    private var gap: Duration { PrimaryState.shortestGap + roundTrip * 2 }
 
     package init() {}
 
@@ -72,7 +74,7 @@ package struct PrimaryState: Sendable {
 
     /// Whether the server has been heard of without a gap at `now`, and is proven.
     package func isFresh(at now: MonotonicTime) -> Bool {
-        chosen != nil && heardOf.milliseconds(until: now) <= gap && provenFrom >= chainBegan
+        chosen != nil && heardOf.duration(to: now) <= gap && provenFrom >= chainBegan
     }
 
     /// When a search must have begun at least that proves the present chain.
@@ -95,7 +97,7 @@ package struct PrimaryState: Sendable {
             return false
         }
         (heardOf, chainBegan, provenFrom) = (now, began, began)
-        roundTrip = 0
+        roundTrip = .zero
         term += 1
         return true
     }
@@ -147,9 +149,9 @@ package struct PrimaryState: Sendable {
                 address: chosen.address,
                 report: ServerReport(history: chosen.report.history, role: isReadOnly ? .readOnly : .primary))
         }
-        if heardOf.milliseconds(until: now) > gap { chainBegan = now }
+        if heardOf.duration(to: now) > gap { chainBegan = now }
         heardOf = max(heardOf, sent)
-        roundTrip = min(sent.milliseconds(until: now), roundTrip + roundTrip / 4 + 1)
+        roundTrip = min(sent.duration(to: now), roundTrip + roundTrip / 4 + .milliseconds(1))
         // Beside a read-only server another may take writes at any moment, and have accepted what this one still lists.
         return isReadOnly || provenFrom < chainBegan ? .unproven : .counts
     }
@@ -163,9 +165,9 @@ package struct PrimaryState: Sendable {
 
     /// What is to be done at `now`.
     package func duty(at now: MonotonicTime) -> Duty {
-        let sinceSearch = searched.milliseconds(until: now)
+        let sinceSearch = searched.duration(to: now)
         guard chosen?.report.role == .primary else { return sinceSearch >= PrimaryState.pause ? .search : .nothing }
-        let silence = heardOf.milliseconds(until: now)
+        let silence = heardOf.duration(to: now)
         let isDoubtful = silence > gap || provenFrom < chainBegan
         if sinceSearch >= (isDoubtful ? PrimaryState.pause : PrimaryState.longPause) { return .search }
         return silence >= PrimaryState.quiet ? .ask : .nothing

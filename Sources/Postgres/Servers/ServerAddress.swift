@@ -42,11 +42,11 @@ struct ConnectionTarget: Sendable {
     var addresses: [ServerAddress]
     /// The operator's own start-up `options`; empty if there are none.
     var options: String
-    /// How long one attempt at one address may take, in milliseconds.
-    var attemptMilliseconds: Int64
+    /// How long one attempt at one address may take.
+    var attemptTimeout: Duration
 
     /// What an attempt may take unless `connect_timeout` says otherwise.
-    private static let usualAttempt: Int64 = 2000
+    private static let usualAttempt = Duration.seconds(2)
 
     /// Asks libpq what the settings come to; nothing is connected and no name is looked up.
     ///
@@ -60,7 +60,7 @@ struct ConnectionTarget: Sendable {
         options = values["options"] ?? ""
         // As libpq reads it: zero, a negative number and no number at all mean that there is no bound.
         let seconds = values["connect_timeout"].flatMap { Int64($0.trimmingSpaces) } ?? 0
-        attemptMilliseconds = seconds > 0 ? min(seconds, 3600) * 1000 : Self.usualAttempt
+        attemptTimeout = seconds > 0 ? .seconds(min(seconds, 3600)) : Self.usualAttempt
         let hosts = Self.elements(values["host"])
         let numericHosts = Self.elements(values["hostaddr"])
         let ports = Self.elements(values["port"])

@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 
 /// A look at all addresses of the settings, side by side: which servers are there, and what each of them is.
@@ -45,15 +46,15 @@ struct ServerSearch {
     /// Addresses that said nothing in the last search.
     private let silent: Set<ServerAddress>
 
-    /// How long the others have after the first server that takes writes, until that is told, in milliseconds.
-    private static let grace: Int64 = 100
-    /// What an address has that said nothing in the last search either, in milliseconds.
-    private static let timeOfSilent: Int64 = 300
-    /// When an address is tried once more: after an attempt that hangs, and after one that failed, in milliseconds.
-    private static let hanging: Int64 = 400
-    private static let failed: Int64 = 150
-    /// How often candidates are looked at, in milliseconds.
-    private static let tick: Int64 = 10
+    /// How long the others have after the first server that takes writes, until that is told.
+    private static let grace = Duration.milliseconds(100)
+    /// What an address has that said nothing in the last search either.
+    private static let timeOfSilent = Duration.milliseconds(300)
+    /// When an address is tried once more: after an attempt that hangs, and after one that failed.
+    private static let hanging = Duration.milliseconds(400)
+    private static let failed = Duration.milliseconds(150)
+    /// How often candidates are looked at.
+    private static let tick = Duration.milliseconds(10)
 
     /// Searches, which blocks the calling thread until the search ends.
     ///
@@ -72,7 +73,7 @@ struct ServerSearch {
         while search.isUnfinished, case let now = MonotonicTime.now(), now < search.limit {
             search.wait(at: now)
             search.advance(&lookups)
-            if !isTold, let first = search.firstPrimary, first.milliseconds(until: .now()) >= grace {
+            if !isTold, let first = search.firstPrimary, first.duration(to: .now()) >= grace {
                 isTold = true
                 tell(search.outcome(isComplete: false))
             }
@@ -116,8 +117,8 @@ struct ServerSearch {
             }
         }
         let isShort = firstPrimary != nil && unfinished.allSatisfy(silent.contains)
-        let time = min(target.attemptMilliseconds, isShort ? ServerSearch.timeOfSilent : .max)
-        return began.advanced(byMilliseconds: time)
+        return began.advanced(
+            by: isShort ? min(target.attemptTimeout, ServerSearch.timeOfSilent) : target.attemptTimeout)
     }
 
     private var silentAddresses: Set<ServerAddress> {
@@ -135,8 +136,8 @@ struct ServerSearch {
         for candidate in candidates {
             if case .trying(_, let attempts, _) = candidate { entries += attempts.compactMap(\.waiting) }
         }
-        let milliseconds = min(now.milliseconds(until: limit) + 1, ServerSearch.tick)
-        _ = unsafe poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
+        let timeout = min(now.duration(to: limit), ServerSearch.tick).pollTimeout
+        _ = unsafe poll(&entries, nfds_t(entries.count), timeout)
     }
 
     /// Takes all candidates as far as they go without waiting.
@@ -162,7 +163,7 @@ struct ServerSearch {
                 for attempt in attempts where attempt.isReady() { attempt.advance() }
                 next.append(Self.result(of: attempts, at: address) ?? repeated(candidate, address, attempts, latest))
             case .failed(let address, _, let at) where !isFirst && firstPrimary == nil && isUnfinished:
-                next.append(at.milliseconds(until: .now()) >= ServerSearch.failed ? attempt(address) : candidate)
+                next.append(at.duration(to: .now()) >= ServerSearch.failed ? attempt(address) : candidate)
             case .found, .failed:
                 next.append(candidate)
             }
@@ -177,7 +178,7 @@ struct ServerSearch {
     private func repeated(
         _ candidate: Candidate, _ address: ServerAddress, _ attempts: [ConnectAttempt], _ latest: MonotonicTime
     ) -> Candidate {
-        guard firstPrimary == nil, attempts.count < 4, latest.milliseconds(until: .now()) >= ServerSearch.hanging else {
+        guard firstPrimary == nil, attempts.count < 4, latest.duration(to: .now()) >= ServerSearch.hanging else {
             return candidate
         }
         return attempt(address, beside: attempts)

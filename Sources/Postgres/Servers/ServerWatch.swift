@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import Logging
 import Synchronization
@@ -30,16 +31,16 @@ final class ServerWatch: Sendable {
     private let support = StartupOptions.Support()
     private let pipe = WakePipe()
 
-    /// How old the findings may be that a new connection relies on, in milliseconds.
-    private static let findingsAge: Int64 = 300
-    /// How often waiting threads look whether their server was replaced, in milliseconds.
-    static let tick: Int64 = 50
-    /// How long a new connection waits for a search, in milliseconds. It is tried again.
-    private static let longestWait: Int64 = 5000
-    /// How often they look whether a search has ended, in milliseconds.
-    private static let searchTick: Int32 = 2
-    /// How long an answer waits at least for a search that could find another server, in milliseconds.
-    private static let proofTime: Int64 = 1000
+    /// How old the findings may be that a new connection relies on.
+    private static let findingsAge = Duration.milliseconds(300)
+    /// How often waiting threads look whether their server was replaced.
+    static let tick = Duration.milliseconds(50)
+    /// How long a new connection waits for a search. It is tried again.
+    private static let longestWait = Duration.seconds(5)
+    /// How often they look whether a search has ended.
+    private static let searchTick = Duration.milliseconds(2)
+    /// How long an answer waits at least for a search that could find another server.
+    private static let proofTime = Duration.seconds(1)
 
     init(_ configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -61,8 +62,8 @@ final class ServerWatch: Sendable {
     func open(_ purpose: Purpose) throws(LibPQConnection.Broken) -> Session {
         let asked = MonotonicTime.now()
         if !state.withLock({ $0.isFresh(at: asked) }) {
-            let since = asked.advanced(byMilliseconds: -ServerWatch.findingsAge)
-            awaitSearch(since: since, until: asked.advanced(byMilliseconds: ServerWatch.longestWait))
+            let since = asked.advanced(by: -ServerWatch.findingsAge)
+            awaitSearch(since: since, until: asked.advanced(by: ServerWatch.longestWait))
         }
         let began = MonotonicTime.now()
         let (chosen, term) = state.withLock { ($0.chosen, $0.term) }
@@ -71,10 +72,10 @@ final class ServerWatch: Sendable {
             let target = try ConnectionTarget(configuration.connectionInfo)
             let settings = SessionSettings(
                 schema: configuration.schema, workload: purpose.workload,
-                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+                statementTimeout: configuration.readDeadline)
             let options = StartupOptions(settings.options(after: target.options), support)
             let attempt = ConnectAttempt(configuration, chosen.address, options: options)
-            try finish(attempt, until: began.advanced(byMilliseconds: target.attemptMilliseconds), term: term)
+            try finish(attempt, until: began.advanced(by: target.attemptTimeout), term: term)
             let opened = try attempt.take()
             guard state.withLock({ $0.admits(opened.answer.report, term: term) }) else {
                 throw LibPQConnection.Broken(reason: "\(chosen.address.description) has become another server")
@@ -107,7 +108,7 @@ final class ServerWatch: Sendable {
             let now = MonotonicTime.now()
             guard now < limit else { throw .init(reason: "timeout expired: the server does not answer") }
             guard isCurrent(term) else { throw ServerWatch.retired }
-            if attempt.isReady(within: min(ServerWatch.tick, now.milliseconds(until: limit) + 1)) { attempt.advance() }
+            if attempt.isReady(within: min(ServerWatch.tick, now.duration(to: limit))) { attempt.advance() }
         }
     }
 
@@ -151,7 +152,7 @@ final class ServerWatch: Sendable {
         case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
-            let least = now.advanced(byMilliseconds: ServerWatch.proofTime)
+            let least = now.advanced(by: ServerWatch.proofTime)
             try prove(term: term, since: since, until: max(least, limit ?? least), meanwhile: meanwhile)
             if isOther { throw ServerWatch.retired }
         }
@@ -169,7 +170,7 @@ final class ServerWatch: Sendable {
                 throw .init(
                     reason: "the server was silent, and whether another has taken its place was not found out in time")
             }
-            _ = poll(nil, 0, ServerWatch.searchTick)
+            _ = poll(nil, 0, ServerWatch.searchTick.pollTimeout)
             meanwhile()
         }
     }
@@ -206,7 +207,7 @@ final class ServerWatch: Sendable {
         demandSearch(since: moment)
         while !searches.withLock({ ($0.last?.began).map { $0 >= moment } ?? false }) {
             if MonotonicTime.now() >= limit || isStopped.load(ordering: .relaxed) { return }
-            _ = poll(nil, 0, ServerWatch.searchTick)
+            _ = poll(nil, 0, ServerWatch.searchTick.pollTimeout)
         }
     }
 
@@ -218,7 +219,7 @@ final class ServerWatch: Sendable {
             let target = try ConnectionTarget(configuration.connectionInfo)
             let settings = SessionSettings(
                 schema: configuration.schema, workload: .mixed,
-                statementTimeoutMilliseconds: configuration.readTimeoutMilliseconds)
+                statementTimeout: configuration.readDeadline)
             ServerSearch.run(
                 configuration, target, options: StartupOptions(settings.options(after: target.options), support),
                 silent: &silent, lookups: &lookups, tell: { conclude($0, onNewTerm) })
@@ -274,7 +275,7 @@ final class ServerWatch: Sendable {
                 case .nothing: break
                 }
                 // A demand that came meanwhile has left a wake-up.
-                pipe?.sleep(until: now.advanced(byMilliseconds: PrimaryState.quiet))
+                pipe?.sleep(until: now.advanced(by: PrimaryState.quiet))
             }
         }
         if !started || pipe == nil { logger.error("no thread to watch the database server") }

@@ -66,7 +66,7 @@ import Turns
         try await withFolder { folder in
             let listener = try Listener.bind(path: "\(folder)/s", name: "toys")
             var limits = Limits()
-            limits.connectionsPerSocket = 0
+            limits.maximumConnections = 0
             limits.overLimitConnections = 0
             try await withToy(limits, listener: listener) { toy in
                 try await Client.withConnection(to: toy.path) { client in

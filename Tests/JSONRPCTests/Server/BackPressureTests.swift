@@ -34,9 +34,9 @@ import Turns
 
     @Test func `the socket of a client that never reads is not read either, and recovers when it does`() async throws {
         var limits = Limits()
-        limits.unsentBytes = 100_000
+        limits.maximumUnsentBytes = 100_000
         // It takes nothing for as long as a busy machine pleases; being cut off for that has a test of its own.
-        limits.stalledOutput = .minutes(10)
+        limits.stalledOutput = .seconds(600)
         try await withToy(limits) { toy in
             let client = try toy.client()
             let ask = Array(request(7, "big", "[10000]").utf8)
@@ -75,7 +75,7 @@ import Turns
 
     @Test func `a client beyond the limit is told so in answer to its first request`() async throws {
         var limits = Limits()
-        limits.connectionsPerSocket = 1
+        limits.maximumConnections = 1
         limits.overLimitConnections = 1
         try await withToy(limits) { toy in
             let first = try toy.client()
@@ -96,7 +96,7 @@ import Turns
 
     @Test func `a client beyond the limit that says nothing is closed, and at once if many wait`() async throws {
         var limits = Limits()
-        limits.connectionsPerSocket = 0
+        limits.maximumConnections = 0
         limits.overLimitConnections = 1
         limits.overLimitWait = .milliseconds(300)
         try await withToy(limits) { toy in
@@ -112,7 +112,7 @@ import Turns
 
     @Test func `a connection that ends makes room for another`() async throws {
         var limits = Limits()
-        limits.connectionsPerSocket = 1
+        limits.maximumConnections = 1
         try await withToy(limits) { toy in
             for _ in 1...20 {
                 let lines = try await toy.ask(request(1, "get"))

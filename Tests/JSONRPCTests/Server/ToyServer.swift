@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import JSONRPC
 import Logging
@@ -40,7 +41,7 @@ actor Gate {
 final class ToyState: Sendable {
     let gate = Gate()
     let value = Mutex(0)
-    let deadlineStarts = Mutex<[NIODeadline?]>([])
+    let deadlineStarts = Mutex<[MonotonicTime?]>([])
     /// The ids of the calls of each run of `note`.
     let noted = Mutex<[[RequestID?]]>([])
     /// The calls of `later`, for the test to end.

@@ -1,3 +1,4 @@
+import Deadlines
 import Hummingbird
 import JSONRPC
 import Logging

@@ -1,5 +1,6 @@
 import JSONRPC
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -48,8 +49,8 @@ struct AskingAgainTests {
     func silentConnection() async throws {
         try await withProxy({
             // A second of silence is enough; the rest is for asking, on however busy a machine.
-            $0.writeDeadlineMilliseconds = 61_000
-            $0.silenceMarginMilliseconds = 60_000
+            $0.writeDeadline = .seconds(61)
+            $0.postgres.silenceMargin = .seconds(60)
         }) { scene, service, proxy in
             proxy.inject(.mute, on: Self.attempt)
             let order = try await scene.offeredOrder()

@@ -78,7 +78,7 @@ struct CommitFaultTests {
     @Test("a silent COMMIT is OUTCOME_UNKNOWN within the deadline, and repeating it tells the truth")
     func silentCommit() async throws {
         try await withFault(.freeze(.fromServer), on: .commandComplete("COMMIT")) {
-            $0.writeDeadlineMilliseconds = 5000
+            $0.writeDeadline = .seconds(5)
         } _: { scene, client, proxy in
             let order = try await scene.offeredOrder()
             // The silence lasts: without the deadline there would be no answer.

@@ -1,6 +1,7 @@
 import EmbeddedPostgres
 import JSONRPC
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -82,7 +83,9 @@ struct HostileSettingsTests {
             // Behind a pooler BEGIN, and the statement that lifts the limit, are under the role's own: they take their
             // time when the machine is busy.
             if !preparesStatements { try await database.sql("ALTER ROLE \(role) SET statement_timeout = '2s'") }
-            try await ConformanceTests.run(Self.files, connection) { $0.preparesStatements = preparesStatements }
+            try await ConformanceTests.run(Self.files, connection) {
+                $0.postgres.preparesStatements = preparesStatements
+            }
         }
     }
 
@@ -164,7 +167,7 @@ struct HostileSettingsTests {
             try await database.sql(ConformanceCase.text(of: "fixture.sql"))
             try await database.sql("ALTER SCHEMA public RENAME TO \"the company's\"; CREATE SCHEMA public")
             try await ConformanceTests.run(Self.files + ["ops"], database.connectionString) {
-                $0.schema = "the company's"
+                $0.postgres.schema = "the company's"
             }
         }
     }

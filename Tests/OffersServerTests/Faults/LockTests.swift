@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Logging
 import Offers
@@ -101,7 +102,7 @@ struct LockTests {
             "SELECT 1 FROM orders FOR UPDATE", "SELECT 1 FROM masters FOR UPDATE", "SELECT 1 FROM offers FOR UPDATE",
         ])
     func timesOut(statement: String) async throws {
-        try await withService({ $0.writeDeadlineMilliseconds = 1500 }) { scene, client, service in
+        try await withService({ $0.writeDeadline = .milliseconds(1500) }) { scene, client, service in
             try await service.waitUntilConnected()
             let order = try await scene.offeredOrder()
             let before = try await scene.rows()
@@ -123,7 +124,7 @@ struct LockTests {
 
     @Test("the time for both locks together is bounded, not for each", .alone)
     func sumOfWaits() async throws {
-        try await withService({ $0.writeDeadlineMilliseconds = 2500 }) { scene, client, service in
+        try await withService({ $0.writeDeadline = .milliseconds(2500) }) { scene, client, service in
             try await service.waitUntilConnected()
             let order = try await scene.offeredOrder()
             let lockOfMaster = "SELECT 1 FROM masters WHERE id = \(scene.master) FOR UPDATE"
@@ -149,7 +150,7 @@ struct LockTests {
         "the master is locked first: meanwhile the order is free, and what becomes of it decides",
         arguments: [true, false])
     func masterFirst(prepared: Bool) async throws {
-        try await withService({ $0.preparesStatements = prepared }) { scene, client, _ in
+        try await withService({ $0.postgres.preparesStatements = prepared }) { scene, client, _ in
             let order = try await scene.offeredOrder()
             let lockOfMaster = "SELECT 1 FROM masters WHERE id = \(scene.master) FOR UPDATE"
             try await HeldLock.hold(lockOfMaster, in: scene.database) { lock in
@@ -181,15 +182,10 @@ struct LockTests {
             let rows = [
                 "SELECT 1 FROM masters WHERE id = \(claims[0][0])", "SELECT 1 FROM orders WHERE id = \(claims[0][1])",
             ]
-            let pool = PostgresClient(
-                PostgresConfiguration(connectionInfo: scene.database.connectionString + TestDatabase.patience),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
+            try await scene.database.withPool { pool in
                 for held in rows.indices {
                     try await HeldLock.hold(rows[held] + " FOR UPDATE", in: scene.database) { lock in
-                        let deadline = FixedDeadline(milliseconds: 100_000)
+                        let deadline = Deadline(in: .seconds(100))
                         #expect(try await pool.transaction(locks(claims), deadline: deadline) == 1)
                         async let claim = pool.transaction(locks([claims[0]]), deadline: deadline)
                         try await lock.isWaitedFor()
@@ -208,7 +204,7 @@ struct LockTests {
     @Test("claims that wait for a hot order leave the connections to others, and lists wait for none")
     func hotOrder() async throws {
         try await withService({
-            $0.writeConnections = 2
+            $0.postgres.writeConnections = 2
         }) { scene, client, service in
             let hot = try await scene.order()
             let masters = try await scene.database.insert((0..<10).map { _ in MasterRow() })
@@ -236,7 +232,7 @@ struct LockTests {
 
     @Test("a list that the database does not answer is TIMED_OUT at its deadline")
     func listTimesOut() async throws {
-        try await withService({ $0.readDeadlineMilliseconds = 500 }) { scene, client, service in
+        try await withService({ $0.postgres.readDeadline = .milliseconds(500) }) { scene, client, service in
             try await service.waitUntilConnected()
             let clock = ContinuousClock()
             try await HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: scene.database) { _ in

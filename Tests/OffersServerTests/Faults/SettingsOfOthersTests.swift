@@ -1,6 +1,7 @@
 import EmbeddedPostgres
 import JSONRPC
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -46,7 +47,7 @@ struct SettingsOfOthersTests {
     @Test("without prepared statements, as behind a transaction pooler")
     func withoutPreparedStatements() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
-            try await expectOrdinaryLife(database) { $0.preparesStatements = false }
+            try await expectOrdinaryLife(database) { $0.postgres.preparesStatements = false }
             #expect(try await database.sql("SELECT count(*) FROM pg_prepared_statements") == ["0"])
         }
     }
@@ -83,7 +84,7 @@ struct SettingsOfOthersTests {
             try await database.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             try await database.sql("SELECT pg_reload_conf()")
             try await RunningService.run(on: database.connectionString) {
-                $0.writeDeadlineMilliseconds = confirmed ? 60_000 : 5000
+                $0.writeDeadline = .seconds(confirmed ? 60 : 5)
             } _: { (service) async throws in
                 try await service.withClient { (client) async throws in
                     async let cancelled = cancelWait(for: database, thenConfirm: confirmed)

@@ -1,5 +1,6 @@
 import JSONRPC
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -16,8 +17,8 @@ struct SilentReadTests {
             let order = try await scene.offeredOrder()
             try await FaultProxy.withProxy(to: database) { (proxy) async throws in
                 try await RunningService.run(on: proxy.connectionString) {
-                    $0.readConnections = 1
-                    $0.readDeadlineMilliseconds = 5000
+                    $0.postgres.readConnections = 1
+                    $0.postgres.readDeadline = .seconds(5)
                 } _: { service in
                     try await service.waitUntilConnected()
                     let list = FaultProxy.Trigger.execute(containing: "statement_timestamp()")

@@ -31,11 +31,11 @@ struct RunningService: Sendable {
         var settings = Settings(connectionInfo: connectionString + TestDatabase.patience)
         settings.socketPath = folder + "/offers.sock"
         settings.opsSocketPath = folder + "/ops.sock"
-        settings.writeConnections = 4
+        settings.postgres.writeConnections = 4
         // What takes its time on a busy machine is not given up. A test that is about a deadline sets it.
-        settings.readDeadlineMilliseconds = 60_000
-        settings.writeDeadlineMilliseconds = 60_000
-        settings.metricsRowsDeadlineMilliseconds = 60_000
+        settings.postgres.readDeadline = .seconds(60)
+        settings.writeDeadline = .seconds(60)
+        settings.metricsRowsTimeLimit = .seconds(60)
         // Tests count statements and transactions, and break them.
         settings.triesWork = false
         configure(&settings)

@@ -36,7 +36,7 @@ import Testing
         func lane(_ connected: Int, failing: Bool = false, outages: Int = 0) -> PoolStatus.Connections {
             PoolStatus.Connections(
                 connections: 2, connected: connected, busy: 0, waiting: 0, opened: 0, failedAttempts: 0,
-                isFailing: failing, outages: outages, longestWorkMilliseconds: 0, lastFailure: failing ? "refused" : nil)
+                isFailing: failing, outages: outages, longestWork: .zero, lastFailure: failing ? "refused" : nil)
         }
         func state(
             _ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections, _ control: PoolStatus.Connections,

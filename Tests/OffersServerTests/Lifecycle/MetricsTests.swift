@@ -66,7 +66,7 @@ struct MetricsTests {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
-            try await RunningService.run(on: database.connectionString, { $0.slowRequestMilliseconds = 60_000 }) {
+            try await RunningService.run(on: database.connectionString, { $0.slowRequest = .seconds(60) }) {
                 service in
                 try await service.withClient { (client) async throws in
                     _ = try await client.accept(order, by: scene.master)

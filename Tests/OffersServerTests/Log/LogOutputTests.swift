@@ -48,7 +48,7 @@ struct LogOutputTests {
         // More than a pipe holds, before anything is read.
         for line in lines { output.write(line) }
         async let text = readToEnd(reader)
-        await output.flush(milliseconds: 60_000)
+        await output.flush(within: .milliseconds(60_000))
         #expect(output.dropped == 0)
         #expect(fcntl(writer, F_GETFL) == flags)
         output.end()
@@ -68,11 +68,11 @@ struct LogOutputTests {
         for _ in 1...20_000 { logger.info("\(text)") }
         let dropped = output.dropped
         #expect(dropped > 0)
-        await output.flush(milliseconds: 1)
+        await output.flush(within: .milliseconds(1))
         async let read = readToEnd(reader)
-        await output.flush(milliseconds: 60_000)
+        await output.flush(within: .milliseconds(60_000))
         logger.info("the last one")
-        await output.flush(milliseconds: 60_000)
+        await output.flush(within: .milliseconds(60_000))
         output.end()
         close(writer)
         let lines = await read.split(separator: "\n")
@@ -102,7 +102,7 @@ struct LogOutputTests {
         close(first)
         output.write("one\n")
         // It would be a minute if the end of the reader were not noticed.
-        await output.flush(milliseconds: 60_000)
+        await output.flush(within: .milliseconds(60_000))
         output.write("two\n")
         let second = open(path, O_RDONLY | O_NONBLOCK)
         _ = fcntl(second, F_SETFL, 0)

@@ -84,7 +84,8 @@ struct LogTests {
     func slow() async throws {
         try await TestDatabase.withDatabase { (database) async throws in
             let scene = try await Scene(database)
-            try await RunningService.run(on: database.connectionString, { $0.slowRequestMilliseconds = 1 }) { service in
+            try await RunningService.run(on: database.connectionString, { $0.slowRequest = .milliseconds(1) }) {
+                service in
                 try await service.waitUntilInspected()
                 try await HeldLock.hold("LOCK offers IN ACCESS EXCLUSIVE MODE", in: database) { lock in
                     try await service.withClient { (client) async throws in

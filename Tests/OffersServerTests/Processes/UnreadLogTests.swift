@@ -1,3 +1,4 @@
+import Deadlines
 import Dispatch
 import Glibc
 import JSONRPC

@@ -82,8 +82,8 @@ struct OrderedClaimTests {
     func timedOut() async throws {
         try await withService({
             // It waits for half a second less.
-            $0.writeDeadlineMilliseconds = 3000
-            $0.slowRequestMilliseconds = 2400
+            $0.writeDeadline = .seconds(3)
+            $0.slowRequest = .milliseconds(2400)
         }) { (scene, service) async throws in
             let claims = try await scene.claims(4)
             let answers = try await send(claims, to: service, scene, blocking: 0) { _ async throws in

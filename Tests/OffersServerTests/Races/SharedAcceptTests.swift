@@ -1,6 +1,7 @@
 import EmbeddedPostgres
 import JSONRPC
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -15,7 +16,7 @@ struct SharedAcceptTests {
         _ body: (RunningService) async throws -> Void
     ) async throws {
         try await RunningService.run(on: connectionString ?? scene.database.connectionString) {
-            $0.writeConnections = 1
+            $0.postgres.writeConnections = 1
             configure(&$0)
         } _: { service in
             try await service.waitUntilConnected()
@@ -84,7 +85,7 @@ struct SharedAcceptTests {
             // More than the column can hold; and the order exists.
             taps.append(Claim(order: try await scene.order(), master: 3_000_000_000))
             let all = taps
-            try await withService(scene, { $0.preparesStatements = prepared }) { service in
+            try await withService(scene, { $0.postgres.preparesStatements = prepared }) { service in
                 let answers = try await together(all, on: service, scene)
                 #expect(
                     answers.map(\.reason) == [
@@ -195,7 +196,7 @@ struct SharedAcceptTests {
             let taps = try await scene.claims(4)
             let expire =
                 "UPDATE offers SET state = 'EXPIRED', responded_at = now() WHERE order_id = \(taps[1].order)"
-            try await withService(scene, { $0.writeConnections = 2 }) { service in
+            try await withService(scene, { $0.postgres.writeConnections = 2 }) { service in
                 try await HeldLock.hold(expire, in: database, then: "SELECT 1") { lock in
                     try await withThrowingTaskGroup { group in
                         for (index, tap) in taps.enumerated() {

@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Logging
 import Postgres
@@ -176,14 +177,10 @@ struct DistributionMetricsTests {
         of database: TestDatabase, _ body: (DistributionMetrics, MetricsTable?) async throws -> Void
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let pool = PostgresClient(
-            PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience), logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await pool.run() }
-            defer { pool.shutDown() }
-            let found = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
+        try await database.withPool { pool in
+            let found = try await Inspection.inspect(pool, deadline: Deadline(in: .seconds(100)))
             try await body(
-                DistributionMetrics(postgres: pool, logger: logger, deadlineMilliseconds: 60_000), found.metricsTable)
+                DistributionMetrics(postgres: pool, logger: logger, timeLimit: .seconds(60)), found.metricsTable)
         }
     }
 

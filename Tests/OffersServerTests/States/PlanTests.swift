@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Offers
 import Postgres
@@ -138,14 +139,7 @@ struct PlanTests {
     ) async throws {
         try await TestDatabase.withDatabase(generation) { database in
             try await database.sql(Self.people + ";" + past.sql)
-            let pool = PostgresClient(
-                PostgresConfiguration(
-                    connectionInfo: database.connectionString + TestDatabase.patience, readConnections: 1,
-                    readTimeoutMilliseconds: 100_000),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
+            try await database.withPool({ $0.readDeadline = .seconds(100) }) { pool in
                 // As if the locks of a master and an order were held.
                 let locked = Statement("test_locked", sql: "SELECT set_config('offersd.locked', '1 1', false)")
                 _ = try await rows(of: BoundStatement(locked), on: pool)
@@ -171,7 +165,7 @@ struct PlanTests {
     }
 
     private func rows(of bound: BoundStatement, on pool: PostgresClient) async throws -> [String] {
-        try await pool.read(bound, deadline: FixedDeadline(milliseconds: 100_000)) { rows throws(ResultMismatch) in
+        try await pool.read(bound, deadline: Deadline(in: .seconds(100))) { rows throws(ResultMismatch) in
             (0..<rows.rowCount).map { rows.text(row: $0, column: 0) ?? "" }
         }
     }

@@ -1,3 +1,4 @@
+import Deadlines
 import Logging
 import Postgres
 import TestDatabase
@@ -40,7 +41,7 @@ struct UniqueOpenPairsTests {
             let logger = Logger(label: "test") { _ in log }
             let monitor = DatabaseMonitor(
                 postgres: pool,
-                metrics: DistributionMetrics(postgres: pool, logger: logger, deadlineMilliseconds: 60_000),
+                metrics: DistributionMetrics(postgres: pool, logger: logger, timeLimit: .seconds(60)),
                 logger: logger)
             func isReliedOn() async throws -> Bool {
                 _ = try #require(await monitor.inspect())
@@ -60,7 +61,7 @@ struct UniqueOpenPairsTests {
     ) async throws {
         try await withPool(generation) { database, pool in
             try await database.sql(change)
-            let inspection = try await Inspection.inspect(pool, deadline: FixedDeadline(milliseconds: 100_000))
+            let inspection = try await Inspection.inspect(pool, deadline: Deadline(in: .seconds(100)))
             #expect(inspection.hasUniqueOpenPairs == expected)
         }
     }
@@ -69,12 +70,7 @@ struct UniqueOpenPairsTests {
         _ generation: Generation, _ body: (TestDatabase, PostgresClient) async throws -> Void
     ) async throws {
         try await TestDatabase.withDatabase(generation) { database in
-            let pool = PostgresClient(
-                PostgresConfiguration(connectionInfo: database.connectionString + TestDatabase.patience),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
-                defer { pool.shutDown() }
+            try await database.withPool { pool in
                 try await body(database, pool)
             }
         }

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
     }
 
     private static func moment(_ second: Int64) -> MonotonicTime {
-        MonotonicTime(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: second * 1000)
+        MonotonicTime(nanoseconds: 1_000_000_000_000).advanced(by: .seconds(second))
     }
 
     @Test(

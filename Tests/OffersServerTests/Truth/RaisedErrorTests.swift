@@ -1,5 +1,6 @@
 import JSONRPC
 import Offers
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -29,7 +30,8 @@ struct RaisedErrorTests {
             let scene = try await Scene(database)
             let order = try await scene.offeredOrder()
             try await database.sql(Self.refusal(code))
-            try await RunningService.run(on: database.connectionString, { $0.writeConnections = 1 }) { service in
+            try await RunningService.run(on: database.connectionString, { $0.postgres.writeConnections = 1 }) {
+                service in
                 try await service.waitUntilInspected()
                 try await service.withClient { (client) async throws in
                     let answer = try await client.accept(order, by: scene.master)
@@ -59,7 +61,7 @@ struct RaisedErrorTests {
             try await RunningService.run(
                 on: database.connectionString,
                 {
-                    $0.writeDeadlineMilliseconds = 60_000
+                    $0.writeDeadline = .seconds(60)
                     $0.triesWork = true
                 }
             ) { service in

@@ -2,6 +2,7 @@ import EmbeddedPostgres
 import JSONRPC
 import Offers
 import OffersServer
+import Postgres
 import TestDatabase
 import Testing
 import Turns
@@ -89,7 +90,7 @@ struct RowLocksTests {
                 on: database.connectionString,
                 {
                     $0.triesWork = true
-                    $0.writeConnections = 1
+                    $0.postgres.writeConnections = 1
                 }
             ) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")

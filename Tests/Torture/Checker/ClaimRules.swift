@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 
 /// What an accept writes, judged change by change in their order.

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -42,11 +43,11 @@ struct Span: Sendable, Hashable {
 
     static let never = MonotonicTime(nanoseconds: .max)
 
-    var milliseconds: Int64 { began.milliseconds(until: ended) }
+    var milliseconds: Int64 { began.duration(to: ended).wholeMilliseconds }
 
     /// The span that ends so much later; one without an end stays so.
     func lengthened(byMilliseconds milliseconds: Int64) -> Span {
-        ended == Span.never ? self : Span(began: began, ended: ended.advanced(byMilliseconds: milliseconds))
+        ended == Span.never ? self : Span(began: began, ended: ended.advanced(by: .milliseconds(milliseconds)))
     }
 
     func overlaps(_ other: Span) -> Bool { began <= other.ended && other.began <= ended }

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -33,15 +34,14 @@ enum TimeRules {
         guard disturbance.losesConnections else { return false }
         // What was written in the moment of the signal may or may not have arrived.
         return !disturbance.answersWhatItRead
-            || call.span.began.advanced(byMilliseconds: 100) >= disturbance.span.began
+            || call.span.began.advanced(by: .milliseconds(100)) >= disturbance.span.began
     }
 
     /// What disturbed others within seconds of the call, in milliseconds from its beginning.
     private static func surroundings(of call: Call, _ evidence: Evidence) -> String {
-        let near = Span(began: call.span.began.advanced(byMilliseconds: -5000), ended: call.span.ended)
+        let near = Span(began: call.span.began.advanced(by: .seconds(-5)), ended: call.span.ended)
         func offset(_ moment: MonotonicTime) -> Int64 {
-            moment < call.span.began
-                ? -moment.milliseconds(until: call.span.began) : call.span.began.milliseconds(until: moment)
+            call.span.began.duration(to: moment).wholeMilliseconds
         }
         let names = evidence.disturbances.filter { $0.span.overlaps(near) && $0.span.ended != Span.never }.map {
             "\($0.name) \(offset($0.span.began))...\(offset($0.span.ended))"

@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Postgres
 import Synchronization
@@ -82,7 +83,7 @@ struct Crowd: Sendable {
 
     /// Calls once a second until the time is over. Returns how long each call took.
     private func times(_ call: () async throws -> Void) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
         var times: [UInt64] = []
         repeat {
             let began = MonotonicTime.now()

@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 
 /// One of the other programs that write to the same tables: scheduler, admin bot, watchdog, operators.

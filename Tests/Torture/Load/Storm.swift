@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import Postgres
 
@@ -11,7 +12,7 @@ struct Storm {
 
     /// Goes on until the time is over. Returns how many connections there were.
     func run() -> Int {
-        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
         let request = Array(
             (#"{"jsonrpc":"2.0","id":1,"method":"listOffers","params":{"masterId":\#(master)}}"# + "\n").utf8)
         var chunk = [UInt8](repeating: 0, count: 65_536)

@@ -1,3 +1,4 @@
+import Deadlines
 import EmbeddedPostgres
 import Glibc
 import Offers
@@ -105,7 +106,7 @@ enum Fault: String, Sendable, CaseIterable {
 
     /// Spares connections that are being made: losing all of those of a kind is being unavailable.
     private func terminate(on stage: Stage, _ generator: inout SeededGenerator) async throws {
-        let end = MonotonicTime.now().advanced(byMilliseconds: 2000)
+        let end = MonotonicTime.now().advanced(by: .seconds(2))
         while MonotonicTime.now() < end {
             _ = try await stage.control.rows(
                 """

@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Offers
 import Postgres
@@ -74,7 +75,7 @@ struct Ordeal: Sendable {
                 board.note(try await fault.happen(on: stage, &generator))
                 try await Task.sleep(for: .milliseconds(milliseconds))
             }
-            let limit = MonotonicTime.now().advanced(byMilliseconds: 60_000)
+            let limit = MonotonicTime.now().advanced(by: .seconds(60))
             while board.calls.count(where: \.outcome.isAccept) < accepts, MonotonicTime.now() < limit {
                 try await Task.sleep(for: .milliseconds(100))
             }

@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Offers
 import Postgres
@@ -81,7 +82,7 @@ struct Overload: Sendable {
 
     /// Lists, one call after the other, a millisecond apart. Returns how long each took, in microseconds.
     private func behave(_ client: Client, _ master: Int) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
         let offers = OffersClient(client)
         var times: [UInt64] = []
         repeat {

@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Offers
 import Postgres
@@ -83,7 +84,7 @@ struct OverloadByLocks: Sendable {
 
     /// Accepts one after the other until the time is over, one at least. Returns how long each took, in microseconds.
     private func accept(_ pairs: [(Int, Int)], on socket: String, mayWait: Bool) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
         return try await Client.withConnection(to: socket) { client in
             var times: [UInt64] = []
             for (master, order) in pairs where times.isEmpty || MonotonicTime.now() < end {

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -38,7 +39,7 @@ struct Report: Sendable {
                         $0.service == service && $0.outcome[keyPath: isWanted]
                             && $0.span.ended >= disturbance.span.ended
                     }.map(\.span.ended).min()
-                    let time = first.map { disturbance.span.ended.milliseconds(until: $0) } ?? .max
+                    let time = first.map { disturbance.span.ended.duration(to: $0).wholeMilliseconds } ?? .max
                     longest[disturbance.name] = max(longest[disturbance.name] ?? 0, time)
                 }
             }

@@ -1,3 +1,4 @@
+import Deadlines
 import Foundation
 import Glibc
 import Postgres
@@ -123,7 +124,7 @@ final class ServiceProcess: Sendable {
                 state.endings.append(
                     Ending(
                         status: run.terminationStatus,
-                        milliseconds: state.signalled.map { $0.milliseconds(until: .now()) }, log: log))
+                        milliseconds: state.signalled.map { $0.duration(to: .now()).wholeMilliseconds }, log: log))
                 return state.isNeeded
             }
             guard hasListened || !isNeeded else {

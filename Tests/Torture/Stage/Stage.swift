@@ -1,3 +1,4 @@
+import Deadlines
 import EmbeddedPostgres
 import Foundation
 import NIOPosix
