@@ -40,7 +40,7 @@ struct Chart {
     /// The file.
     var svg: String {
         """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 340" font-family="sans-serif" font-size="12" fill="#868e96">
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 364" font-family="sans-serif" font-size="12" fill="#868e96">
         \(Self.panel("Lists per second", throughput, isLogarithmic: false, x: 60))\
         \(Self.panel("Latency of a list, ms", latency.map(Self.inMilliseconds), isLogarithmic: true, x: 520))</svg>
 
@@ -84,11 +84,19 @@ struct Chart {
                 text +=
                     "<circle cx=\"\(x(point.connections))\" cy=\"\(y(point.value))\" r=\"3\" fill=\"\(line.colour)\"/>\n"
             }
-            let legend = left + Double(index) * 95
-            text +=
-                "<text x=\"\(legend)\" y=\"334\" fill=\"\(line.colour)\">\(line.isDashed ? "┄ " : "─ ")\(line.name)</text>\n"
+            text += legend(line, x: left + Double(index % 2) * size.width / 2, y: 336 + Double(index / 2) * 16)
         }
         return text
+    }
+
+    /// A sample of a line and its name. Two stand beside each other below a panel.
+    private static func legend(_ line: Line, x: Double, y: Double) -> String {
+        let dashes = line.isDashed ? " stroke-dasharray=\"5 4\"" : ""
+        return """
+            <path d="M\(x) \(y)h24" stroke="\(line.colour)" stroke-width="2"\(dashes)/>\
+            <text x="\(x + 30)" y="\(y)" dy="4" fill="\(line.colour)">\(line.name)</text>
+
+            """
     }
 }
 
