@@ -9,7 +9,7 @@ package protocol JSONEncodable: Sendable {
 /// Writes compact JSON: no white space, commas put by itself, always valid UTF-8.
 ///
 /// It is for code that knows its shape and is not checked: every `begin` needs its `end`, and every value in an object
-/// a ``key(_:)`` before it. Texts leave as they are but for what RFC 8259 demands to be escaped.
+/// a `key` before it. Texts leave as they are but for what RFC 8259 demands to be escaped.
 ///
 /// It is public, and so is what a list is written with, because the compiler (6.3) inlines nothing across modules that
 /// is less: a reply is made of hundreds of calls.

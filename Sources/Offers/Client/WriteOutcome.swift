@@ -2,7 +2,7 @@ package import JSONRPC
 
 /// What is known of a write that has brought no result so far, from how its attempts ended: a value without I/O.
 ///
-/// The attempts are made by ``JSONRPC/Client/withServedConnection(to:deadline:_:)``. Once one of them may have been
+/// The attempts are made by `Client.withServedConnection`. Once one of them may have been
 /// carried out, only a result, or a refusal for the sake of order or master, tells what became of the write. "Nothing
 /// was done" is about the repetition then, and not about what was sent before it; so are a service and a socket that
 /// are gone. `Protocol/python/src/offersd/conversation.py` has the same rules.

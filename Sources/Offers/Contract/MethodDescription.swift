@@ -1,4 +1,4 @@
-/// One method of the contract: what its params are read with (``Arguments``) and what the OpenRPC document says of it.
+/// One method of the contract: what its params are read with (`Arguments`) and what the OpenRPC document says of it.
 package struct MethodDescription: Sendable {
     /// The `method` of a request.
     package let name: String

@@ -1,6 +1,6 @@
 /// The SQL of a role that can do what the service does, and nothing else: `offersd grants`.
 ///
-/// It is derived from ``Requirement``, which is also what `offersd check` asks the database for, so that a role that
+/// It is derived from `Requirement`, which is also what `offersd check` asks the database for, so that a role that
 /// was made with it passes the check. Rights go column by column where Postgres has such rights.
 package enum Grants {
     /// A name that cannot be that of a role.

@@ -7,7 +7,7 @@ import Synchronization
 
 /// The log's way out: a bounded queue, and a thread of its own that writes what is in it.
 ///
-/// No caller ever waits for the log's reader. What does not fit into ``LogQueue`` is dropped, counted and told in one
+/// No caller ever waits for the log's reader. What does not fit into `LogQueue` is dropped, counted and told in one
 /// line when the reader is back. The descriptor may be a pipe, a socket, a file or a terminal, blocking or not; its
 /// flags are left alone, because other processes share them.
 package final class LogOutput: Sendable {

@@ -6,7 +6,7 @@ package import Deadlines
 /// connection belongs to the term in which it was opened: when another server is chosen a new term begins, and
 /// connections of earlier terms are retired.
 ///
-/// The exchanges with the server form a chain: it breaks where the server was silent for longer than ``gap``, for then
+/// The exchanges with the server form a chain: it breaks where the server was silent for longer than `gap`, for then
 /// it may have been replaced and not know it. An answer counts if a search that began after its chain did has found no
 /// other server, at any address.
 package struct PrimaryState: Sendable {
