@@ -50,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
@@ -140,7 +141,7 @@ let package = Package(
                 argumentParser, nioCore,
                 nioPosix, subprocess, system,
             ],
-            path: "Tests/Torture", swiftSettings: settings),
+            path: "Tests/Torture", exclude: ["README.md"], swiftSettings: settings),
         .testTarget(
             name: "TortureTests",
             dependencies: [
@@ -199,7 +200,8 @@ let package = Package(
                 nioPosix,
                 signals, subprocess, system,
             ],
-            path: "Tests/Benchmarks", exclude: ["connections.svg", "instructions"], swiftSettings: settings),
+            path: "Tests/Benchmarks", exclude: ["README.md", "connections.svg", "instructions"], swiftSettings: settings
+        ),
         .testTarget(name: "BenchmarksTests", dependencies: ["offersd-benchmark", histogram], swiftSettings: settings),
     ]
 )
