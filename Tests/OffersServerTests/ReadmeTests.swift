@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// What README.md tells people to run does run.
+/// The commands of README.md run as they stand there, and the page of settings is complete.
 @Suite(.inTurn)
 struct ReadmeTests {
     @Test("There are two set-up commands, each a line in a block of its own, and .ci/run runs the second")
@@ -56,9 +56,9 @@ struct ReadmeTests {
         }
     }
 
-    @Test("The table of settings has every flag and every variable of offersd serve")
+    @Test("The page of settings has every flag and every variable of offersd serve")
     func settings() async throws {
-        let readme = try PackageRoot.text(of: "README.md")
+        let page = try PackageRoot.text(of: "systemd/settings.md")
         let (help, _) = try await BuiltProgram.shell("\(BuiltProgram.path("offersd")) serve --help")
         let flags = help.split { " \n".contains($0) }.filter {
             $0.hasPrefix("--") && $0 != "--help" && $0 != "--version"
@@ -66,7 +66,7 @@ struct ReadmeTests {
         let variables = help.split { " \n[]".contains($0) }.filter { $0.hasPrefix("OFFERSD_") }
         #expect(Set(flags).count >= 20 && Set(flags).count == Set(variables).count)
         for name in flags + variables {
-            #expect(readme.contains("| `\(name)` |"), "\(name)")
+            #expect(page.contains("| `\(name)` |"), "\(name)")
         }
         let environment = try PackageRoot.text(of: "systemd/offersd.env")
         for variable in variables { #expect(environment.contains(variable), "\(variable)") }
