@@ -48,7 +48,7 @@ def test_from_list_to_accepted(database: Database, socket: str, master: int) -> 
         await bot.tap(master, "m:new:acc:nothing")
         assert bot.api.toasts[-1] == "Заказ не найден."
         await bot.tap(master, f"m:new:acc:{2**70}")
-        assert bot.api.toasts[-1] == "⚠️ Оффер не найден"
+        assert bot.api.toasts[-1] == "⚠️ Заказ не найден"
         await bot.tap(master, "m:new", chat="group")
         assert bot.api.toasts[-1] == "Откройте бота в личных сообщениях."
         assert bot.old == []

@@ -29,7 +29,7 @@ enum Verdict: Equatable {
         "❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно.")
     private static let restarting = Verdict.tryAgain("🔄 Сервис перезапускается. Повторите через несколько секунд.")
     /// What was not done in time, or not begun.
-    static let notInTime = "⏳ Сервис не успел. Ничего не изменилось, повторите."
+    static let notInTime = "⏳ Сервис не успел ответить. Ничего не изменилось, повторите."
     private static let timedOut = Verdict.tryAgain(notInTime)
     private static let internalError = Verdict.tryAgain(
         "⚠️ Внутренняя ошибка сервиса. Повторите или сообщите в поддержку.")
@@ -41,7 +41,7 @@ enum Verdict: Equatable {
         case .masterNotActive:
             self = .stay("⛔️ Ваша анкета не подтверждена или отключена. Обратитесь в поддержку.")
         case .limitReached: self = .stay(Self.limit(error.detail("active"), error.detail("limit")))
-        case .offerNotFound: self = .thenList("⚠️ Оффер не найден")
+        case .offerNotFound: self = .thenList("⚠️ Заказ не найден")
         case .offerExpired: self = .thenList("⏰ Время истекло. Заказ ушёл другим мастерам.")
         case .offerDeclined: self = .thenList("❌ Вы уже отклонили этот заказ")
         case .offerCanceled: self = .thenList("⚠️ Предложение отозвано")
@@ -49,7 +49,7 @@ enum Verdict: Equatable {
         case .orderNotAvailable: self = .thenList("⚠️ Заказ сейчас недоступен")
         case .alreadyYours: self = .thenList("✅ Вы уже приняли этот заказ")
         case .databaseUnavailable:
-            self = .tryAgain("🔌 База данных не отвечает. Ничего не изменилось, повторите чуть позже.")
+            self = .tryAgain("🔌 Сервис временно недоступен. Ничего не изменилось, повторите чуть позже.")
         case .overloaded: self = .tryAgain("⏳ Сервис перегружен. Ничего не изменилось, повторите чуть позже.")
         case .timedOut: self = Self.timedOut
         case .outcomeUnknown: self = Self.outcomeUnknown

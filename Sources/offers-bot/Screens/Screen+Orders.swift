@@ -129,7 +129,7 @@ extension Screen {
 
     /// The card of an order that was never offered to this master.
     static let noSuchOffer = Screen(
-        text: "Заявка не найдена. Возможно, её уже приняли другим мастером.",
+        text: "Заявка не найдена. Возможно, её уже взял другой мастер.",
         buttons: [[.back(toPage: 1), .menu]])
 
     private static func place(_ city: String, _ rest: String?...) -> FormattedText {

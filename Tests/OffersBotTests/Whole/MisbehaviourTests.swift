@@ -99,7 +99,7 @@ struct MisbehaviourTests {
                         _ = await telegram.screen(3, chat: Self.user)
                         let screens = await telegram.calls.filter { $0.isScreen && $0.chat == Self.user }
                         #expect(
-                            screens.allSatisfy { $0.text == "⏳ Сервис не успел. Ничего не изменилось, повторите." })
+                            screens.allSatisfy { $0.text == "⏳ Сервис не успел ответить. Ничего не изменилось, повторите." })
                         #expect(screens.contains { $0.data == ["m:new:acc:\(second):1", "m:menu"] })
                         await telegram.untilConfirmed()
                     }
@@ -133,7 +133,7 @@ struct MisbehaviourTests {
             await telegram.fails("answerCallbackQuery", .slow(.seconds(60)))
             let query = await telegram.presses("m:new:acc:99999", user: Self.user)
             // Without the toast the screen says it.
-            #expect(await telegram.screen(1, chat: Self.user).text?.hasPrefix("⚠️ Оффер не найден") == true)
+            #expect(await telegram.screen(1, chat: Self.user).text?.hasPrefix("⚠️ Заказ не найден") == true)
             await telegram.presses("m:menu", user: Self.user)
             _ = await telegram.screen(2, chat: Self.user)
             #expect(

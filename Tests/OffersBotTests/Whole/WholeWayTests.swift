@@ -113,10 +113,10 @@ struct WholeWayTests {
             #expect(await tap("m:new:acc:\(order)", user: Stage.rivalUser).0 == "Заявка принята. Удачи в работе!")
             #expect(await tap("m:new:acc:\(order)") == ("⚠️ Заказ уже занят другим мастером", "Нет новых предложений"))
             #expect(await tap("m:new:card:\(order)") == ("⚠️ Заказ уже занят другим мастером", "Нет новых предложений"))
-            #expect(await tap("m:new:acc:99999") == ("⚠️ Оффер не найден", "Нет новых предложений"))
+            #expect(await tap("m:new:acc:99999") == ("⚠️ Заказ не найден", "Нет новых предложений"))
             #expect(
                 await tap("m:new:card:99999")
-                    == (nil, "Заявка не найдена. Возможно, её уже приняли другим мастером."))
+                    == (nil, "Заявка не найдена. Возможно, её уже взял другой мастер."))
 
             let unwanted = try await stage.offer()
             let other = try await stage.offer()
@@ -167,7 +167,7 @@ struct WholeWayTests {
             try await stage.withOffersd(on: "host=/nonexistent") { _ in
                 _ = try await stage.withBot { _ in
                     let query = await stage.telegram.presses("m:new:acc:17:3", user: Self.user)
-                    let sentence = "🔌 База данных не отвечает. Ничего не изменилось, повторите чуть позже."
+                    let sentence = "🔌 Сервис временно недоступен. Ничего не изменилось, повторите чуть позже."
                     #expect(await stage.telegram.answer(to: query).text == sentence)
                     let screen = await stage.telegram.screen(chat: Self.user)
                     #expect(screen.text == sentence && screen.data == ["m:new:acc:17:3", "m:menu"])
@@ -223,7 +223,7 @@ struct WholeWayTests {
                         let screen = await telegram.screen(1, chat: Self.user)
                         #expect(
                             screen.text == "❔ Связь оборвалась, результат неизвестен. Повторите: это безопасно."
-                                || screen.text?.hasPrefix("🔌 База данных не отвечает. Ничего не изменилось") == true,
+                                || screen.text?.hasPrefix("🔌 Сервис временно недоступен. Ничего не изменилось") == true,
                             "\(screen.text ?? "")")
                         #expect(screen.data == ["m:new:acc:\(order):1", "m:menu"])
                         try await stage.database.server.start()

@@ -62,7 +62,7 @@ def _back(page: int) -> Button:
     return Button("⬅️ Назад", Tap(Action.LIST, page=page).data)
 
 
-NO_SUCH_OFFER = Screen("Заявка не найдена. Возможно, её уже приняли другим мастером.", [[_back(1), MENU]])
+NO_SUCH_OFFER = Screen("Заявка не найдена. Возможно, её уже взял другой мастер.", [[_back(1), MENU]])
 
 
 def last_page(total: int) -> int:
