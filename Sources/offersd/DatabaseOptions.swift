@@ -11,7 +11,7 @@ struct DatabaseOptions: ParsableArguments {
     @OptionGroup var schema: SchemaOption
     @Flag(
         help:
-            "Prepare no statements and set nothing per session, as behind a pooler, which is noticed anyway. [OFFERSD_NO_PREPARED_STATEMENTS]"
+            "Prepare no statements and set nothing per session, as behind a pooler; a pooler is also detected without this. [OFFERSD_NO_PREPARED_STATEMENTS]"
     )
     var noPreparedStatements = false
 

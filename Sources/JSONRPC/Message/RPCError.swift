@@ -79,7 +79,7 @@ extension RPCError {
     /// There is no such method.
     package static let methodNotFound = RPCError(
         code: -32601, reason: "METHOD_NOT_FOUND",
-        message: "There is no such method; rpc.discover lists those that there are.")
+        message: "There is no such method; rpc.discover lists all methods.")
 
     /// A param is missing, unknown or of the wrong kind.
     ///
@@ -95,7 +95,7 @@ extension RPCError {
     /// An unforeseen failure. What it was is in the service's log only.
     package static let internalError = RPCError(
         code: -32603, reason: "INTERNAL_ERROR",
-        message: "The service failed in a way that it does not know; its log says more.")
+        message: "The service failed for a reason that it does not know; its log has the details.")
 }
 
 /// The errors of our own that the transport gives.
@@ -106,7 +106,7 @@ extension RPCError {
     package static func overloaded(retryAfterMilliseconds: Int64) -> RPCError {
         RPCError(
             code: -32002, reason: "OVERLOADED",
-            message: "The service has too much to do and did nothing about this; try again shortly.",
+            message: "The service is overloaded and did nothing; try again shortly.",
             retryable: true, details: [Detail(name: "retryAfterMs", value: .integer(retryAfterMilliseconds))])
     }
 
@@ -117,7 +117,7 @@ extension RPCError {
     /// The service is stopping, and nothing was done.
     package static let shuttingDown = RPCError(
         code: -32006, reason: "SHUTTING_DOWN",
-        message: "The service is stopping and did nothing about this; connect again and repeat it.", retryable: true)
+        message: "The service is stopping and did nothing; connect again and repeat the request.", retryable: true)
 
     /// The line has more than `limit` bytes; it was skipped, and the next one is read as usual.
     package static func lineTooLong(limit: Int) -> RPCError {

@@ -7,7 +7,7 @@ extension Obstacle {
         guard let sqlState else {
             return switch self {
             case _ where answer == .timedOut:
-                "Look at pg_locks and pg_blocking_pids for the session that is waited for: end it, and repeat."
+                "Find the blocking session with pg_locks and pg_blocking_pids, end it, and repeat."
             case .unwritten("offers"), .unwritten("orders"), .unwritten("order_status_history"):
                 "A BEFORE or INSTEAD OF trigger of the table returns NULL: have it return the row."
             case .rowsNotLocked: "Give the role a policy for UPDATE with USING (true), or BYPASSRLS."
@@ -24,12 +24,12 @@ extension Obstacle {
         }
         switch sqlState.rawValue {
         case "0A000": return "Replace rules on these tables by triggers, and views by tables."
-        case "22P02": return "A label or a type is another one than the service writes: compare with offersd schema."
+        case "22P02": return "A label or a type differs from what the service writes: compare with offersd schema."
         case "2200H": return "Give the sequence more numbers: ALTER SEQUENCE, and the column's type."
         case "23514":
             return
                 "A constraint refuses the row, or its partition is missing: make the partition, or correct the constraint."
-        case "53100": return "The disk of the server is full: make room."
+        case "53100": return "The disk of the server is full: free some space."
         case "54000":
             return "End old transactions, prepared transactions and replication slots, and VACUUM: "
                 + "a limit such as that of transaction numbers is reached."

@@ -264,12 +264,12 @@ struct Inspection: Sendable {
         }
         if let slow = rows.text(row: 0, column: 13) {
             remarks.append(
-                "There is no full index that begins with \(slow): a whole table may be read for what it would find.")
+                "No full index begins with \(slow): the whole table may be read instead.")
         }
         let canTryCommits = try rows.bool(row: 0, column: 14) == true
         if !canTryCommits {
             remarks.append(
-                "This role may not execute pg_logical_emit_message: whether commits are confirmed is not tried.")
+                "This role may not execute pg_logical_emit_message: it is not tried whether commits are confirmed.")
         }
         let canReadHistory = try rows.bool(row: 0, column: 15) == true
         if isOurs, !canReadHistory {

@@ -43,23 +43,23 @@ extension Obstacle {
     }
 
     /// Other programs lock rows, of masters and orders that have nothing in common.
-    static let rowsLocked = timeout("the rows of all offers that were looked at are locked by others")
+    static let rowsLocked = timeout("the rows of all offers that were tried are locked by others")
 
     /// A trial ran out of its time.
     static let unfinished = timeout("a trial was not finished in time")
 
     /// There is no connection left to try anything with.
-    static let busy = timeout("all connections for accepts and declines are taken by what does not end")
+    static let busy = timeout("all connections for accepts and declines are busy for too long")
 
     /// A trial lost against other programs again and again.
     static let conflicts = {
-        let text = "conflict: it is rolled back again and again for what other programs do"
+        let text = "conflict: it is rolled back again and again because of other programs"
         return Obstacle(answer: .timedOut, summary: text, detail: text)
     }()
 
     /// Rows were sent and are not there.
     static func unwritten(_ table: String) -> Obstacle {
-        let text = "rows of \(table) are not written, and the database does not say so"
+        let text = "rows of \(table) are not written, and there is no error"
         return Obstacle(answer: nil, summary: text, detail: text, isUnforeseen: true)
     }
 

@@ -44,7 +44,7 @@ final class SocketWatch: Sendable {
                     logger.error("\(note)", metadata: ["socket": "\(listener.name)"])
                 } else {
                     logger.notice(
-                        "the socket file \(listener.path ?? "") is as it was again",
+                        "the socket file \(listener.path ?? "") is in order again",
                         metadata: ["socket": "\(listener.name)"])
                 }
             }

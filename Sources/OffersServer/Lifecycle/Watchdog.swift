@@ -29,7 +29,7 @@ struct Watchdog: Sendable {
                     try await requests.answer()
                 }
             } catch {
-                logger.critical("a request of our own failed; the watchdog is not fed", metadata: ["error": "\(error)"])
+                logger.critical("an own request failed; the watchdog is not fed", metadata: ["error": "\(error)"])
                 continue
             }
             let status = postgres.status

@@ -177,7 +177,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
         if end.isStale {
-            logger.notice("what was prepared does not fit the database: its connections are opened anew")
+            logger.notice("prepared statements do not fit the database: all connections are opened anew")
             onStalePreparations()
         }
     }

@@ -137,7 +137,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
                 if hasInput { try contents.worker?.session.connection.consumeInput() }
                 if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
                 if contents.worker != nil, contents.preparations != preparations.number {
-                    throw LibPQConnection.Broken(reason: "what was prepared does not fit the database")
+                    throw LibPQConnection.Broken(reason: "prepared statements do not fit the database")
                 }
                 return .woken
             } catch {

@@ -167,8 +167,7 @@ final class ServerWatch: Sendable {
         while !state.withLock({ $0.isProven(term: term, since: moment) }) {
             guard isCurrent(term) else { throw ServerWatch.retired }
             guard MonotonicTime.now() < limit, !isStopped.load(ordering: .relaxed) else {
-                throw .init(
-                    reason: "the server was silent, and whether another has taken its place was not found out in time")
+                throw .init(reason: "the server was silent, and another may have taken its place")
             }
             _ = poll(nil, 0, ServerWatch.searchTick.pollTimeout)
             meanwhile()
@@ -310,7 +309,7 @@ extension ServerSearch.Outcome {
             return "The server is read-only: lists are served, accept and decline are not."
         }
         if found.contains(where: { $0.report.role == .standby }) {
-            return "No server takes writes: one that is in recovery serves nothing, for its lists may be stale."
+            return "No server takes writes: one that is in recovery serves nothing, because its lists may be stale."
         }
         if !found.isEmpty { return "The server that takes writes is on an earlier timeline than the one used last." }
         return nil

@@ -22,7 +22,7 @@ struct SocketWatchTests {
             #expect(FileManager.default.createFile(atPath: service.path, contents: nil))
             _ = try await eventually({ lines("another file has replaced ") }, until: { !$0.isEmpty })
             #expect(rename(aside, service.path) == 0)
-            _ = try await eventually({ lines(" is as it was again") }, until: { !$0.isEmpty })
+            _ = try await eventually({ lines(" is in order again") }, until: { !$0.isEmpty })
             #expect(try await service.exchange(#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).count == 1)
         }
         try await TestDatabase.withDatabase { database in

@@ -76,7 +76,7 @@ struct GenerationServiceTests {
                 """)
             #expect(
                 await remarks() == [
-                    "There is no full index that begins with offers.master_id: a whole table may be read for what it would find."
+                    "No full index begins with offers.master_id: the whole table may be read instead."
                 ])
         }
     }

@@ -73,22 +73,22 @@ struct BrokenDatabase: Sendable, CustomTestStringConvertible {
         BrokenDatabase(
             testDescription: "A trigger passes over the history's row without a word",
             sql: silent("INSERT ON order_status_history"),
-            line: "fails: acceptOffer: rows of order_status_history are not written, and the database does not say so.",
+            line: "fails: acceptOffer: rows of order_status_history are not written, and there is no error.",
             status: "degraded", note: "acceptOffer fails: rows of order_status_history are not written"),
         BrokenDatabase(
             testDescription: "A trigger passes over the order",
             sql: silent("UPDATE ON orders"),
-            line: "fails: acceptOffer: rows of orders are not written, and the database does not say so.",
+            line: "fails: acceptOffer: rows of orders are not written, and there is no error.",
             status: "degraded", note: "acceptOffer fails: rows of orders are not written"),
         BrokenDatabase(
             testDescription: "A trigger passes over offers that are declined",
             sql: silent("UPDATE ON offers", "NEW.state = 'DECLINED'"),
-            line: "fails: declineOffer: rows of offers are not written, and the database does not say so.",
+            line: "fails: declineOffer: rows of offers are not written, and there is no error.",
             status: "degraded", note: "declineOffer fails: rows of offers are not written"),
         BrokenDatabase(
             testDescription: "A trigger passes over the offers of others",
             sql: silent("UPDATE ON offers", "NEW.state = 'CANCELED'"),
-            line: "fails: acceptOffer: rows of offers are not written, and the database does not say so.",
+            line: "fails: acceptOffer: rows of offers are not written, and there is no error.",
             status: "degraded", note: "acceptOffer fails: rows of offers are not written"),
     ]
 

@@ -44,7 +44,7 @@ struct RowLocksTests {
                 try await HeldLock.hold("UPDATE masters SET updated_at = now()", in: database) { _ in
                     let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
                     #expect(report.verdict == .lacking, "\(report.lines)")
-                    let text = "timeout: the rows of all offers that were looked at are locked by others"
+                    let text = "timeout: the rows of all offers that were tried are locked by others"
                     #expect(
                         report.lines.contains { $0.hasPrefix("not tried: acceptOffer: \(text).") }, "\(report.lines)")
                     let health = try await eventually(
