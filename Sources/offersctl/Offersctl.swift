@@ -39,7 +39,7 @@ struct Offersctl: AsyncParsableCommand {
               1  refused; the reason is the first word on standard error
               2  wrong usage, or params that the service does not take
               3  the service or its database cannot serve now; nothing was done
-              4  timed out, or it is not known what became of it; repeat it, that is safe
+              4  timed out, or the outcome is unknown; repeat the call, which is safe
               5  the answer is not that of this protocol, or the service failed in itself
             """,
         version: Release.version)

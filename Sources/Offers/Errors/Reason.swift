@@ -104,7 +104,7 @@ package enum Reason: String, CaseIterable, Sendable {
         case .databaseUnavailable: "The database cannot be used now; nothing was done."
         case .overloaded: "The service is at one of its limits; nothing was done."
         case .timedOut: "The request was given up at its deadline; nothing was written and nothing will be."
-        case .outcomeUnknown: "It is not known whether the request took effect; repeat it, that is safe."
+        case .outcomeUnknown: "It is not known whether the request took effect; repeat it, which is safe."
         case .forbidden: "This method is not allowed on this socket."
         case .shuttingDown: "The service is stopping; nothing was done."
         case .lineTooLong: "The line is longer than allowed and was skipped."
@@ -113,7 +113,7 @@ package enum Reason: String, CaseIterable, Sendable {
         case .batchTooLong: "The batch has more requests than allowed; none was executed."
         case .methodNotFound: "There is no such method."
         case .invalidParams: "The params do not fit the method."
-        case .internalError: "The service met a case that it does not know; the details are in its log."
+        case .internalError: "The service failed for a reason that it does not know; its log has the details."
         }
     }
 

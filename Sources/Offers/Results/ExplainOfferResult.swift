@@ -53,14 +53,14 @@ package struct ExplainOfferResult: ContractResult {
             "accept", .nullable(.reference("AcceptForecast")), "What acceptOffer would answer; null without orderId."),
         .init("listed", .nullable(.boolean), "Whether listOffers shows the order; null without orderId."),
         .init(
-            "master", .nullable(.reference("MasterState")), "How the master stands; null if there is no such master."),
+            "master", .nullable(.reference("MasterState")), "The state of the master; null if there is no such master."),
         .init(
             "order", .nullable(.reference("OrderState")),
-            "How the order stands; null if there is no such order, and without orderId."),
+            "The state of the order; null if there is no such order, and without orderId."),
         .init("offers", .array(.reference("OfferRecord")), "Every offer of this order to this master, newest first."),
         .init(
             "history", .nullable(.array(.reference("StatusChange"))),
-            "The order's last ten changes of status, newest first; null if the service may not read them, and without orderId."
+            "The order's last ten changes of status, newest first; null without orderId, and if the service has no right to read them."
         ),
         .init(
             "notListed", .nullable(.counts),

@@ -83,10 +83,10 @@ package struct MasterState: Hashable, Sendable, JSONEncodable {
         .init("verified", .boolean, "Whether the master is verified."),
         .init("moderationStatus", .string, "PENDING, APPROVED, REJECTED, or a later label."),
         .init("activeOrders", .integer(0...Int64.max), "How many orders count against the limit."),
-        .init("limit", .integer(0...Int64.max), "How many there may be; 0 = any number."),
+        .init("limit", .integer(0...Int64.max), "The most active orders that are allowed; 0 = any number."),
         .init(
             "limitFrom", .choice(["override", "setting", "default"]),
-            "Whose the limit is: the master's own, the setting's, or that of the service without a valid setting."),
+            "Where the limit comes from: the master, the setting, or the service's default without a valid setting."),
     ])
 
     init?(_ object: ResultObject?) throws(UnexpectedResult) {
@@ -173,7 +173,7 @@ package struct OfferRecord: Hashable, Sendable, JSONEncodable {
     package let sentAt: Timestamp?
     /// `offers.expires_at`; nil = never.
     package let expiresAt: Timestamp?
-    /// Whether its time is over by the database's clock, or its state says so.
+    /// Whether it is expired, by the database's clock or by its state.
     package let expired: Bool
     /// `offers.responded_at`.
     package let respondedAt: Timestamp?
@@ -194,11 +194,11 @@ package struct OfferRecord: Hashable, Sendable, JSONEncodable {
 
     static let schema = JSONSchema.object([
         .init("offerId", .integer(), "The offer's id."),
-        .init("round", .integer(), "In which round of the distribution the offer was made."),
+        .init("round", .integer(), "The round of the distribution in which the offer was made."),
         .init("state", .string, "SENT, VIEWED, ACCEPTED, DECLINED, EXPIRED, CANCELED, or a later label."),
         .init("sentAt", .nullable(.timestamp), "When the offer was made."),
-        .init("expiresAt", .nullable(.timestamp), "Until when it can be accepted; null = without end."),
-        .init("expired", .boolean, "Whether its time is over by the database's clock, or its state says so."),
+        .init("expiresAt", .nullable(.timestamp), "Until when it can be accepted; null = it does not expire."),
+        .init("expired", .boolean, "Whether it is expired, by the database's clock or by its state."),
         .init("respondedAt", .nullable(.timestamp), "When it was answered or closed; null = not yet."),
     ])
 
@@ -249,11 +249,11 @@ package struct StatusChange: Hashable, Sendable, JSONEncodable {
 
     static let schema = JSONSchema.object([
         .init("at", .nullable(.timestamp), "When the change was begun."),
-        .init("from", .nullable(.string), "The status before; null for a new order."),
+        .init("from", .nullable(.string), "The previous status; null for a new order."),
         .init("to", .string, "The status after."),
         .init(
             "reason", .nullable(.string),
-            "A reason that programs write, such as accepted_by_master; null for one that a person typed, and for none."),
+            "A reason that programs write, such as accepted_by_master; null if a person typed it, or there is none."),
         .init("actor", .nullable(.string), "SYSTEM, ADMIN, MASTER, AUTO_DISTRIBUTION, or a later label."),
     ])
 

@@ -70,9 +70,9 @@ package struct HealthResult: ContractResult {
             .init("connections", .integer(0...Int64.max), "How many connections to it are open."),
             .init(
                 "lastError", .nullable(.string),
-                "The kind of its last error: a SQLSTATE or a word; null if there was none since the start."),
+                "Why it last did not carry out a request: a SQLSTATE or a word; null if that has not happened."),
             .init("lastErrorAt", .nullable(.timestamp), "When that was, by the clock of the service; null likewise."),
-            .init("notes", .array(.string), "What does not work, and what works and should be known, in sentences."),
+            .init("notes", .array(.string), "Sentences about what fails, and about what works and should be known."),
         ])
     }
 

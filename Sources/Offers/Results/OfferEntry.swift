@@ -45,13 +45,13 @@ package struct OfferEntry: Hashable, Sendable {
 
     static let properties: [JSONSchema.Property] =
         [
-            .init("offerId", .integer(), "The id of the offer that stands for the order."),
+            .init("offerId", .integer(), "The id of the offer in this entry."),
             .init("orderId", .integer(), "The order's id."),
-            .init("round", .integer(), "In which round of the distribution the offer was made."),
+            .init("round", .integer(), "The round of the distribution in which the offer was made."),
             .init("state", .choice(["SENT", "VIEWED"]), "The state of the offer."),
         ] + OrderProperties.visit + [
             .init("sentAt", .nullable(.timestamp), "When the offer was made."),
-            .init("expiresAt", .nullable(.timestamp), "Until when it can be accepted; null = without end."),
+            .init("expiresAt", .nullable(.timestamp), "Until when it can be accepted; null = it does not expire."),
         ]
 
     init(_ object: ResultObject) throws(UnexpectedResult) {
@@ -101,6 +101,6 @@ enum OrderProperties {
     static let place: [JSONSchema.Property] = [
         .init("street", .nullable(.string), "The street's name."),
         .init("house", .nullable(.string), "The house number as stored."),
-        .init("description", .nullable(.string), "What is to be done, in the client's or the office's words."),
+        .init("description", .nullable(.string), "The work, in the words of the client or the office."),
     ]
 }
