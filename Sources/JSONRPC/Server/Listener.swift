@@ -68,7 +68,7 @@ package struct Listener: Sendable {
     /// Adopts a socket that another process bound and listens on, as systemd does (sd_listen_fds(3)).
     ///
     /// The descriptor stays the caller's and stays open: the listener has a duplicate. Clients that queue on the
-    /// socket when the server ends are left to whoever listens on it next. The file is never removed.
+    /// socket when the server ends are left to the next process that listens on it. The file is never removed.
     package init(adopting descriptor: Int32, name: String) throws(Failure) {
         let what = "the inherited descriptor \(descriptor) (\(name))"
         guard Self.option(SO_DOMAIN, of: descriptor) == AF_UNIX,

@@ -17,7 +17,7 @@ enum AcceptDecision {
                     ELSE 'GRANTED'
         """
 
-    /// The row of the pair that decides: of an order that is this master's the one that he accepted, else a live one
+    /// The row of the pair that decides: of an order that is this master's the accepted one, else a live one
     /// before others, then the one with the highest id.
     static let offer = """
         SELECT f.id, f.state, f.responded_at, f.expires_at, \(Fragment.isLive) AS is_live
@@ -26,7 +26,7 @@ enum AcceptDecision {
             f.id DESC LIMIT 1
         """
 
-    /// Whether the master may accept, if he is not blocked.
+    /// Whether the master may accept, unless blocked.
     static let isActive = """
         (m.is_active AND NOT m.is_deleted AND m.moderation_status <> 'REJECTED'
                         AND (m.verified OR m.moderation_status = 'APPROVED'))
@@ -47,7 +47,7 @@ enum AcceptDecision {
         CASE WHEN \(isOverridden) THEN 'override' WHEN (\(setting)) IS NULL THEN 'default' ELSE 'setting' END
         """
 
-    /// Whether the master has a limit of his own.
+    /// Whether the master has an own limit.
     private static let isOverridden = "m.max_active_orders_override > 0"
 
     /// `settings.max_active_orders`: white space around it, a plus sign and leading zeros do no harm; NULL when it is

@@ -25,7 +25,7 @@ enum Fragment {
     /// When the tables were last analyzed, at night, there may have been hardly a free order and no live offer. The
     /// planner then takes the index on the orders' assigned master, or one on live offers, for as good a way to a row
     /// as its key, and keeps to that until they are analyzed again, while the next day brings thousands of them. Of a
-    /// pair's two keys the order's is the good one: an order has a few offers, a master all that he ever had.
+    /// pair's two keys the order's is the good one: an order has a few offers, a master may have thousands.
     static func filter(_ condition: String) -> String { "CASE WHEN \(condition) THEN true END" }
 
     /// What the state of an offer that is not live means to its master. A leftover ACCEPTED row on an order that

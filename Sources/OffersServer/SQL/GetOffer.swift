@@ -1,7 +1,7 @@
 import Offers
 import Postgres
 
-/// One offer with what a master may see of the order before he has it, or why it cannot be accepted.
+/// One offer with what a master may see of a free order, or why it cannot be accepted.
 /// Of several rows of the pair a live one decides before others, then the one with the highest id, as in an accept.
 /// It writes nothing; the master's block, activity and limit do not matter.
 enum GetOfferQuery {

@@ -11,7 +11,7 @@ import Postgres
 /// - rows are numbered and cut first, then the names of cities and districts looked up for those that are left (12 %
 ///   less than joining first), the districts' by a sub-select, which spares a join (2 %);
 /// - what is only handed through is one column, `entry` (2 %, and a third of libpq's work on our side);
-/// - a master by id is looked for only when he has no offers, as an offer cannot be without its master (3 %);
+/// - a master by id is looked up only without offers, as an offer cannot be without its master (3 %);
 /// - an order that is offered to a master twice is looked for only where that can be (7 %): see ``Form``.
 enum ListOffersQuery {
     /// How an order that has several open rows comes to be listed once.

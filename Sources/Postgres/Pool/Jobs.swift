@@ -8,7 +8,7 @@ enum Admission: Sendable {
     case unseen
 }
 
-/// An attempt to run a query that writes nothing; whoever carries it out calls `end` of its item, once.
+/// An attempt to run a query that writes nothing. The connection that runs it calls `end` of its item, once.
 struct Read: Sendable {
     let bound: BoundStatement
     /// Where it runs.

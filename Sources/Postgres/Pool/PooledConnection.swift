@@ -1,7 +1,7 @@
 import Deadlines
 import Synchronization
 
-/// Carries out work on one connection. It is used by one thread at a time: whoever holds the lock of its
+/// Carries out work on one connection. It is used by one thread at a time: the one that holds the lock of its
 /// `PooledConnection`.
 protocol ConnectionDriver<Job>: SendableMetatype {
     associatedtype Job: Sendable
