@@ -3,7 +3,7 @@ import Subprocess
 /// A private Postgres cluster in a temporary folder, for the demo, tests and benchmarks only.
 ///
 /// The cluster uses the server binaries installed on the machine (``Installation``), listens on a Unix socket in
-/// its own folder and nowhere else, and trusts whoever can reach that socket: the folder has mode 0700.
+/// its own folder and nowhere else, and trusts every client that can reach that socket: the folder has mode 0700.
 /// Any number of clusters can run at the same time.
 ///
 /// Nothing is left behind on any way out. The server is a child of a small shell script (``Supervisor``) that holds

@@ -96,7 +96,7 @@ extension EmbeddedPostgres {
             try? await writer.finish()
         }
 
-        /// Hands replies to whoever waits for them, until the script ends.
+        /// Hands replies to the callers that wait for them, until the script ends.
         func readReplies(_ output: SubprocessOutputSequence) async {
             do {
                 for try await line in output.strings() { receive(line) }

@@ -2,7 +2,7 @@
 enum DataSet {
     /// The master who takes the walk. He has every kind of offer.
     static let master: Int64 = 7
-    /// By whom the bot knows him.
+    /// The Telegram user of that master.
     static let telegramUser: Int64 = 7_000_000_007
     /// Another master, who is offered some of the same orders.
     static let rival: Int64 = 8
@@ -29,7 +29,7 @@ enum DataSet {
     static let withdrawn: Int64 = 1051
     static let canceled: Int64 = 1052
     /// Our master's already, without an offer.
-    static let his: Int64 = 1053
+    static let own: Int64 = 1053
     /// Offered to masters who cannot accept it, and not to ours.
     static let others: Int64 = 1054
 
@@ -71,7 +71,7 @@ enum DataSet {
             (\(deferred), 2, 3, 'ELECTRICS', 'DEFERRED', NULL),
             (\(withdrawn), 1, 1, 'PLUMBING', 'SEARCHING', NULL),
             (\(canceled), 1, 1, 'PLUMBING', 'CANCELED', NULL),
-            (\(his), 1, 1, 'HANDYMAN', 'WORKING', \(master)),
+            (\(own), 1, 1, 'HANDYMAN', 'WORKING', \(master)),
             (\(others), 2, 2, 'APPLIANCES', 'SEARCHING', NULL),
             (1055, 2, 2, 'APPLIANCES', 'PAYMENT', \(limitedMaster))
         ) AS rows (id, city, district, category, status, master);

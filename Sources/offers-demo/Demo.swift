@@ -39,7 +39,7 @@ struct Demo: Service {
         } catch let failure as Failure {
             throw failure
         } catch {
-            // A terminal sends Ctrl-C to the programs that we run as well, so their failing means nothing then.
+            // A terminal also sends Ctrl-C to the programs of the demo, so that they fail.
             guard Task.isShuttingDownGracefully else { throw error }
             if once { throw Failure.interrupted }
         }
@@ -47,8 +47,8 @@ struct Demo: Service {
     }
 
     private func serve(_ server: EmbeddedPostgres.Server) async throws {
-        // The cluster's folder has a short name, belongs to us alone, and goes away even if we are killed: the best
-        // place for the sockets, too.
+        // The cluster's folder has a short name, belongs to this process alone, and is removed even if it is killed: a
+        // good place for the sockets.
         let paths = (offers: "\(server.folder)/offers.sock", ops: "\(server.folder)/ops.sock")
         var settings = Settings(connectionInfo: server.connectionString())
         settings.socketPath = paths.offers

@@ -12,16 +12,16 @@ enum Main {
     }
 }
 
-/// The service on a database of its own: for a first look, and for scripts that ask whether it works at all.
+/// The service on a database of its own: for a first look, and for scripts that check whether it works.
 struct OffersDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offers-demo",
         abstract: "Show offersd at work, on a private Postgres with made-up data.",
         discussion: """
             It starts a Postgres in a temporary folder (Unix socket only), loads the schema and some orders, starts \
-            the service, and walks: list, accept, list, accept again, a rival's accept. Then it goes on serving until \
-            Ctrl-C and prints three things to try in another terminal, with --recipes one for each case that can \
-            occur. Nothing of it stays afterwards.
+            the service, and shows a walk: list, accept, list, accept again, a rival's accept. Then it serves until \
+            Ctrl-C, and prints three commands to try in another terminal; with --recipes one for each case that can \
+            occur. It leaves nothing behind.
 
             Exit status: 0 if every check of the walk was ok, or if a signal came before its end; 1 otherwise. With \
             --once a signal before the end is 1, too.
@@ -43,7 +43,7 @@ struct OffersDemo: AsyncParsableCommand {
     func run() async throws {
         let logger = Logger(label: "offers-demo") { label in
             var handler = StreamLogHandler.standardError(label: label)
-            // What the service logs in normal operation would tear the walk apart.
+            // Lines of normal operation would interrupt the walk.
             handler.logLevel = .error
             return handler
         }
@@ -53,7 +53,7 @@ struct OffersDemo: AsyncParsableCommand {
             successTerminationBehavior: .gracefullyShutdownGroup)
         var configuration = ServiceGroupConfiguration(
             services: [demo], gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
-        // Making a cluster cannot be hurried, but a machine on which it hangs must not keep us.
+        // To make a cluster takes its time; where that hangs, the demo ends all the same.
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: configuration).run()
         try Screen.complete()

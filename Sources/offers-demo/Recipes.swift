@@ -1,6 +1,6 @@
 /// Lines to paste into another terminal, one for every interesting case of the data set.
 ///
-/// They are right in the order in which they are shown, after the walk. The word in capitals at the end of a caption
+/// They work in the order in which they are shown, after the walk. The word in capitals at the end of a caption
 /// is the reason that the reply must give; a test runs them all.
 struct Recipes {
     /// The path of the `offers` socket.
@@ -36,7 +36,7 @@ struct Recipes {
             ),
             ("accept order \(DataSet.endless), which is one of them", accept(DataSet.master, DataSet.endless)),
             (
-                "the same as a master sees it in Telegram: the bot's screens, buttons by number",
+                "what a master sees in Telegram: the bot's screens, buttons by number",
                 """
                 swift run offers-bot console --telegram-user \(DataSet.telegramUser) \\
                   --socket \(offers)
@@ -53,7 +53,7 @@ struct Recipes {
         return [
             ("the card of an order", offers(#""getOffer","params":[\#(master),\#(DataSet.viewed)]"#)),
             (
-                "decline it; the second time it says alreadyDeclined",
+                "decline it; a second decline says alreadyDeclined",
                 offers(#""declineOffer","params":[\#(master),\#(DataSet.viewed)]"#)
             ),
             (
@@ -66,22 +66,22 @@ struct Recipes {
                     """, to: offers)
             ),
             ("a deferred order is not listed, but can be accepted", accept(master, DataSet.deferred)),
-            ("his already, by hand of the office: a success", accept(master, DataSet.his)),
-            ("too late: OFFER_EXPIRED", accept(master, DataSet.expired)),
-            ("he had said no: OFFER_DECLINED", accept(master, DataSet.declined)),
-            ("withdrawn: OFFER_CANCELED", accept(master, DataSet.withdrawn)),
-            ("his offer was left open when another got the order: ORDER_TAKEN", accept(master, DataSet.taken)),
-            ("the client changed his mind: ORDER_NOT_AVAILABLE", accept(master, DataSet.canceled)),
-            ("not offered to him: OFFER_NOT_FOUND", accept(master, DataSet.others)),
+            ("assigned to this master by the office: a success", accept(master, DataSet.own)),
+            ("the offer has expired: OFFER_EXPIRED", accept(master, DataSet.expired)),
+            ("the master has declined it: OFFER_DECLINED", accept(master, DataSet.declined)),
+            ("the offer was withdrawn: OFFER_CANCELED", accept(master, DataSet.withdrawn)),
+            ("the offer is open, the order is another's: ORDER_TAKEN", accept(master, DataSet.taken)),
+            ("the client canceled the order: ORDER_NOT_AVAILABLE", accept(master, DataSet.canceled)),
+            ("not offered to this master: OFFER_NOT_FOUND", accept(master, DataSet.others)),
             ("a blocked master: MASTER_BLOCKED", accept(blocked, DataSet.others)),
-            ("a master with as many orders as he may have: LIMIT_REACHED", accept(limited, DataSet.others)),
+            ("a master at the limit of active orders: LIMIT_REACHED", accept(limited, DataSet.others)),
             ("a master who is not approved yet: MASTER_NOT_ACTIVE", accept(inactive, DataSet.others)),
-            ("nobody: MASTER_NOT_FOUND", offers(#""listOffers","params":[4711]"#)),
+            ("no such master: MASTER_NOT_FOUND", offers(#""listOffers","params":[4711]"#)),
             ("a typing error is never ignored: INVALID_PARAMS", offers(#""listOffers","params":{"masterID":7}"#)),
-            ("the socket for operators: is it well?", ops(#""health""#)),
+            ("the health of the service, on the operators' socket", ops(#""health""#)),
             ("counters and latencies", ops(#""metrics""#)),
             (
-                "operators may look, not accept: FORBIDDEN",
+                "the operators' socket refuses writes: FORBIDDEN",
                 ops(#""acceptOffer","params":[\#(master),\#(DataSet.viewed)]"#)
             ),
             ("the database behind it", "psql -h \(database) -U postgres -c 'TABLE offers'"),

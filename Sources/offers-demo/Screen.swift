@@ -1,7 +1,7 @@
 import StandardOutput
 import Synchronization
 
-/// Standard output, in 80 columns and unbuffered, so that a program that reads us is never behind.
+/// Standard output, in 80 columns and unbuffered, so that a program that reads it is never behind.
 enum Screen {
     private static let width = 80
     private static let firstFailure = Mutex<StandardOutput.Failure?>(nil)

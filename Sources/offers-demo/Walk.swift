@@ -22,15 +22,16 @@ struct Walk {
             "What can master \(DataSet.master) accept?", Contract.listOffers, #"{"masterId":\#(DataSet.master)}"#)
         check("the list has order \(DataSet.order)", before.orderIDs?.contains(DataSet.order) == true)
 
-        let accepted = try await ask("He accepts order \(DataSet.order).", Contract.acceptOffer, pair(DataSet.master))
-        check("the order is his, and was not before", accepted.result?["alreadyAccepted"]?.boolValue == false)
+        let accepted = try await ask(
+            "The master accepts order \(DataSet.order).", Contract.acceptOffer, pair(DataSet.master))
+        check("the order is assigned, and was free before", accepted.result?["alreadyAccepted"]?.boolValue == false)
 
         let after = try await ask(
-            "What can he accept now?", Contract.listOffers, #"{"masterId":\#(DataSet.master)}"#)
+            "What can the master accept now?", Contract.listOffers, #"{"masterId":\#(DataSet.master)}"#)
         check("order \(DataSet.order) is gone from the list", after.orderIDs?.contains(DataSet.order) == false)
         check("total is one less", after.total != nil && after.total == before.total.map { $0 - 1 })
 
-        let repeated = try await ask("He accepts it again.", Contract.acceptOffer, pair(DataSet.master))
+        let repeated = try await ask("The master accepts it again.", Contract.acceptOffer, pair(DataSet.master))
         check("a repeat is safe, and says so", repeated.result?["alreadyAccepted"]?.boolValue == true)
 
         let rival = try await ask(

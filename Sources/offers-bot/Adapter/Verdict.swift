@@ -1,9 +1,9 @@
 import JSONRPC
 import Offers
 
-/// What a failure of a call means for the master: what he reads, and what happens to his screen.
+/// What a failure of a call means for the master: the sentence, and what becomes of the screen.
 enum Verdict: Equatable {
-    /// This person is no master.
+    /// This person is not a master.
     case notRegistered
     /// A sentence, and the list again.
     case thenList(String)
@@ -22,7 +22,7 @@ enum Verdict: Equatable {
         }
     }
 
-    /// What a person reads who is no master.
+    /// For a person who is not a master.
     static let unregistered = "⚠️ Вы не зарегистрированы как мастер. Обратитесь в поддержку."
 
     private static let outcomeUnknown = Verdict.tryAgain(

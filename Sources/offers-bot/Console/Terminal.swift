@@ -6,7 +6,7 @@ import StandardOutput
 struct Terminal: Sendable {
     /// What was typed, until the end of file. It reads ahead of a script.
     let lines: AsyncStream<String>
-    /// Whether a person sees what he types; a script's input is repeated, so that its transcript can be read.
+    /// Whether a person sees the typed input; a script's input is repeated, so that its transcript can be read.
     private let isEchoing: Bool
 
     init() {

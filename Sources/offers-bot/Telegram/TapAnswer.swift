@@ -26,9 +26,9 @@ final class TapAnswer: Sendable {
 
     /// What the master has seen.
     struct Shown: Equatable {
-        /// Whether he has read the toast of the outcome.
+        /// Whether the toast of the outcome was shown.
         let toast: Bool
-        /// Whether Telegram has given up on this tap: its message is not what he looks at any more.
+        /// Whether Telegram has given up on this tap: the user has left its message.
         let isTooOld: Bool
     }
 

@@ -154,7 +154,7 @@ class _Connection:
         self._process = os.getpid()
 
     def is_clean(self) -> bool:
-        """Whether another call can be made on it: it is open, and nothing came that nobody asked for."""
+        """Whether another call can be made on it: it is open, and no line came that no request asked for."""
         if self._received or self._process != os.getpid():
             return False
         try:

@@ -191,7 +191,7 @@ class _Connection(asyncio.Protocol):
         self._searched = len(self._received)
         is_awaited = self._waiter is not None and not self._waiter.done()
         if not is_awaited or (end < 0 and len(self._received) > LONGEST_REPLY):
-            # Something that nobody asked for, or that has no end.
+            # A line that no request asked for, or one without an end.
             self._lose()
         elif end >= 0:
             line = bytes(self._received[:end])
