@@ -28,13 +28,7 @@ struct ReadmeTests {
         try await TestDatabase.withDatabase { database in
             // Roles belong to the cluster, which other tests use, too.
             try await database.sql(role)
-            let city = try await database.insert(CityRow(name: "Testville"))
-            try await database.sql("UPDATE masters SET id = 7 WHERE id = \(try await database.insert(MasterRow()))")
-            for order in [1042, 1043] {
-                let row = try await database.insert(OrderRow(cityID: city))
-                try await database.sql("UPDATE orders SET id = \(order) WHERE id = \(row)")
-                try await database.insert(OfferRow(orderID: order, masterID: 7))
-            }
+            try await Self.insertOffers(into: database)
             let connectionString = "\(database.connectionString) user=readme_role"
             let (report, verdict) = try await BuiltProgram.shell(
                 #"exec "$1" check --database "$2""#, BuiltProgram.path("offersd").string, connectionString)
@@ -56,6 +50,32 @@ struct ReadmeTests {
         }
     }
 
+    @Test("The calls from a shell list and accept")
+    func shellCalls() async throws {
+        let readme = try PackageRoot.text(of: "README.md")
+        let section = try #require(readme.split(separator: "## Call it\n").last?.split(separator: "\n## ").first)
+        let calls = section.split(separator: "\n\n").filter { $0.hasPrefix("    ") }.map(String.init)
+        try #require(calls.count == 2)
+        let programs = try BuiltProgram.path("offersctl").removingLastComponent().string
+        try await TestDatabase.withDatabase { database in
+            try await Self.insertOffers(into: database)
+            try await Self.withServer(on: database.connectionString) { socket in
+                func output(of call: String) async throws -> String {
+                    let command = call.replacing("/run/offersd/offers.sock", with: socket)
+                    let (output, status) = try await BuiltProgram.shell("PATH=$1:$PATH\n\(command)", programs)
+                    #expect(status == .exited(0), "\(output)")
+                    return output
+                }
+                let before = try await output(of: calls[0])
+                #expect(before.contains(#""total":2"#))
+                let accepted = try await output(of: calls[1])
+                #expect(accepted.contains(#""orderId":1042"#))
+                let after = try await output(of: calls[0])
+                #expect(after.contains(#""total":1"#))
+            }
+        }
+    }
+
     @Test("The page of settings has every flag and every variable of offersd serve")
     func settings() async throws {
         let page = try PackageRoot.text(of: "systemd/settings.md")
@@ -70,6 +90,17 @@ struct ReadmeTests {
         }
         let environment = try PackageRoot.text(of: "systemd/offersd.env")
         for variable in variables { #expect(environment.contains(variable), "\(variable)") }
+    }
+
+    /// Master 7 with offers of the orders 1042 and 1043.
+    private static func insertOffers(into database: TestDatabase) async throws {
+        let city = try await database.insert(CityRow(name: "Testville"))
+        try await database.sql("UPDATE masters SET id = 7 WHERE id = \(try await database.insert(MasterRow()))")
+        for order in [1042, 1043] {
+            let row = try await database.insert(OrderRow(cityID: city))
+            try await database.sql("UPDATE orders SET id = \(order) WHERE id = \(row)")
+            try await database.insert(OfferRow(orderID: order, masterID: 7))
+        }
     }
 
     /// The fenced blocks of a language, without their fences.
