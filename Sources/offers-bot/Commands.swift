@@ -13,8 +13,8 @@ struct TelegramCommand: AsyncParsableCommand {
         abstract: "Serve masters in Telegram (Bot API, long polling).",
         discussion: """
             The token is read from --token-file, else from bot-token in $CREDENTIALS_DIRECTORY (systemd's \
-            LoadCredential), else from $OFFERS_BOT_TOKEN. A token has one poller, and this bot does nothing but new \
-            orders. Commands that the token has are kept.
+            LoadCredential), else from $OFFERS_BOT_TOKEN. A token has one poller, and this bot serves new orders \
+            alone. Commands of the token are kept.
             """)
 
     @OptionGroup var service: ServiceOptions
@@ -28,7 +28,7 @@ struct TelegramCommand: AsyncParsableCommand {
     @Option(help: "The least severe messages in the log: trace, debug, info, notice, warning, error, critical.")
     var logLevel = "info"
 
-    @Flag(help: "Say whether Telegram and offersd can be used, and exit: 0 if both can.")
+    @Flag(help: "Check whether Telegram and offersd can be used, and exit: 0 if both can.")
     var check = false
 
     func validate() throws {
@@ -73,7 +73,9 @@ struct TelegramCommand: AsyncParsableCommand {
 
     private func level() throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ValidationError("\(logLevel) is no log level.")
+            throw ValidationError(
+                "--log-level is \"\(logLevel)\": allowed are \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))."
+            )
         }
         return level
     }
@@ -83,7 +85,7 @@ struct TelegramCommand: AsyncParsableCommand {
 struct ConsoleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
-        abstract: "The same screens in this terminal, buttons by number.",
+        abstract: "Show the same screens in this terminal, with buttons by number.",
         discussion: """
             To try it, start offers-demo in another terminal and give the socket it prints:
               offers-bot console --socket FOLDER/offers.sock --telegram-user 7000000007
@@ -91,7 +93,7 @@ struct ConsoleCommand: AsyncParsableCommand {
 
     @OptionGroup var service: ServiceOptions
 
-    @Option(help: "The Telegram user id of the master to be.")
+    @Option(help: "The Telegram user id of the master.")
     var telegramUser: Int64
 
     func run() async throws {

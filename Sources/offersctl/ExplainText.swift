@@ -49,7 +49,7 @@ struct ExplainText {
         case .orderNotAvailable: explanation.order.map { "the order is \($0.status)" }
         case .offerNotFound where explanation.order == nil: "there is no such order"
         case .offerNotFound: "it was never offered to this master"
-        case .offerExpired: "the time of the offer is over"
+        case .offerExpired: "the offer has expired"
         case .offerDeclined: "the master has declined it"
         case .offerCanceled: "the offer was withdrawn"
         case .masterNotFound: "there is no such master"
@@ -65,7 +65,7 @@ struct ExplainText {
         guard let newest = explanation.offers.first else { return "it was never offered to this master" }
         let open = explanation.offers.filter { $0.state == "SENT" || $0.state == "VIEWED" }
         if open.isEmpty { return "its offer is \(newest.state)" }
-        if open.allSatisfy(\.expired) { return "the time of its offer is over" }
+        if open.allSatisfy(\.expired) { return "its offer has expired" }
         return "it is \(order.status)"
     }
 
@@ -84,9 +84,9 @@ struct ExplainText {
             if let sentAt = offer.sentAt { facts.append("sent \(when(sentAt))") }
             if let respondedAt = offer.respondedAt { facts.append("closed \(when(respondedAt))") }
             if let expiresAt = offer.expiresAt {
-                facts.append("\(expiresAt <= explanation.asOf ? "its time ended" : "its time ends") \(when(expiresAt))")
+                facts.append("\(expiresAt <= explanation.asOf ? "expired" : "expires") \(when(expiresAt))")
             } else {
-                facts.append("without end")
+                facts.append("never expires")
             }
             lines.append(facts.joined(separator: ", "))
         }
@@ -99,7 +99,7 @@ struct ExplainText {
 
     private mutating func tellHistory() {
         guard let history = explanation.history else {
-            return lines.append("The service may not read the history of orders (offersd check says why).")
+            return lines.append("The service may not read the history of orders (see offersd check).")
         }
         guard !history.isEmpty else {
             if explanation.order != nil { lines.append("The order has no history.") }
@@ -148,7 +148,7 @@ struct ExplainText {
         switch reason {
         case "ALREADY_YOURS": "this master has the order"
         case "ORDER_TAKEN": "another master has the order"
-        case "OFFER_EXPIRED": "the time of the offer is over"
+        case "OFFER_EXPIRED": "the offer has expired"
         case "ORDER_NOT_AVAILABLE": "the order has no master, and its status does not allow an accept"
         case "DEFERRED": "the order can be accepted, and is in no list while it is deferred"
         case "DUPLICATE": "the order is listed with a newer offer"

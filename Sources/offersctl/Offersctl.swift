@@ -18,42 +18,40 @@ struct Offersctl: AsyncParsableCommand {
               offersctl explain masterId=7 orderId=1042
               offersctl top
 
-            explain is explainOffer in sentences: why a master can or cannot take an order. Without orderId it tells why \
-            the list is as it is. Whatever it finds, it is done.
+            explain is explainOffer in sentences: why a master can or cannot take an order. Without orderId it says why \
+            the list is as it is. Its exit code is 0 for any answer.
 
             top shows what the service does, once a second until Ctrl-C: requests and refusals, quantiles of the last \
-            second, connections, health. Its own calls count, too. It goes on when the service is started again, and says \
-            so. With --once it takes two samples a second apart and prints what was between them. With --json each \
-            interval is one line.
+            second, connections, health. Its own calls count, too. It goes on when the service restarts, and says so. \
+            With --once it prints one interval of a second. With --json each interval is one line.
 
-            The result is printed on standard output: on a terminal for a reader, with times counted from the database's \
-            clock, else as one line of JSON. A refusal \
-            is printed on standard error.
+            Results go to standard output: as tables on a terminal, with times relative to the database's clock, else as \
+            one line of JSON. A refusal goes to standard error.
 
-            With --retry a call is made again when the service says that this can help, when the connection failed, and \
-            when a write got no answer that can be understood, within the deadline. Repeating is safe, also for \
-            acceptOffer and declineOffer.
+            With --retry a call is repeated within the deadline: when the service says that this can help, when the \
+            connection failed, and when a write got no valid answer. A repeat is safe, also of acceptOffer and \
+            declineOffer.
 
             Exit codes:
               0  done
               1  refused; the reason is the first word on standard error
-              2  wrong usage, or params that the service does not take
-              3  the service or its database cannot serve now; nothing was done
+              2  wrong usage, or params that the service refuses
+              3  the service or its database cannot be reached; nothing was done
               4  timed out, or the outcome is unknown; repeat the call, which is safe
-              5  the answer is not that of this protocol, or the service failed in itself
+              5  the answer does not follow the protocol, or the service failed internally
             """,
         version: Release.version)
 
     @Option(help: "The service's socket. Default: \(SocketPath.rule)", completion: .file())
     var socket: String?
 
-    @Option(help: "How many seconds it may take, all attempts together.")
+    @Option(help: "Seconds that the call may take, with all attempts.")
     var deadline = 6.0
 
-    @Option(help: "How often to try again when that can help.")
+    @Option(help: "How often to repeat the call where that can help.")
     var retry = 0
 
-    @Flag(help: "Print one line of JSON on standard output, also on a terminal, and also for a refusal.")
+    @Flag(help: "Print one line of JSON on standard output, also on a terminal and for a refusal.")
     var json = false
 
     @Flag(help: "With top: print one interval of a second, and end.")

@@ -30,7 +30,7 @@ struct RetryPolicy {
         attempt <= retries && !mayBeDone ? deadline * 7 / 8 : deadline
     }
 
-    /// What the service wishes us to wait; nil: it does not wish to hear this again.
+    /// The pause that the service asks for; nil: the error is not retryable.
     private func wish(of error: any Error) -> Duration? {
         switch error {
         case let error as RPCError where error.retryable:

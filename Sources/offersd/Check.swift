@@ -6,7 +6,7 @@ import StandardOutput
 /// `offersd check`: does this database have what the service needs?
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say what a database lacks, by name, and what follows from it.",
+        abstract: "Say what a database lacks, what fails on it, and what to do.",
         discussion: "Exit status: 0 nothing is missing, 1 something is, 3 the database cannot be reached.")
 
     @OptionGroup var database: DatabaseOptions

@@ -1,7 +1,7 @@
 import ArgumentParser
 import OffersServer
 
-/// Which database, and what is between it and us.
+/// The database, and whether a pooler is in front of it.
 struct DatabaseOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -58,8 +58,8 @@ import Testing
             lines == [
                 "Master 7 could accept order 1042 now.", "The order is in the list.",
                 "It was offered to this master twice:",
-                "- offer 5120 in round 1: SENT, sent 3 min ago, its time ends in 4 min",
-                "- offer 5120 in round 1: EXPIRED, sent 3 min ago, closed 60 s ago, its time ended 90 s ago",
+                "- offer 5120 in round 1: SENT, sent 3 min ago, expires in 4 min",
+                "- offer 5120 in round 1: EXPIRED, sent 3 min ago, closed 60 s ago, expired 90 s ago",
                 "The order is SEARCHING, and no master has it.", "Its last changes of status, newest first:",
                 "- 2 h ago: CREATED to SEARCHING by ADMIN (manual_return)",
                 "- at an unknown time: CREATED by SYSTEM",
@@ -102,8 +102,8 @@ import Testing
                 """)
         #expect(
             first(Self.lines("OFFER_EXPIRED", offers: [Self.offer("SENT", ends: 0)])) == """
-                Master 7 could not accept order 1042 now: OFFER_EXPIRED (the time of the offer is over).
-                The order is not in the list, because the time of its offer is over.
+                Master 7 could not accept order 1042 now: OFFER_EXPIRED (the offer has expired).
+                The order is not in the list, because its offer has expired.
                 """)
         #expect(
             first(Self.lines("OFFER_DECLINED", offers: [Self.offer("DECLINED", ends: 9)])) == """
@@ -124,7 +124,7 @@ import Testing
         // A reason of a later version, and a history that the service may not read.
         let later = Self.lines("NEW_REASON", history: nil)
         #expect(later.first == "Master 7 could not accept order 1042 now: NEW_REASON.")
-        #expect(later.last == "The service may not read the history of orders (offersd check says why).")
+        #expect(later.last == "The service may not read the history of orders (see offersd check).")
     }
 
     @Test("A list: how the master stands, and what is not in it")
@@ -141,7 +141,7 @@ import Testing
                 Master 7 has 2 active orders of 5; the limit is the setting's.
                 3 open offers are not in the list:
                 - 1 DEFERRED: the order can be accepted, and is in no list while it is deferred
-                - 2 OFFER_EXPIRED: the time of the offer is over
+                - 2 OFFER_EXPIRED: the offer has expired
 
                 """)
         #expect(
