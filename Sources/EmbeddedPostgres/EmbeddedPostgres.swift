@@ -7,9 +7,9 @@ import Subprocess
 /// Any number of clusters can run at the same time.
 ///
 /// Nothing is left behind on any way out. The server is a child of a small shell script (``Supervisor``) that holds
-/// the other end of a pipe of ours: when the pipe ends, for whatever reason, SIGKILL included, the script stops the
-/// server and removes the folder. The script leads a session of its own, so Ctrl-C in a terminal reaches our process
-/// alone, and the server stays until we are done with it.
+/// the other end of a pipe of this process: when it ends, for whatever reason, SIGKILL included, the script stops the
+/// server and removes the folder. The script leads a session of its own, so Ctrl-C in a terminal reaches this process
+/// alone, and the server stays until it is no longer needed.
 package enum EmbeddedPostgres {
     /// Makes a cluster, starts it, and runs `body` with it; afterwards stops it and removes its folder.
     ///

@@ -5,8 +5,8 @@ import SystemPackage
 extension EmbeddedPostgres {
     /// Our side of the shell script that owns the server (``script``): sends it commands and reads its replies.
     ///
-    /// The script works on one command at a time, so a command that has been sent is finished even if we die at once;
-    /// only then does the script see the end of its input and cleans up.
+    /// The script works on one command at a time, so a command that has been sent is finished even if this process dies
+    /// at once; only then does the script see the end of its input and cleans up.
     final class Supervisor: Sendable {
         private struct State {
             var lastID = 0
@@ -28,7 +28,7 @@ extension EmbeddedPostgres {
         static func configuration(installation: Installation, options: Options) throws -> Configuration {
             var platform = PlatformOptions()
             platform.createSession = true
-            // Used when our task is cancelled: a minute of grace for the body, marked by a signal that does nothing
+            // Used when the task is cancelled: a minute of grace for the body, marked by a signal that does nothing
             // to a running process; then the script's own orderly end; SIGKILL, which would orphan the server, is last.
             platform.teardownSequence = [
                 .send(signal: .resume, allowedDurationToNextStep: .seconds(60)),
@@ -44,7 +44,7 @@ extension EmbeddedPostgres {
                 platformOptions: platform)
         }
 
-        /// A shell as the server's user: `/bin/sh`, through setpriv(1) if we are root.
+        /// A shell as the server's user: `/bin/sh`, through setpriv(1) as root.
         ///
         /// Not through `PlatformOptions.userID`: Subprocess's child comes from a bare clone3(2), in which glibc's
         /// setuid and setgroups still expect the parent's other threads, and hang for ever if one was just starting.

@@ -22,7 +22,7 @@ enum DataSet {
     static let guarantee: Int64 = 1046
     static let expired: Int64 = 1047
     static let declined: Int64 = 1048
-    /// The rival's, while our master's offer still says SENT: what the Python bot goes on listing.
+    /// The rival's, while the master's offer still says SENT.
     static let taken: Int64 = 1049
     /// Can be accepted, but is not listed.
     static let deferred: Int64 = 1050
@@ -30,7 +30,7 @@ enum DataSet {
     static let canceled: Int64 = 1052
     /// Our master's already, without an offer.
     static let own: Int64 = 1053
-    /// Offered to masters who cannot accept it, and not to ours.
+    /// Offered to masters who cannot accept it, and not to the demo's master.
     static let others: Int64 = 1054
 
     /// Loads it into an empty database of `Schema`. Times are relative to now: what is live stays so for half a day,

@@ -36,7 +36,7 @@ package struct OpenRPCDocument: JSONEncodable {
         writer.member("summary", method.summary)
         writer.member("description", method.description)
         // OpenRPC knows one order, with the required params first, for names and positions. Ours by position begins
-        // with masterId, which may be left out by name; so the document describes the names, and our own member the
+        // with masterId, which may be left out by name; so the document describes the names, and a member of its own the
         // positions.
         writer.member("paramStructure", "by-name")
         writer.key("x-positional")

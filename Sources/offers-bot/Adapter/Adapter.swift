@@ -113,7 +113,7 @@ struct Adapter: Sendable {
             while true {
                 let result = try await calls.list(
                     for: user, limit: Screen.pageSize, offset: (page - 1) * Screen.pageSize)
-                // The list may have become shorter since the button was made, and again while we ask.
+                // The list may have become shorter since the button was made, and again during this call.
                 guard result.offers.isEmpty, result.total > 0, page > 1 else { return .list(result, page: page) }
                 page = min(page - 1, Screen.lastPage(result.total))
             }

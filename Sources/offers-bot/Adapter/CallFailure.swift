@@ -23,7 +23,7 @@ enum CallFailure: Error, Equatable {
         }
     }
 
-    /// The name for logs: the contract's reason, or one of our own.
+    /// The name for logs: the contract's reason, or one of the bot.
     var name: String {
         switch self {
         case .refused(let error): error.reason

@@ -19,7 +19,7 @@ enum BotError: Error, Equatable, CustomStringConvertible {
     /// No answer: no connection, a lost one, or none in time. The request may have been carried out.
     case noAnswer(String)
 
-    /// The refusals that mean something to us. Telegram tells them apart by their English text only.
+    /// The refusals that the bot acts on. Telegram tells them apart by their English text only.
     enum Refusal: Equatable {
         /// The message shows already what it should show.
         case notModified
@@ -28,7 +28,7 @@ enum BotError: Error, Equatable, CustomStringConvertible {
         /// Anything else: the status, and the phrase of ``known`` that the text contains, if any.
         case other(status: Int, phrase: String?)
 
-        /// What Telegram is known to say. Its texts may quote ours, so nothing else of them is kept.
+        /// What Telegram is known to say. Its texts may quote the bot's, so nothing else of them is kept.
         static let known = ofChat + ["can't parse entities", "message text is empty", "message is too long"]
 
         /// What no other form of the message changes.
@@ -54,7 +54,7 @@ enum BotError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// A sentence for the log. It never quotes Telegram, whose texts may quote ours.
+    /// A sentence for the log. It never quotes Telegram, whose texts may quote the bot's.
     var description: String {
         switch self {
         case .tooManyRequests(let seconds): "too many requests; again in \(seconds) s"

@@ -10,7 +10,7 @@ struct Origin: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         /// A screen of new orders; the next one takes its place.
         case screen
-        /// Anything else: an accepted order, which stays, or a message of another part of the bot, which is not ours.
+        /// Anything else: an accepted order, which stays, or a message of another part of the bot.
         case other
     }
 

@@ -12,7 +12,7 @@ struct Update: Sendable, Equatable {
         case message(chat: Int64)
         /// A button was pressed.
         case tap(TapEvent)
-        /// Nothing that we do anything about.
+        /// An update that the bot ignores.
         case other
     }
 
