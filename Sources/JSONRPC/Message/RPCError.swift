@@ -54,7 +54,7 @@ package struct RPCError: Error, Sendable, Equatable {
     }
 }
 
-/// The errors that JSON-RPC 2.0 defines, with our reasons.
+/// The errors that JSON-RPC 2.0 defines, each with a reason.
 extension RPCError {
     /// The line is not JSON.
     package static func parseError(_ error: JSONSyntaxError) -> RPCError {
@@ -98,7 +98,7 @@ extension RPCError {
         message: "The service failed for a reason that it does not know; its log has the details.")
 }
 
-/// The errors of our own that the transport gives.
+/// The errors beyond JSON-RPC 2.0 that the transport gives.
 extension RPCError {
     /// A limit of the service is reached, and nothing was done.
     ///
@@ -147,7 +147,7 @@ extension RPCError: JSONEncodable {
 
     /// Reads an error object, as a client does; nil when it has no integer `code` or no string `message`.
     ///
-    /// A server that is not ours may leave `data` out: then the reason is empty and the error not retryable. Details
+    /// Another server may leave `data` out: then the reason is empty and the error not retryable. Details
     /// that are not scalars, or numbers that are not integers, are left out.
     package init?(_ json: JSONValue) {
         guard let code = json["code"]?.int64Value.flatMap(Int.init(exactly:)),

@@ -5,7 +5,7 @@ package struct RequestID: Hashable, Sendable {
     /// The text: a string with its quotes, a number, or `null`.
     package let json: String
 
-    /// An integer, as our clients count their requests.
+    /// An integer, as ``Client`` counts its requests.
     package init(_ integer: Int64) {
         self.json = String(integer)
     }

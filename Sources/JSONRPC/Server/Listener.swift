@@ -19,7 +19,7 @@ package struct Listener: Sendable {
     package let path: String?
 
     let descriptor: Int32
-    /// Whether we made the file, and remove it.
+    /// Whether the listener made the file, and removes it.
     private let ownsFile: Bool
     /// The file as it was at the start. Nil when there was none at the path.
     private let file: FileIdentity?

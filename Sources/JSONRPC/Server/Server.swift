@@ -7,7 +7,7 @@ import ServiceLifecycle
 ///
 /// `run()` serves until it is told to stop. On a graceful shutdown it stops accepting, answers what has already
 /// arrived on each connection, closes, and returns; what lasts longer than `Limits.drain` is cancelled. When `run()`
-/// has returned nothing is left: no connection, no request, no thread, no socket file of ours.
+/// has returned nothing is left: no connection, no request, no thread, no socket file that it made.
 package struct Server: Service {
     private let listeners: [Listener]
     private let methods: [String: Method]

@@ -8,7 +8,7 @@ struct StallDetector {
         case nothingToWatch
         /// Some waits; ask again after the delay.
         case checkAgain(TimeAmount)
-        /// Nothing was taken for as long as our timeout.
+        /// Nothing was taken for as long as the timeout.
         case stalled
     }
 

@@ -1,7 +1,7 @@
 import Postgres
 
-/// The tables that other programs lock such that our statements would wait. A lock that waits counts, for whatever
-/// comes after it waits behind it. Modes and conflicts: PostgreSQL manual, section 13.3.1.
+/// The tables that other programs lock so that statements of the service would wait. A lock that waits counts, for
+/// whatever comes after it waits behind it. Modes and conflicts: PostgreSQL manual, section 13.3.1.
 struct TableLocks: Sendable, Equatable {
     /// How strong a lock is: the least that stands in the way of a use of a table.
     enum Strength: Int64, Comparable, Sendable {

@@ -29,7 +29,7 @@ struct WriteExecutor: Sendable {
         /// Whether such a backend cannot be named, so that it cannot be found out whether it is gone.
         var hasUnnamed = false
         var attempts = 1
-        /// When the first attempt was sent that may have committed without our having heard so.
+        /// When the first attempt was sent that may have committed without an answer.
         var unknownSince: MonotonicTime?
 
         var mayHaveCommitted: Bool { unknownSince != nil }

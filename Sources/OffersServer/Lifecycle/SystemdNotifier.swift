@@ -22,7 +22,7 @@ struct NotifyAddress: Sendable, Equatable {
     private static let maximumBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path)
 }
 
-/// What the service manager asks of our watchdog; sd_watchdog_enabled(3). A value without I/O.
+/// What the service manager asks of the watchdog; sd_watchdog_enabled(3). A value without I/O.
 struct WatchdogRequest: Sendable, Equatable {
     /// Within this time it wants to hear `WATCHDOG=1` again, or it ends the process.
     let interval: Duration
@@ -49,7 +49,7 @@ struct SystemdNotifier: Sendable {
         address = NotifyAddress(environment)
     }
 
-    /// Sends assignments such as `READY=1`. It never waits, and a manager that does not listen is none of our business.
+    /// Sends assignments such as `READY=1`. It never waits, and ignores a manager that does not listen.
     func notify(_ assignments: String...) {
         guard let address else { return }
         let type = SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue

@@ -4,9 +4,9 @@ internal import DequeModule
 /// Runs reads on one connection as pipelines, for as long as there are some.
 ///
 /// Reads that wait together are sent as a group with one sync at its end, so that the server sends all its answers at
-/// once and wakes us once: with a sync after each read a group of 16 costs 16 system calls and wake-ups on either side.
-/// When the answers of a group begin to come, the next group is sent before they are looked at: the server has
-/// work while we have ours. (Without that the processor idled for a quarter of the time under load.)
+/// once and wakes the reader once: with a sync after each read a group of 16 costs 16 system calls and wake-ups on
+/// either side. When the answers of a group begin to come, the next group is sent before they are looked at: the server
+/// has work meanwhile. (Without that the processor idles for a quarter of the time under load.)
 ///
 /// An error makes the server skip what is behind it in the group; those reads, which have not run, are sent again, each
 /// with a sync of its own, so that an error touches no other read.

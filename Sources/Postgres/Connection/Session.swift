@@ -155,7 +155,7 @@ final class Session {
     private static let beginReadWrite = Statement(
         "offersd_begin_write", sql: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
     private static let commit = Statement("offersd_commit", sql: "COMMIT")
-    /// So that the time limit of the role does not apply to our own settings.
+    /// So that the time limit of the role does not apply to these settings.
     private static let noTimeout = Statement("offersd_no_timeout", sql: "SET LOCAL statement_timeout = 0")
 
     /// The settings of a transaction that depend on it. Its parameters are `statement_timeout` and `lock_timeout` in

@@ -1,6 +1,6 @@
 import Deadlines
 
-/// The settings that our statements depend on, whatever the role, the database, the pooler or the environment set.
+/// The settings that the statements depend on, whatever the role, the database, the pooler or the environment set.
 ///
 /// A connection straight to a server has them from its start-up packet, so that they count for its very first statement
 /// and beat those of `ALTER ROLE` and `ALTER DATABASE` (PostgreSQL manual, section 20.1). A connection through a pooler
@@ -64,7 +64,7 @@ struct SessionSettings: Sendable {
         ]
     }
 
-    /// For the keyword `options`: the operator's come first, and ours hold where both set the same.
+    /// For the keyword `options`: the operator's come first, and those of this type win where both set the same.
     func options(after operators: String) -> String {
         let own = values.map { "-c \($0.name)=\(Self.escaped($0.value))" }
         // A backslash at the end would escape the space behind it.
@@ -74,7 +74,7 @@ struct SessionSettings: Sendable {
     }
 
     /// The columns of a SELECT that makes these settings for its transaction; for each of them one. The functions are
-    /// named in full, because the search path is not ours yet.
+    /// named in full, because the search path is not set yet.
     func columns(serverVersion: Int32) -> String {
         var settings = values
         // Ends a session, not a statement; since version 17.

@@ -171,7 +171,7 @@ struct TransactionPipeline {
             return isConfirmed ? complete(rows, isUsable: isUsable) : fail(.unconfirmed(sent: sent), isUsable: isUsable)
         case .refused(let message, let isEarly):
             let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
-            // An early timeout is a time limit of the role's, until ours is set.
+            // An early timeout is a time limit of the role's, until the transaction's is set.
             let timeout = isEarly ? PostgresError.connectionLost : .timedOut
             var end = rolledBack(message.isTimeout ? timeout : .refused(message), isUsable: isUsable)
             end.isStale = message.isStalePreparation

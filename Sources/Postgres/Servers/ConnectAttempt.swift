@@ -129,7 +129,7 @@ import Glibc
         }
     }
 
-    /// A pooler that knows no start-up options says so, each in words of its own, and has no SQLSTATE for us.
+    /// A pooler that knows no start-up options says so, each in words of its own, and gives no SQLSTATE.
     private func refuse(_ connection: OpaquePointer) {
         let reason = unsafe String(cString: PQerrorMessage(connection))
         let words = reason.lowercased()
