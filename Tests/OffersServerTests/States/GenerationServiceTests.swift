@@ -65,7 +65,7 @@ struct GenerationServiceTests {
         try await TestDatabase.withDatabase { database in
             func remarks() async -> [String] {
                 await DatabaseCheck.run(connectionInfo: database.connectionString).lines
-                    .filter { $0.hasPrefix("There is no full index") }
+                    .filter { $0.hasPrefix("No full index") }
             }
             #expect(await remarks() == [])
             // The partial ones of open offers stay: they do not find the others.

@@ -101,7 +101,7 @@ struct RowLocksTests {
                                 #expect(try await client.accept(order, by: scene.master).error == nil)
                             }
                         }
-                        let note = "acceptOffer fails: timeout: all connections for accepts and declines are taken by "
+                        let note = "acceptOffer fails: timeout: all connections for accepts and declines are busy for"
                         let health = try await eventually(
                             { try await service.health() }, until: { $0["status"]?.stringValue == "degraded" })
                         let notes = try HealthResult(json: health).database.notes
