@@ -119,9 +119,9 @@ INSERT INTO offers (id, order_id, master_id, state, sent_at, expires_at)
 SELECT 10000 + o, o, m, 'SENT', now() - interval '3 days', now() - interval '2 days'
 FROM (VALUES (202, 20), (309, 30), (403, 30)) AS rows (o, m);
 
--- Orders of somebody else: 206, 313, 404, 407, 408 are master 31's.
+-- Orders of another master: 206, 313, 404, 407, 408 are master 31's.
 UPDATE orders SET assigned_master_id = 31, status = 'WORKING' WHERE id IN (206, 313, 404, 407, 408);
--- Nobody's, but closed to everybody.
+-- Not assigned, and not open to any master.
 UPDATE orders SET status = 'CANCELED' WHERE id IN (207, 413);
 UPDATE orders SET status = 'CLOSED' WHERE id = 314;
 -- This master's already: 208 is master 20's, 409 and 316 master 30's by hand, 317 blocked master 5's.
