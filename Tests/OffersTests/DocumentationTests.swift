@@ -94,6 +94,28 @@ import Testing
         }
     }
 
+    @Test("The articles name types, functions and files that exist")
+    func names() throws {
+        let sources = try Self.files(in: ["Sources"], ending: ".swift").map(Self.text)
+        let words = Set(sources.flatMap { $0.split { !$0.isLetter && !$0.isNumber && $0 != "_" } })
+        let articles = try Self.pages().filter { $0.contains(".docc/") || $0.hasPrefix(".github/") }
+        #expect(words.count > 1000 && articles.count > 8)
+        for article in articles {
+            for code in try Self.text(of: article).matches(of: /`([^`\n]+)`/).map(\.1) {
+                if ["Protocol/", "Sources/", "Tests/", "systemd/", ".ci/"].contains(where: code.hasPrefix) {
+                    let path = Self.root.appending(path: String(code)).path
+                    #expect(code.contains("…") || FileManager.default.fileExists(atPath: path), "\(article): \(code)")
+                } else if article.contains(".docc/"),
+                    code.contains(/^([A-Z][a-zA-Z]*[a-z][a-zA-Z]*|[a-z]+[A-Z][a-zA-Z]*)(\.[a-z][a-zA-Z]*)?$/)
+                {
+                    for word in code.split(separator: ".") {
+                        #expect(words.contains(word), "\(article): \(code)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("README has at most 120 lines")
     func readme() throws {
         #expect(try Self.text(of: "README.md").split(separator: "\n", omittingEmptySubsequences: false).count <= 121)
