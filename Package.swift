@@ -59,7 +59,7 @@ let package = Package(
 
         // When a request must be given up.
         .target(name: "Deadlines", swiftSettings: strict),
-        .testTarget(name: "DeadlinesTests", dependencies: ["Deadlines", "Turns"], swiftSettings: settings),
+        .testTarget(name: "DeadlinesTests", dependencies: ["Deadlines"], swiftSettings: settings),
 
         // Safe libpq: connections on their threads, pipelines, the pool. Knows SQL, not offers.
         .target(name: "Postgres", dependencies: ["CLibPQ", "Deadlines", collections, logging], swiftSettings: strict),
