@@ -1,4 +1,3 @@
-import Deadlines
 import Hummingbird
 import JSONRPC
 import Logging

@@ -1,4 +1,3 @@
-import Deadlines
 import Testing
 
 @testable import offers_bot

@@ -1,4 +1,3 @@
-import Deadlines
 import EmbeddedPostgres
 import Foundation
 import Subprocess

@@ -1,4 +1,3 @@
-import Deadlines
 import Foundation
 import JSONRPC
 import NIOCore

@@ -1,4 +1,3 @@
-import Deadlines
 import Dispatch
 import Glibc
 import JSONRPC
