@@ -8,8 +8,8 @@ package struct Deadline: Sendable {
     }
 
     private let start: Start
-    /// How long after the start it is.
-    private let limit: Duration
+    /// How long after the start it is, in nanoseconds: a request asks for its end some twenty times.
+    private let limit: UInt64
     /// The end of the time for what is found out about a request that was sent already.
     private var checkEnd: MonotonicTime?
     private static let leastCheck = Duration.milliseconds(500)
@@ -17,19 +17,18 @@ package struct Deadline: Sendable {
     /// The deadline `limit` after `start`.
     package init(_ limit: Duration, from start: DeadlineStart) {
         self.start = .with(start)
-        self.limit = limit
+        self.limit = limit.wholeNanoseconds.magnitude
     }
 
     /// The deadline at `moment`.
     package init(at moment: MonotonicTime) {
         start = .at(moment)
-        limit = .zero
+        limit = 0
     }
 
     /// The deadline `limit` from now.
     package init(in limit: Duration) {
-        start = .at(.now())
-        self.limit = limit
+        self.init(at: .now().advanced(by: limit))
     }
 
     /// The moment, or nil while the time does not run yet. Once given it never changes.
@@ -59,12 +58,12 @@ package struct Deadline: Sendable {
     /// begun with the sending; but a request whose time begins later than that still has half a second of its own.
     package func forOutcomeCheck(since sent: MonotonicTime) -> Deadline {
         var deadline = self
-        if case .with = start { deadline.checkEnd = sent.advanced(by: limit) }
+        if case .with = start { deadline.checkEnd = MonotonicTime(nanoseconds: sent.nanoseconds &+ limit) }
         return deadline
     }
 
     private func instant(from start: MonotonicTime) -> MonotonicTime {
-        let end = start.advanced(by: limit)
+        let end = MonotonicTime(nanoseconds: start.nanoseconds &+ limit)
         guard let checkEnd else { return end }
         return min(end, max(checkEnd, start.advanced(by: Self.leastCheck)))
     }

@@ -7,7 +7,7 @@ package struct MonotonicTime: InstantProtocol {
     package var nanoseconds: UInt64
 
     /// The moment `nanoseconds` after the clock's start.
-    package init(nanoseconds: UInt64) {
+    @inlinable package init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
     }
 
@@ -19,21 +19,21 @@ package struct MonotonicTime: InstantProtocol {
     }
 
     /// The time from this moment to `later`; negative when `later` is earlier.
-    package func duration(to later: MonotonicTime) -> Duration {
+    @inlinable package func duration(to later: MonotonicTime) -> Duration {
         later >= self
             ? .nanoseconds(Int64(clamping: later.nanoseconds - nanoseconds))
             : .nanoseconds(-Int64(clamping: nanoseconds - later.nanoseconds))
     }
 
     /// This moment, `duration` later (earlier when negative); never before the clock's start.
-    package func advanced(by duration: Duration) -> MonotonicTime {
+    @inlinable package func advanced(by duration: Duration) -> MonotonicTime {
         let distance = duration.wholeNanoseconds
         return MonotonicTime(
             nanoseconds: distance >= 0
                 ? nanoseconds &+ distance.magnitude : nanoseconds - min(distance.magnitude, nanoseconds))
     }
 
-    package static func < (one: MonotonicTime, other: MonotonicTime) -> Bool {
+    @inlinable package static func < (one: MonotonicTime, other: MonotonicTime) -> Bool {
         one.nanoseconds < other.nanoseconds
     }
 }
@@ -42,9 +42,10 @@ extension Duration {
     package static prefix func - (duration: Duration) -> Duration { .zero - duration }
 
     /// In nanoseconds, rounded towards zero. Right for less than 292 years.
-    package var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000
+    @inlinable package var wholeNanoseconds: Int64 {
+        // Up to nine seconds it is no division of 128 bits.
+        if let short = Int64(exactly: attoseconds) { return short / 1_000_000_000 }
+        return Int64(truncatingIfNeeded: attoseconds / 1_000_000_000)
     }
 
     /// In microseconds, rounded towards zero.
