@@ -28,30 +28,30 @@ class Client:
     def __init__(self, path: str | os.PathLike[str], deadline: float = PATIENCE) -> None:
         """Make a client of the service at `path`; `deadline` is how many seconds a call may take in all."""
         if deadline <= 0:
-            raise ValueError("a deadline is more than 0")
+            raise ValueError("deadline must be more than 0")
         self._path = os.fspath(path)
         self._deadline = deadline
         self._free: list[_Connection] = []
         self._is_closed = False
 
     def list_offers(self, master: Master, *, limit: int = 20, offset: int = 0) -> OfferList:
-        """The orders that a master can accept now, newest first; 1 to 100 of them."""
+        """The orders that a master can accept now, newest first. `limit` is from 1 to 100."""
         return self._perform(_methods.list_offers(master, limit, offset))
 
     def get_offer(self, master: Master, order_id: int) -> OfferDetails:
-        """One offer, as long as it can be accepted; `Refused` says why it cannot."""
+        """One offer, as long as it can be accepted; otherwise `Refused` with the reason."""
         return self._perform(_methods.get_offer(master, order_id))
 
     def accept_offer(self, master: Master, order_id: int) -> Acceptance:
-        """Claim an order. A result means that it is committed. It may be called again whatever came of it."""
+        """Accept an order. A result means that it is committed. The call may be repeated after any error."""
         return self._perform(_methods.accept_offer(master, order_id))
 
     def decline_offer(self, master: Master, order_id: int) -> Declination:
-        """Decline an offer. A result means that it is committed. It may be called again whatever came of it."""
+        """Decline an offer. A result means that it is committed. The call may be repeated after any error."""
         return self._perform(_methods.decline_offer(master, order_id))
 
     def explain_offer(self, master: Master, order_id: int | None = None) -> Explanation:
-        """Why a master can or cannot take an order; without one, why the list is as it is. It changes nothing."""
+        """Why a master can or cannot take an order; without an order, why the list is as it is. It changes nothing."""
         return self._perform(_methods.explain_offer(master, order_id))
 
     def health(self) -> Health:

@@ -21,44 +21,44 @@ _Result = TypeVar("_Result")
 class Client:
     """offersd on its Unix socket.
 
-    Any number of calls may be made at the same time. A connection carries one call at a time, so that no answer can be
-    taken for another's; a connection whose call was given up, for its time or by cancellation, is closed. Free
-    connections are kept for the next calls. Nothing has to be connected before: a call does what it needs.
+    Calls may be made concurrently. A connection carries one call at a time, so that no answer can be mistaken for that
+    of another call. A connection whose call timed out or was cancelled is closed. Idle connections are kept for the
+    next calls. There is no connect method: a call connects when it has to.
 
-    Every call raises `Refused`, `Unreachable`, `OutcomeUnknown` (writes), `TimedOut` and `ProtocolError` (reads), and
-    nothing else, but for `asyncio.CancelledError`: a write that was cancelled may take effect.
+    Calls raise `Refused`, `Unreachable`, `OutcomeUnknown` (writes), `TimedOut` and `ProtocolError` (reads), apart from
+    `asyncio.CancelledError`. A write that was cancelled may take effect.
     """
 
     def __init__(self, path: str | os.PathLike[str], deadline: float = PATIENCE, *, connections: int = 200) -> None:
         """Make a client of the service at `path`.
 
-        `deadline` is how many seconds a call may take in all, connecting and repeating included. Of `connections` at
-        the same time the next calls wait for one, within their deadlines.
+        `deadline` is the number of seconds that a call may take, with connecting and repeating. `connections` is the
+        most connections at the same time; further calls wait for one, within their deadlines.
         """
         if deadline <= 0 or connections < 1:
-            raise ValueError("a deadline is more than 0, and there is at least one connection")
+            raise ValueError("deadline must be more than 0, and connections at least 1")
         self._path = os.fspath(path)
         self._deadline = deadline
         self._pool = _Pool(self._path, connections)
 
     async def list_offers(self, master: Master, *, limit: int = 20, offset: int = 0) -> OfferList:
-        """The orders that a master can accept now, newest first; 1 to 100 of them."""
+        """The orders that a master can accept now, newest first. `limit` is from 1 to 100."""
         return await self._perform(_methods.list_offers(master, limit, offset))
 
     async def get_offer(self, master: Master, order_id: int) -> OfferDetails:
-        """One offer, as long as it can be accepted; `Refused` says why it cannot."""
+        """One offer, as long as it can be accepted; otherwise `Refused` with the reason."""
         return await self._perform(_methods.get_offer(master, order_id))
 
     async def accept_offer(self, master: Master, order_id: int) -> Acceptance:
-        """Claim an order. A result means that it is committed. It may be called again whatever came of it."""
+        """Accept an order. A result means that it is committed. The call may be repeated after any error."""
         return await self._perform(_methods.accept_offer(master, order_id))
 
     async def decline_offer(self, master: Master, order_id: int) -> Declination:
-        """Decline an offer. A result means that it is committed. It may be called again whatever came of it."""
+        """Decline an offer. A result means that it is committed. The call may be repeated after any error."""
         return await self._perform(_methods.decline_offer(master, order_id))
 
     async def explain_offer(self, master: Master, order_id: int | None = None) -> Explanation:
-        """Why a master can or cannot take an order; without one, why the list is as it is. It changes nothing."""
+        """Why a master can or cannot take an order; without an order, why the list is as it is. It changes nothing."""
         return await self._perform(_methods.explain_offer(master, order_id))
 
     async def health(self) -> Health:

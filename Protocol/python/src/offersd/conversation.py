@@ -1,4 +1,4 @@
-"""What a call does next, and how it ends: the rules of repeating, without I/O and in one place.
+"""What a call does next, and how it ends: the rules of repetition, without I/O and in one place.
 
 `conversation` is a generator. It yields what is to be done (`Connect`, `Exchange`, `Pause`); the shell does it, and
 sends back what came of it, or throws one of the failures below into it. `offersd.Client` and `offersd.blocking.Client`
@@ -6,13 +6,13 @@ are such shells.
 
 The rules:
 
-- A write is sent only on a connection that has answered something. A socket that systemd holds for a service that
-  cannot start takes connections and bytes, and the service may carry them out much later. On a new connection a read
-  goes first, so that silence means that nothing was sent which can take effect.
-- A write that was sent and whose answer is lost is sent again on a new connection, for as long as the time allows:
-  repeated, it does no harm, and tells what became of it.
-- After that only a success, or a refusal for the sake of order or master, ends the call. "Nothing was done" is about
-  the repetition and not about what was sent before it; so are a service and a socket that are gone.
+- A write is sent only on a connection that has answered a request. systemd may hold the socket of a service that cannot
+  start, and take connections and bytes that the service carries out much later. So a new connection is tried with a
+  read. If that is not answered, nothing was sent that could take effect.
+- A write whose answer is lost is sent again on a new connection, until the deadline. The repetition is harmless, and
+  tells the outcome.
+- From then on only a success, or a refusal about the order or the master, ends the call. "Nothing was done" is about
+  the repetition, and so is a service that cannot be reached.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .wire import PROBE, VERDICTS, Request, Violation
 _Result = TypeVar("_Result")
 
 PATIENCE = 6.0
-"""Seconds for a call in all. The service answers a write within 5 s."""
+"""Seconds that a call may take. The service answers a write within 5 s."""
 
 _SILENCE = 3.0
-"""Seconds after which a service that has not answered a read will not; its own limit is 2 s."""
+"""Seconds that a read may take. The service answers it within 2 s."""
 
 _LAST_EIGHTH = 7 / 8
-"""The share of the time after which a write that was sent is given up, and asked about on a new connection."""
+"""The share of the deadline after which a write is repeated on a new connection."""
 
 _PAUSE = 0.05
 """Seconds between two attempts."""
@@ -67,23 +67,23 @@ Step = Connect | Exchange | Pause
 
 
 class Failure(Exception):
-    """What can come of a step instead."""
+    """Why a step failed."""
 
 
 class NoConnection(Failure):
-    """There is nothing to connect to."""
+    """The socket cannot be connected to."""
 
 
 class Busy(Failure):
-    """There is no connection at the moment."""
+    """No connection is free at the moment."""
 
 
 class Lost(Failure):
-    """The connection ended, or brought something unintelligible, before a whole line came."""
+    """The connection ended, or brought a malformed line, before the reply."""
 
 
 class Silent(Failure):
-    """The time was over before a whole line came."""
+    """The reply did not come in time."""
 
 
 def conversation(
@@ -138,7 +138,7 @@ def conversation(
 
 
 def _verdict_on_read(error: Lost | Silent | Violation, answered: bool) -> tuple[OffersdError, bool]:
-    """How a read ends that failed so, and whether it is worth another attempt."""
+    """The error of a read that failed, and whether to try it again."""
     if isinstance(error, Violation):
         return ProtocolError(f"the service does not speak this protocol: {error}"), False
     if isinstance(error, Silent):
@@ -149,7 +149,7 @@ def _verdict_on_read(error: Lost | Silent | Violation, answered: bool) -> tuple[
 
 
 class _Unserved(Exception):
-    """A new connection that is not served; nothing but a read was sent."""
+    """A new connection that is not served. Only a read was sent."""
 
     def __init__(self, failure: Exception, verdict: OffersdError, again: bool) -> None:
         self.failure, self.verdict, self.again = failure, verdict, again

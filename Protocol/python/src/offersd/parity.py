@@ -2,10 +2,10 @@
 
     python -m offersd.parity --database postgresql://… --socket /run/offersd/offers.sock
 
-It reads, in transactions that cannot write. What differs is read once more, with the old list before and after
-offersd's, so that what changes meanwhile is no difference. What still differs is printed, and why.
+It reads in read-only transactions. A list that differs is read again, with the old list before and after offersd's, so
+that a change meanwhile is not taken for a difference. The differences that remain are printed with their reasons.
 
-Exit status: 0 nothing is unexplained, 1 something is, 2 wrong usage, 3 database or offersd cannot be reached.
+Exit status: 0 every difference is explained, 1 one is not, 2 wrong usage, 3 database or offersd cannot be reached.
 """
 
 from __future__ import annotations
