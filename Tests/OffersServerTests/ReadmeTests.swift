@@ -76,7 +76,7 @@ struct ReadmeTests {
         }
     }
 
-    @Test("The page of settings has every flag and every variable of offersd serve")
+    @Test("The page of settings has every flag and every variable of offersd serve, and what is allowed")
     func settings() async throws {
         let page = try PackageRoot.text(of: "systemd/settings.md")
         let (help, _) = try await BuiltProgram.shell("\(BuiltProgram.path("offersd")) serve --help")
@@ -87,6 +87,13 @@ struct ReadmeTests {
         #expect(Set(flags).count >= 20 && Set(flags).count == Set(variables).count)
         for name in flags + variables {
             #expect(page.contains("| `\(name)` |"), "\(name)")
+        }
+        let rows = page.matches(of: #/\| `(--[a-z-]+)` \| `OFFERSD_[A-Z_]+` \| [^|]+ \| (\d+)…(\d+) \|/#)
+        #expect(rows.count >= 15)
+        for (_, flag, least, most) in rows.map(\.output) {
+            let (refusal, _) = try await BuiltProgram.shell(
+                "\(BuiltProgram.path("offersd")) serve \(flag) 99999999999")
+            #expect(refusal.contains("from \(least) to \(most) "), "\(flag): \(refusal)")
         }
         let environment = try PackageRoot.text(of: "systemd/offersd.env")
         for variable in variables { #expect(environment.contains(variable), "\(variable)") }
