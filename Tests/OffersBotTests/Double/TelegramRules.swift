@@ -1,4 +1,3 @@
-
 /// What Telegram's servers keep to, beyond the forms of requests. No I/O; the time is told.
 struct TelegramRules {
     typealias Instant = ContinuousClock.Instant
