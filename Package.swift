@@ -14,7 +14,7 @@ if Context.environment["WARNINGS_AS_ERRORS"] != nil {
     settings.append(.treatAllWarnings(as: .error))
 }
 
-// The modules that touch C or raw bytes: each place that the compiler cannot prove safe says so.
+// The libraries, which touch C or raw bytes: each place that the compiler cannot prove safe says so.
 let strict = settings + [.strictMemorySafety()]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -88,7 +88,7 @@ let package = Package(
                 "Offers", "Deadlines", "JSONRPC", "Postgres", collections, histogram, lifecycle, logging, nioCore,
                 nioPosix,
             ],
-            swiftSettings: settings),
+            swiftSettings: strict),
         .testTarget(
             name: "OffersServerTests",
             dependencies: [

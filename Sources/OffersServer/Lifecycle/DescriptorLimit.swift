@@ -18,10 +18,10 @@ enum DescriptorLimit {
     /// - Throws: ``TooLow`` when that is below `needed`.
     static func raise(needed: Int) throws(TooLow) -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return .max }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return .max }
         let own = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        let allowed = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_max : own
+        let allowed = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_max : own
         let most = Int(clamping: allowed)
         if most < needed { throw TooLow(limit: most, needed: needed) }
         return most

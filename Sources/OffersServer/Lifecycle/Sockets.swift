@@ -17,7 +17,7 @@ enum Sockets {
         guard let path = settings.socketPath ?? defaultPath(environment) else { throw NoPath() }
         if settings.socketPath == nil, runtimeDirectory(environment) == nil {
             // Ours alone, as XDG_RUNTIME_DIR itself. If it cannot be made, binding says what is wrong.
-            mkdir(String(path.dropLast("/offers.sock".count)), 0o700)
+            unsafe mkdir(String(path.dropLast("/offers.sock".count)), 0o700)
         }
         var listeners = [try Listener.bind(path: path, name: Settings.offersSocketName)]
         if let opsPath = settings.opsSocketPath {

@@ -58,14 +58,14 @@ struct SystemdNotifier: Sendable {
         defer { close(descriptor) }
         var name = sockaddr_un()
         name.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: address.bytes) }
+        unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: address.bytes) }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + address.bytes.count)
         // An assignment is a line.
         let message = assignments.map { $0.replacing("\n", with: " ") }.joined(separator: "\n")
-        _ = message.withCString { text in
-            withUnsafePointer(to: &name) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    sendto(descriptor, text, strlen(text), Int32(MSG_NOSIGNAL), $0, length)
+        _ = unsafe message.withCString { text in
+            unsafe withUnsafePointer(to: &name) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe sendto(descriptor, text, strlen(text), Int32(MSG_NOSIGNAL), $0, length)
                 }
             }
         }

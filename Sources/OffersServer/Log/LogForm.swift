@@ -13,7 +13,7 @@ package enum LogForm: Sendable {
     /// error (systemd.exec(5)).
     package init(ofStandardError environment: [String: String]) {
         var status = stat()
-        let isKnown = fstat(STDERR_FILENO, &status) == 0
+        let isKnown = unsafe fstat(STDERR_FILENO, &status) == 0
         let isJournal = isKnown && environment["JOURNAL_STREAM"] == "\(status.st_dev):\(status.st_ino)"
         self = isJournal ? .journal : .plain
     }
@@ -76,8 +76,8 @@ package enum LogForm: Sendable {
     /// Nothing in a text can begin another line, or move the cursor of a terminal.
     private static func oneLine(_ text: String) -> String {
         // Control characters are these bytes in UTF-8, or begin with 0xC2. Most texts have none.
-        let isPlain = text.utf8.withContiguousStorageIfAvailable { bytes in
-            bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 }
+        let isPlain = unsafe text.utf8.withContiguousStorageIfAvailable { bytes in
+            unsafe bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 }
         }
         if isPlain == true { return text }
         return String(
@@ -87,10 +87,12 @@ package enum LogForm: Sendable {
     /// The local time to the second. localtime_r(3) reads the zone's file once; localtime(3) asks for it each time.
     static func time(at seconds: time_t) -> String {
         var seconds = seconds
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        return String(unsafeUninitializedCapacity: 32) { text in
-            text.withMemoryRebound(to: CChar.self) { strftime($0.baseAddress, $0.count, "%Y-%m-%dT%H:%M:%S%z", &parts) }
+        var parts = unsafe tm()
+        unsafe localtime_r(&seconds, &parts)
+        return unsafe String(unsafeUninitializedCapacity: 32) { text in
+            unsafe text.withMemoryRebound(to: CChar.self) {
+                unsafe strftime($0.baseAddress, $0.count, "%Y-%m-%dT%H:%M:%S%z", &parts)
+            }
         }
     }
 }

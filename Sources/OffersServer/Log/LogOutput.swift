@@ -122,7 +122,7 @@ package final class LogOutput: Sendable {
     private func put(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {
                 rest = rest.dropFirst(count)
                 if state.withLock({ $0.isFailing }) { state.withLock { $0.isFailing = false } }
@@ -132,7 +132,7 @@ package final class LogOutput: Sendable {
             case EINTR: break
             case EAGAIN:
                 var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&entry, 1, -1)
+                _ = unsafe poll(&entry, 1, -1)
             default:
                 // A full disk, or a pipe without a reader. Both may end; until then the queue keeps what fits.
                 let hasEnded = state.withLock { state in

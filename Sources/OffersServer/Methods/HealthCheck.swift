@@ -82,7 +82,7 @@ extension Timestamp {
     /// The moment by this machine's clock: as long ago by its monotonic one.
     fileprivate init(ofThisMachine moment: MonotonicTime) {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
         let secondsTo2000 = 946_684_800
         let ago = Int64((MonotonicTime.now().nanoseconds - moment.nanoseconds) / 1000)
         self.init(microseconds: Int64((now.tv_sec - secondsTo2000) * 1_000_000 + now.tv_nsec / 1000) - ago)

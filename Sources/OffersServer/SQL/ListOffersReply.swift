@@ -37,7 +37,7 @@ struct ListOffersReply: JSONEncodable {
         var isInOrder = true
         list.reserveCapacity(rows.rowCount)
         for number in 0..<rows.rowCount {
-            guard let entry = rows.bytes(row: number, column: Column.entry).flatMap(Entry.init),
+            guard let entry = unsafe rows.bytes(row: number, column: Column.entry).flatMap(Entry.init),
                 !rows.isNull(row: number, column: Column.city)
             else { throw ResultMismatch(column: Column.entry, expected: "an offer with its city") }
             let next = Row(number: number, entry: entry)
@@ -86,23 +86,24 @@ struct ListOffersReply: JSONEncodable {
 
         /// Nil if these are not the fields that the statement is to give.
         init?(_ bytes: UnsafeRawBufferPointer) {
-            guard var fields = RecordFields(bytes),
-                let offerID = fields.next()?.integer, let orderID = fields.next()?.integer,
-                let round = fields.next()?.integer, let state = fields.next()?.bytes, let category = fields.next(),
-                let slotStart = Self.moment(&fields), let slotEnd = Self.moment(&fields),
-                let sentAt = Self.moment(&fields), let expiresAt = Self.moment(&fields)
+            guard var fields = unsafe RecordFields(bytes),
+                let offerID = unsafe fields.next()?.integer, let orderID = unsafe fields.next()?.integer,
+                let round = unsafe fields.next()?.integer, let state = unsafe fields.next()?.bytes,
+                let category = unsafe fields.next(),
+                let slotStart = unsafe Self.moment(&fields), let slotEnd = unsafe Self.moment(&fields),
+                let sentAt = unsafe Self.moment(&fields), let expiresAt = unsafe Self.moment(&fields)
             else { return nil }
             (self.offerID, self.orderID, self.round) = (offerID, orderID, round)
-            self.state = bytes.offsets(of: state)
-            self.category = category.bytes.map(bytes.offsets)
+            self.state = unsafe bytes.offsets(of: state)
+            self.category = unsafe category.bytes.map(bytes.offsets)
             (self.slotStart, self.slotEnd, self.sentAt, self.expiresAt) = (slotStart, slotEnd, sentAt, expiresAt)
         }
 
         /// `.some(nil)` is NULL, nil something that is no moment.
         private static func moment(_ fields: inout RecordFields) -> Int64?? {
-            guard let field = fields.next() else { return nil }
-            guard field.bytes != nil else { return .some(nil) }
-            return field.timestamp.map { .some($0) }
+            guard let field = unsafe fields.next() else { return nil }
+            guard unsafe field.bytes != nil else { return .some(nil) }
+            return unsafe field.timestamp.map { .some($0) }
         }
     }
 
@@ -145,7 +146,7 @@ struct ListOffersReply: JSONEncodable {
 
     private func encode(_ row: Row, to writer: inout JSONWriter, _ calendar: inout TimestampWriter) {
         let entry = row.entry
-        let texts = rows.bytes(row: row.number, column: Column.entry)
+        let texts = unsafe rows.bytes(row: row.number, column: Column.entry)
         writer.beginObject()
         writer.key(Key.offerID)
         writer.integer(entry.offerID)
@@ -154,15 +155,15 @@ struct ListOffersReply: JSONEncodable {
         writer.key(Key.round)
         writer.integer(entry.round)
         writer.key(Key.state)
-        text(texts, entry.state, &writer)
+        unsafe text(texts, entry.state, &writer)
         writer.key(Key.category)
-        text(texts, entry.category, &writer)
+        unsafe text(texts, entry.category, &writer)
         writer.key(Key.city)
-        text(rows.bytes(row: row.number, column: Column.city), &writer)
+        unsafe text(rows.bytes(row: row.number, column: Column.city), &writer)
         writer.key(Key.district)
-        text(rows.bytes(row: row.number, column: Column.district), &writer)
+        unsafe text(rows.bytes(row: row.number, column: Column.district), &writer)
         writer.key(Key.timezone)
-        text(rows.bytes(row: row.number, column: Column.timezone), &writer)
+        unsafe text(rows.bytes(row: row.number, column: Column.timezone), &writer)
         writer.key(Key.timeslot)
         if entry.slotStart == nil, entry.slotEnd == nil {
             writer.null()
@@ -182,18 +183,19 @@ struct ListOffersReply: JSONEncodable {
     }
 
     private func text(_ bytes: UnsafeRawBufferPointer?, _ range: Range<Int>?, _ writer: inout JSONWriter) {
-        text(bytes.flatMap { bytes in range.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) } }, &writer)
+        unsafe text(
+            bytes.flatMap { bytes in unsafe range.map { unsafe UnsafeRawBufferPointer(rebasing: bytes[$0]) } }, &writer)
     }
 
     private func text(_ bytes: UnsafeRawBufferPointer?, _ writer: inout JSONWriter) {
-        if let bytes { writer.string(utf8: bytes) } else { writer.null() }
+        if let bytes = unsafe bytes { unsafe writer.string(utf8: bytes) } else { writer.null() }
     }
 }
 
 extension UnsafeRawBufferPointer {
     /// Where a part of these bytes lies in them.
     fileprivate func offsets(of part: UnsafeRawBufferPointer) -> Range<Int> {
-        let start = baseAddress.flatMap { base in part.baseAddress.map { $0 - base } } ?? 0
+        let start = unsafe baseAddress.flatMap { base in unsafe part.baseAddress.map { unsafe $0 - base } } ?? 0
         return start..<start + part.count
     }
 }
