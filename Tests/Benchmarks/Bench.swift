@@ -40,7 +40,7 @@ struct Bench: Sendable {
     }
 
     /// Each round measures every subject once; every other round begins with the last, so that what drifts favours
-    /// nobody. `measure` returns what to report for each name.
+    /// none. `measure` returns what to report for each name.
     func inTurns<One: Sendable>(
         _ mode: Mode, _ setting: String, _ some: [One],
         _ measure: (One) async throws -> [(subject: String, values: [Quantity: Double])]

@@ -12,15 +12,15 @@ struct ConnectionPoolTests {
             let configuration = PostgresConfiguration(connectionInfo: "host=/nonexistent")
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let watch = ServerWatch(configuration, logger: logger)
-            let lane = ConnectionPool<ReadPipeline>(
+            let pool = ConnectionPool<ReadPipeline>(
                 .init(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)), connections: 2,
                 maximumGroup: 1, configuration: configuration, watch: watch, preparations: Preparations(),
                 logger: logger, onChange: {}, onStalePreparations: {})
-            lane.giveWay { false }
+            pool.giveWay { false }
             // As often as one connection asks in an hour and twenty minutes.
-            for _ in 0..<500_000 where lane.mayConnect(1) { Testing.Issue.record("it has to give way") }
-            lane.giveWay { true }
-            #expect(lane.mayConnect(1))
+            for _ in 0..<500_000 where pool.mayConnect(1) { Testing.Issue.record("it has to give way") }
+            pool.giveWay { true }
+            #expect(pool.mayConnect(1))
         }
     }
 }

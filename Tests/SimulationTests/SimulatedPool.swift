@@ -1,7 +1,7 @@
 import Deadlines
 import Postgres
 
-/// One lane of the pool: the state under test, its threads with their wake pipes, and beside it what was handed over,
+/// One pool of the pool: the state under test, its threads with their wake pipes, and beside it what was handed over,
 /// by which the state is judged.
 struct SimulatedPool {
     /// What a thread of `ConnectionPool` is at.

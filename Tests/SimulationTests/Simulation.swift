@@ -6,7 +6,7 @@ import Synchronization
 
 @testable import JSONRPC
 
-/// The service without input and output: clients that send lines, their sequencers, and the lanes of the pool, driven
+/// The service without input and output: clients that send lines, their sequencers, and the pools of the pool, driven
 /// by a seed through connects, failures, deadlines and a shutdown, with a clock of its own.
 ///
 /// The threads and tasks that surround the state machines in the service are imitated here: everything that one of
@@ -33,7 +33,7 @@ struct Simulation {
     /// What a connection has started: a read, or a run of writes, which `WriteExecutor` carries out in their order.
     private struct Run {
         let client: Int
-        let lane: Int
+        let pool: Int
         /// Those that have not been answered.
         var requests: [Request]
         let others = Others()
@@ -67,11 +67,11 @@ struct Simulation {
     private var now = MonotonicTime(nanoseconds: 1_000_000_000)
     private var clients: [SimulatedClient]
     /// Reads, writes.
-    private var lanes: [SimulatedPool]
+    private var pools: [SimulatedPool]
     private var runs: [Run] = []
     /// The last run of writes of each client.
     private var writing: [Int: Int] = [:]
-    /// Runs whose first request is to be handed to their lane.
+    /// Runs whose first request is to be handed to their pool.
     private var started: [Int] = []
     /// For each piece of work that was handed over, whose it is; nil when it has ended.
     private var jobs: [Int?] = []
@@ -86,7 +86,7 @@ struct Simulation {
         var random = SeededGenerator(seed: seed)
         clients = (0..<1 + random.below(8)).map { _ in SimulatedClient(readAhead: 1 + random.below(8)) }
         let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
-        lanes = [
+        pools = [
             SimulatedPool(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
             SimulatedPool(
                 connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers)),
@@ -114,23 +114,23 @@ struct Simulation {
             pass(random.below(120))
         case 5, 6:
             if !started.isEmpty { handOver(at: random.below(started.count)) }
-            let lane = random.below(lanes.count)
-            begin(lane, random.below(lanes[lane].threads.count))
+            let pool = random.below(pools.count)
+            begin(pool, random.below(pools[pool].threads.count))
         case 7 where random.once(in: 4):
             isDatabaseUp.toggle()
         case 8 where random.once(in: 40):
-            shutDown(random.below(lanes.count))
+            shutDown(random.below(pools.count))
         default:
-            let lane = random.below(lanes.count)
+            let pool = random.below(pools.count)
             let fails = random.once(in: isDatabaseUp ? 8 : 2)
-            advance(lane, random.below(lanes[lane].threads.count), fails: fails)
+            advance(pool, random.below(pools[pool].threads.count), fails: fails)
         }
     }
 
     private mutating func check() {
-        for index in lanes.indices {
-            lanes[index].check(at: now)
-            if let found = lanes[index].problem { report(found) }
+        for index in pools.indices {
+            pools[index].check(at: now)
+            if let found = pools[index].problem { report(found) }
         }
     }
 
@@ -157,24 +157,24 @@ struct Simulation {
     /// Time passes, and the pool's timer looks for what is overdue.
     private mutating func pass(_ milliseconds: Int) {
         now = now.advanced(by: .milliseconds(milliseconds))
-        for index in lanes.indices { finish(lanes[index].expire(at: now)) }
+        for index in pools.indices { finish(pools[index].expire(at: now)) }
     }
 
-    private mutating func shutDown(_ lane: Int) {
-        finish(lanes[lane].shutDown())
+    private mutating func shutDown(_ pool: Int) {
+        finish(pools[pool].shutDown())
     }
 
-    private mutating func advance(_ lane: Int, _ thread: Int, fails: Bool) {
+    private mutating func advance(_ pool: Int, _ thread: Int, fails: Bool) {
         // Writes have keys, and are handed back as they were taken.
-        let takesMore = lane == 0 && random.once(in: 2)
-        let separates = lane == 1 && random.once(in: 4)
+        let takesMore = pool == 0 && random.once(in: 2)
+        let separates = pool == 1 && random.once(in: 4)
         finish(
-            lanes[lane].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates),
-            mayConflict: !lanes[lane].isShutDown)
+            pools[pool].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates),
+            mayConflict: !pools[pool].isShutDown)
     }
 
-    private mutating func begin(_ lane: Int, _ connection: Int) {
-        finish(lanes[lane].begin(on: connection, at: now), mayConflict: !lanes[lane].isShutDown)
+    private mutating func begin(_ pool: Int, _ connection: Int) {
+        finish(pools[pool].begin(on: connection, at: now), mayConflict: !pools[pool].isShutDown)
     }
 
     // MARK: What carries runs out
@@ -186,7 +186,7 @@ struct Simulation {
         let batchKey = first.attempt == .first ? first.batchKey : nil
         let fixed = run.requests.prefix { $0.attempt == .first && $0.batchKey == batchKey }.dropFirst().map(\.keys)
         jobs.append(number)
-        let isTaken = lanes[run.lane].submit(
+        let isTaken = pools[run.pool].submit(
             jobs.count - 1, keys: first.keys,
             others: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
             batchKey: batchKey, deadline: first.deadline, at: now)
@@ -252,7 +252,7 @@ struct Simulation {
             deadline: Deadline(.milliseconds(1 + random.below(patience)), from: deadlineStart))
         guard joins else {
             if kind != .read { writing[client] = runs.count }
-            runs.append(Run(client: client, lane: kind == .read ? 0 : 1, requests: [request]))
+            runs.append(Run(client: client, pool: kind == .read ? 0 : 1, requests: [request]))
             return started.append(runs.count - 1)
         }
         guard let number = writing[client], runs[number].others.join(request) else {
@@ -274,15 +274,15 @@ struct Simulation {
         }
         if problem == nil, !clients.allSatisfy(\.isIdle) { return "a client waits for ever" }
         // A failed attempt beside open connections is repeated after two seconds.
-        for _ in 0..<200 where problem == nil && lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) { round() }
-        if problem == nil, lanes.contains(where: { !$0.isShutDown && !$0.isWhole }) {
+        for _ in 0..<200 where problem == nil && pools.contains(where: { !$0.isShutDown && !$0.isWhole }) { round() }
+        if problem == nil, pools.contains(where: { !$0.isShutDown && !$0.isWhole }) {
             return "a connection stays closed"
         }
-        for lane in lanes.indices { shutDown(lane) }
+        for pool in pools.indices { shutDown(pool) }
         for _ in 0..<3 where problem == nil { round() }
         if let problem { return problem }
-        if let lane = lanes.indices.first(where: { !lanes[$0].isStopped || lanes[$0].hasWork }) {
-            return "lane \(lane) has not stopped"
+        if let pool = pools.indices.first(where: { !pools[$0].isStopped || pools[$0].hasWork }) {
+            return "pool \(pool) has not stopped"
         }
         return runs.allSatisfy(\.requests.isEmpty) && clients.allSatisfy { $0.outstanding == 0 }
             ? nil : "a request was not answered"
@@ -291,10 +291,10 @@ struct Simulation {
     private mutating func round() {
         pass(200)
         while problem == nil, !started.isEmpty { handOver(at: 0) }
-        for lane in lanes.indices {
-            for thread in lanes[lane].threads.indices where problem == nil {
-                begin(lane, thread)
-                advance(lane, thread, fails: false)
+        for pool in pools.indices {
+            for thread in pools[pool].threads.indices where problem == nil {
+                begin(pool, thread)
+                advance(pool, thread, fails: false)
                 check()
             }
         }

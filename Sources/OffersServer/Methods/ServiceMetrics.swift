@@ -142,7 +142,7 @@ final class ServiceMetrics: Sendable {
         let distributionMetricsFailures: Int
         let droppedLogLines: Int
 
-        /// The lanes with their names.
+        /// The pools with their names.
         var pools: [(name: String, connections: PoolStatus.Connections)] {
             [("reads", pool.reads), ("writes", pool.writes), ("control", pool.control)]
         }

@@ -227,9 +227,9 @@ struct ReadPipeline: ConnectionDriver {
         // All were given up, the first of them longest ago.
         let oldest = groups[0]
         let limit = now.advanced(by: -ReadPipeline.abandonedAnswerTimeout)
-        let nobodyWaits = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
+        let allAreGivenUp = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
         let isTooLong = oldest.givenUp.contains(0) && lastWord.duration(to: now) >= longestSilence
-        if nobodyWaits || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
+        if allAreGivenUp || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
     }
 }
 

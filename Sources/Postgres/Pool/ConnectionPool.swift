@@ -53,7 +53,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         if self.connections.count < connections {
             logger.error(
                 "too few open files for all database connections",
-                metadata: ["lane": "\(role.name)", "missing": "\(connections - self.connections.count)"])
+                metadata: ["pool": "\(role.name)", "missing": "\(connections - self.connections.count)"])
         }
         self.state = Mutex(
             PoolStateMachine(
@@ -69,7 +69,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     /// Starts the threads.
     func start() {
         for index in connections.indices where !BlockingThread.start({ self.run(index) }) {
-            logger.error("no thread for a database connection", metadata: ["lane": "\(role.name)"])
+            logger.error("no thread for a database connection", metadata: ["pool": "\(role.name)"])
             let refused = state.withLock { $0.abandoned(index) }
             for item in refused { Worker.refuse(item, .unavailable) }
             onChange()
@@ -219,7 +219,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             try connections[index].open(configuration, by: watch, for: role.purpose)
             opened.add(1, ordering: .relaxed)
             state.withLock { $0.connected(index) }
-            logger.debug("connection opened", metadata: ["lane": "\(role.name)"])
+            logger.debug("connection opened", metadata: ["pool": "\(role.name)"])
         } catch {
             let metadata = metadata(error.reason)
             lastFailure.withLock { $0 = metadata["reason"]?.description }
@@ -232,6 +232,6 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
 
     /// libpq's texts have several lines; a log entry has one.
     private func metadata(_ reason: String) -> Logger.Metadata {
-        ["lane": "\(role.name)", "reason": "\(reason.split(whereSeparator: \.isNewline).joined(separator: " "))"]
+        ["pool": "\(role.name)", "reason": "\(reason.split(whereSeparator: \.isNewline).joined(separator: " "))"]
     }
 }

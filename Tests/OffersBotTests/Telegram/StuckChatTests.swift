@@ -8,7 +8,7 @@ struct StuckChatTests {
     @Test(
         "Beside chats that are stuck in every way and 25 that tap 10 times a second, no other tap waits longer than 2 s"
     )
-    func nobodyWaits() {
+    func othersGoOn() {
         var world = World()
         // 429 for 60 s, an accept that waits 4 s for a lock, again and again, and an edit that takes 8 s.
         world.flooded = [1: .seconds(60)]

@@ -33,7 +33,7 @@ struct StuckTests {
     @Test(
         "Beside a flood wait, a lock, a slow edit and 25 masters who tap 10 times a second, ten masters get their orders"
     )
-    func nobodyWaits() async throws {
+    func othersGoOn() async throws {
         try await Stage.set { stage in
             let telegram = stage.telegram
             let locked = try await stage.offer()

@@ -108,7 +108,7 @@ struct AskingAgainTests {
             let begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
             let refusal = "DO $$ BEGIN RAISE 'not now' USING ERRCODE = '\(code)'; END $$"
             proxy.inject(.disconnect, on: .commandComplete("COMMIT"))
-            // Each attempt is the first claim of a connection, which prepares its statements: the second is refused.
+            // Each attempt is the first write of a connection, which prepares its statements: the second is refused.
             proxy.inject(.rewrite(begin, to: refusal), on: .parse(containing: begin), occurrence: 2)
             proxy.inject(.attribute(to: "ProcessInterrupts"), on: .serverMessage("E"), repeats: true)
         }
@@ -130,7 +130,7 @@ struct AskingAgainTests {
         }
     }
 
-    @Test("conflicts after a lost claim are no reason to stop asking: there is time until the deadline")
+    @Test("conflicts after a lost write are no reason to stop asking: there is time until the deadline")
     func conflictsMeanwhile() async throws {
         try await withProxy { scene, service, proxy in
             let order = try await scene.offeredOrder()

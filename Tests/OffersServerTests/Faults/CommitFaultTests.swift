@@ -56,8 +56,8 @@ struct CommitFaultTests {
         }
     }
 
-    @Test("the claim never arrived: run again, once")
-    func claimLost() async throws {
+    @Test("the write never arrived: run again, once")
+    func writeLost() async throws {
         try await withFault(.disconnect, on: .execute(containing: "BEGIN")) { scene, client, _ in
             let order = try await scene.offeredOrder()
             let answer = try await client.accept(order, by: scene.master)

@@ -9,7 +9,7 @@ import Turns
 
 @testable import OffersServer
 
-/// Locks that other programs hold: a claim waits for them, for a time, and never calls that "taken".
+/// Locks that other programs hold: a write waits for them, for a time, and never calls that "taken".
 @Suite("Foreign locks", .inTurn)
 struct LockTests {
     private func withService(
@@ -168,40 +168,40 @@ struct LockTests {
         }
     }
 
-    @Test("a claim locks its master before its order; claims together wait for neither")
+    @Test("a write locks its master before its order; writes together wait for neither")
     func lockOrder() async throws {
         try await withService { scene, _, _ in
-            let claims = try await scene.claims(2).map { [Int64($0.master), Int64($0.order)] }
-            func locks(_ claims: [[Int64]]) -> Transaction<Int> {
+            let writes = try await scene.writes(2).map { [Int64($0.master), Int64($0.order)] }
+            func locks(_ writes: [[Int64]]) -> Transaction<Int> {
                 Transaction(
-                    name: "locks", steps: { [WriteLocks.step(.id(nil), BatchParameters(claims), $0)] },
+                    name: "locks", steps: { [WriteLocks.step(.id(nil), BatchParameters(writes), $0)] },
                     decode: { $0.rowCount })
             }
-            // In the order in which they are locked: a claim that waits for one has that before it, and not that behind
+            // In the order in which they are locked: a write that waits for one has that before it, and not that behind
             // it.
             let rows = [
-                "SELECT 1 FROM masters WHERE id = \(claims[0][0])", "SELECT 1 FROM orders WHERE id = \(claims[0][1])",
+                "SELECT 1 FROM masters WHERE id = \(writes[0][0])", "SELECT 1 FROM orders WHERE id = \(writes[0][1])",
             ]
             try await scene.database.withPool { pool in
                 for held in rows.indices {
                     try await HeldLock.hold(rows[held] + " FOR UPDATE", in: scene.database) { lock in
                         let deadline = Deadline(in: .seconds(100))
-                        #expect(try await pool.transaction(locks(claims), deadline: deadline) == 1)
-                        async let claim = pool.transaction(locks([claims[0]]), deadline: deadline)
+                        #expect(try await pool.transaction(locks(writes), deadline: deadline) == 1)
+                        async let write = pool.transaction(locks([writes[0]]), deadline: deadline)
                         try await lock.isWaitedFor()
                         for other in rows.indices where other != held {
                             let free = try await scene.database.sql(rows[other] + " FOR NO KEY UPDATE SKIP LOCKED")
                             #expect(free.isEmpty == (other < held), "held \(rows[held]), other \(rows[other])")
                         }
                         try await lock.release()
-                        #expect(try await claim == 1)
+                        #expect(try await write == 1)
                     }
                 }
             }
         }
     }
 
-    @Test("claims that wait for a hot order leave the connections to others, and lists wait for none")
+    @Test("writes that wait for a hot order leave the connections to others, and lists wait for none")
     func hotOrder() async throws {
         try await withService({
             $0.postgres.writeConnections = 2

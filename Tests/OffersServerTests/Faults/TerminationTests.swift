@@ -4,9 +4,9 @@ import TestDatabase
 import Testing
 import Turns
 
-/// The backend of a claim is ended before each of its statements, when all statements before it have been carried out,
-/// and after COMMIT: the claim happens once, and no caller notices.
-@Suite("Backends ended at every statement of a claim", .inTurn)
+/// The backend of a write is ended before each of its statements, when all statements before it have been carried out,
+/// and after COMMIT: the write happens once, and no caller notices.
+@Suite("Backends ended at every statement of a write", .inTurn)
 struct TerminationTests {
     private static func statements(deciding: String) -> [String] {
         ["BEGIN", "current_setting('synchronous_commit')", "FOR NO KEY UPDATE", deciding, "COMMIT"]

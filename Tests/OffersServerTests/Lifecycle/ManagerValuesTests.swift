@@ -33,7 +33,7 @@ import Testing
 
     @Test("The state of the database follows from the pool and from what was found, and has one line")
     func states() {
-        func lane(_ connected: Int, failing: Bool = false, outages: Int = 0) -> PoolStatus.Connections {
+        func pool(_ connected: Int, failing: Bool = false, outages: Int = 0) -> PoolStatus.Connections {
             PoolStatus.Connections(
                 connections: 2, connected: connected, busy: 0, waiting: 0, opened: 0, failedAttempts: 0,
                 isFailing: failing, outages: outages, longestWork: .zero, lastFailure: failing ? "refused" : nil)
@@ -49,13 +49,13 @@ import Testing
                 generation: "G3", shortcomings: missing.map { Shortcoming(name: $0, purposes: [.accept]) },
                 metricsTable: nil, hasUniqueOpenPairs: true, remarks: [], isReadOnly: readOnly)
         }
-        let up = lane(1)
-        let down = lane(0, failing: true)
-        #expect(state(lane(0), lane(0), lane(0)) == nil, "connections are being made")
+        let up = pool(1)
+        let down = pool(0, failing: true)
+        #expect(state(pool(0), pool(0), pool(0)) == nil, "connections are being made")
         #expect(state(up, up, up) == nil, "not looked at yet")
         #expect(state(down, down, down, found()) == .unreachable(reason: "refused"))
         #expect(state(up, down, up, found()) == .partly(pools: ["writes"], reason: "refused"))
-        #expect(state(up, lane(0), up, found()) == nil)
+        #expect(state(up, pool(0), up, found()) == nil)
         for (found, text) in [
             (found(), "the database (generation G3) is complete"),
             (found(readOnly: true), "the database (generation G3) is read-only: lists are served, writes are not"),
@@ -66,7 +66,7 @@ import Testing
                 between: PoolStatus(reads: up, control: up, writes: up, requests: 0),
                 and: PoolStatus(reads: reads, control: up, writes: writes, requests: 0))
         }
-        let again = lane(1, outages: 1)
+        let again = pool(1, outages: 1)
         for (reads, writes) in [(again, again), (down, again), (again, down)] {
             #expect(missed(reads, writes)?.text == "the database cannot be reached")
         }

@@ -74,7 +74,7 @@ struct MetricsTests {
                     _ = try await service.exchange("{", "[]", #"{"jsonrpc":"2.0","id":1,"method":"nope"}"#)
                     let forbidden = #"{"jsonrpc":"2.0","id":1,"method":"acceptOffer","params":[1,2]}"#
                     _ = try await service.exchange(forbidden, ops: true)
-                    // A serialization failure, which is tried again by itself: the offer changes under the claim.
+                    // A serialization failure, which is tried again by itself: the offer changes under the write.
                     let second = try await scene.offeredOrder()
                     try await HeldLock.hold(
                         "SELECT 1 FROM orders WHERE id = \(second) FOR UPDATE", in: database

@@ -60,7 +60,7 @@ struct LifecycleTests {
         }
     }
 
-    @Test("SIGTERM: what has arrived is answered, a claim that waits included, and the exit status is 0")
+    @Test("SIGTERM: what has arrived is answered, a write that waits included, and the exit status is 0")
     func drains() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             let scene = try await Scene(database)

@@ -4,7 +4,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// Two instances of the service on one database: inside one instance claims of the same order queue up before they
+/// Two instances of the service on one database: inside one instance writes of the same order queue up before they
 /// reach the database, and the locks would not be tested.
 @Suite("Races of accepts", .inTurn)
 struct RaceTests {

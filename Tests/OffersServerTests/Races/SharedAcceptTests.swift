@@ -26,7 +26,7 @@ struct SharedAcceptTests {
 
     /// Has all of `taps` wait for the one connection, and returns their answers in order.
     private func together(
-        _ taps: [Claim], on service: RunningService, _ scene: Scene,
+        _ taps: [Write], on service: RunningService, _ scene: Scene,
         before release: () async throws -> Void = {}
     ) async throws -> [TestClient.Answer] {
         let first = try await scene.order()
@@ -63,8 +63,8 @@ struct SharedAcceptTests {
     func everyAnswer(prepared: Bool) async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            var taps = try await scene.claims(12)
-            let unknown = Claim(order: taps[5].order + 1_000_000, master: taps[5].master)
+            var taps = try await scene.writes(12)
+            let unknown = Write(order: taps[5].order + 1_000_000, master: taps[5].master)
             try await database.sql(
                 """
                 UPDATE masters SET is_blocked = true, blocked_reason = 'made up' WHERE id = \(taps[3].master);
@@ -79,11 +79,11 @@ struct SharedAcceptTests {
                     WHERE o.id = \(taps[9].order));
                 UPDATE orders SET assigned_master_id = \(taps[10].master), status = 'EN_ROUTE' WHERE id = \(taps[10].order);
                 """)
-            taps[11] = Claim(order: taps[11].order, master: 2_000_000_000)
+            taps[11] = Write(order: taps[11].order, master: 2_000_000_000)
             taps.append(unknown)
-            taps.append(Claim(order: taps[5].order, master: scene.rival))
+            taps.append(Write(order: taps[5].order, master: scene.rival))
             // More than the column can hold; and the order exists.
-            taps.append(Claim(order: try await scene.order(), master: 3_000_000_000))
+            taps.append(Write(order: try await scene.order(), master: 3_000_000_000))
             let all = taps
             try await withService(scene, { $0.postgres.preparesStatements = prepared }) { service in
                 let answers = try await together(all, on: service, scene)
@@ -116,7 +116,7 @@ struct SharedAcceptTests {
     func naming() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let byID = try await scene.claims(6)
+            let byID = try await scene.writes(6)
             try await database.sql(
                 """
                 UPDATE masters SET tg_user_id = 5000000000 + id, max_active_orders_override = 1;
@@ -124,12 +124,12 @@ struct SharedAcceptTests {
                     SELECT \(byID[5].order), \(byID[0].master), 'SENT', 1, now()
                 """)
             let named = byID[1...3].map {
-                Claim(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+                Write(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
             }
             // One master, two orders, named by either id: not the same key, but the same row.
             let twice = [
                 byID[0],
-                Claim(order: byID[5].order, master: 5_000_000_000 + byID[0].master, parameter: "telegramUserId"),
+                Write(order: byID[5].order, master: 5_000_000_000 + byID[0].master, parameter: "telegramUserId"),
             ]
             try await withService(scene) { service in
                 let answers = try await together(named + twice, on: service, scene)
@@ -144,7 +144,7 @@ struct SharedAcceptTests {
     func twins() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let byID = try await scene.claims(4)
+            let byID = try await scene.writes(4)
             try await database.sql(
                 """
                 ALTER TABLE masters DROP CONSTRAINT uq_masters__tg_user_id;
@@ -152,7 +152,7 @@ struct SharedAcceptTests {
                 UPDATE masters SET tg_user_id = 5000000000 + \(byID[1].master) WHERE id = \(scene.rival);
                 """)
             let named = byID.map {
-                Claim(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
+                Write(order: $0.order, master: 5_000_000_000 + $0.master, parameter: "telegramUserId")
             }
             try await withService(scene) { service in
                 let answers = try await together(named, on: service, scene)
@@ -169,7 +169,7 @@ struct SharedAcceptTests {
     func oneIsRefused() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await scene.claims(5)
+            let taps = try await scene.writes(5)
             try await database.sql(
                 """
                 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -193,7 +193,7 @@ struct SharedAcceptTests {
     func oneExpires() async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await scene.claims(4)
+            let taps = try await scene.writes(4)
             let expire =
                 "UPDATE offers SET state = 'EXPIRED', responded_at = now() WHERE order_id = \(taps[1].order)"
             try await withService(scene, { $0.postgres.writeConnections = 2 }) { service in
@@ -219,12 +219,12 @@ struct SharedAcceptTests {
     }
 
     @Test(
-        "claims whose rows another program has are left out: the others are committed together, without an error",
+        "writes whose rows another program has are left out: the others are committed together, without an error",
         arguments: ["orders WHERE id = %o", "offers WHERE order_id = %o", "masters WHERE id = %m"])
     func locksOfOthers(rows: String) async throws {
         try await TestDatabase.withServer { database in
             let scene = try await Scene(database)
-            let taps = try await scene.claims(5)
+            let taps = try await scene.writes(5)
             let held = rows.replacing("%o", with: "\(taps[1].order)").replacing("%m", with: "\(taps[1].master)")
             try await withService(scene) { service in
                 let answers = try await HeldLock.hold("SELECT FROM \(held) FOR UPDATE", in: database) { lock in
@@ -250,13 +250,13 @@ struct SharedAcceptTests {
     func commitLost(trigger: FaultProxy.Trigger) async throws {
         try await TestDatabase.withDatabase(.g3) { database in
             let scene = try await Scene(database)
-            let taps = try await scene.claims(5)
+            let taps = try await scene.writes(5)
             let taken = try await scene.order {
                 $0.assignedMasterID = scene.rival
                 $0.status = "ASSIGNED"
             }
             try await scene.offer(taken)
-            let all = taps + [Claim(order: taken, master: scene.master)]
+            let all = taps + [Write(order: taken, master: scene.master)]
             try await FaultProxy.withProxy(to: database) { proxy in
                 try await withService(on: proxy.connectionString, scene) { service in
                     let answers = try await together(all, on: service, scene) {

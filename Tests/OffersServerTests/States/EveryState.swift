@@ -1,4 +1,4 @@
-/// A state in which a master and an order can be: every combination of what decides about a claim.
+/// A state in which a master and an order can be: every combination of what decides about a write.
 struct EveryState: Sendable, CustomStringConvertible {
     enum Holder: CaseIterable { case nobody, master, rival }
 

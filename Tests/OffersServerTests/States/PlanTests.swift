@@ -93,7 +93,7 @@ struct PlanTests {
     @Test(
         "The plans of a card, an accept and a decline do not go wrong when the database becomes another",
         arguments: [Generation.g1, .g2, .g3, .damaged], Past.allCases)
-    func claims(generation: Generation, past: Past) async throws {
+    func writes(generation: Generation, past: Past) async throws {
         let master = MasterReference.id(1)
         try await expectGoodPlans(
             [

@@ -13,8 +13,8 @@ extension RunningService {
         try #require(try await exchange(#"{"jsonrpc":"2.0","id":1,"method":"metrics"}"#).first?["result"])
     }
 
-    /// Returns once a claim finds a connection: on a busy machine the first attempt may take longer than the service
-    /// waits for it, and a claim that comes meanwhile is DATABASE_UNAVAILABLE.
+    /// Returns once a write finds a connection: on a busy machine the first attempt may take longer than the service
+    /// waits for it, and a write that comes meanwhile is DATABASE_UNAVAILABLE.
     func waitUntilConnected() async throws {
         _ = try await eventually(
             { try await metrics()["pool"]?["writes"]?["connected"]?.int64Value }, until: { $0 ?? 0 > 0 })

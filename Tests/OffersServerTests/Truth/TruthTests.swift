@@ -85,7 +85,7 @@ struct TruthTests {
         }
     }
 
-    @Test("Rows that may be read and not be locked: no claim decides anything, and everything says so")
+    @Test("Rows that may be read and not be locked: no write decides anything, and everything says so")
     func unlocked() async throws {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)

@@ -1,8 +1,8 @@
 import TestDatabase
 import Testing
 
-/// Who claims what, and how the master is named.
-struct Claim: Sendable {
+/// Who writes what, and how the master is named.
+struct Write: Sendable {
     let order: Int
     let master: Int
     var parameter = "masterId"
@@ -16,16 +16,16 @@ struct Claim: Sendable {
 
 extension Scene {
     /// Accepts of orders that are offered to a new master each.
-    func claims(_ count: Int) async throws -> [Claim] {
+    func writes(_ count: Int) async throws -> [Write] {
         let masters = try await database.insert((0..<count).map { _ in MasterRow() })
         let orders = try await database.insert(masters.map { _ in OrderRow(cityID: city) })
         try await database.insert(zip(orders, masters).map { OfferRow(orderID: $0, masterID: $1) })
-        return zip(orders, masters).map { Claim(order: $0, master: $1) }
+        return zip(orders, masters).map { Write(order: $0, master: $1) }
     }
 
-    /// For each claim the transaction that assigned its order to its master, nil if it is not so; everything must be of
+    /// For each write the transaction that assigned its order to its master, nil if it is not so; everything must be of
     /// one transaction.
-    func transactions(_ claims: [Claim]) async throws -> [String?] {
+    func transactions(_ writes: [Write]) async throws -> [String?] {
         let rows = try await database.sql(
             """
             SELECT o.id, o.assigned_master_id, o.xmin FROM orders o
@@ -40,6 +40,6 @@ extension Scene {
             let fields = row.split(separator: "|").map(String.init)
             #expect(found.updateValue(fields[2], forKey: fields[0] + "|" + fields[1]) == nil, "\(row)")
         }
-        return claims.map { found["\($0.order)|\($0.master)"] }
+        return writes.map { found["\($0.order)|\($0.master)"] }
     }
 }
