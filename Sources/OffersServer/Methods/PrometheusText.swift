@@ -22,22 +22,7 @@ struct PrometheusText: JSONEncodable {
             "offersd_connections", .gauge, "Connections of clients that are open, by socket.",
             snapshot.connections.map { (["socket": $0.name], "\($0.count)") })
         pools(&lines)
-        lines.family(
-            "offersd_retries_total", .counter,
-            "What was run again because of a conflict, a lost connection, or what it shared a transaction with.",
-            [
-                (["kind": "read"], "\(snapshot.pool.readRetries)"), (["kind": "claim"], "\(snapshot.claimRetries)"),
-                (["kind": "separation"], "\(snapshot.pool.writes.batchSplits)"),
-            ])
-        lines.single(
-            "offersd_distribution_metrics_written_total", .counter, "Optional rows that were written.",
-            snapshot.distributionMetricsWritten)
-        lines.single(
-            "offersd_distribution_metrics_failures_total", .counter, "Optional rows that could not be written.",
-            snapshot.distributionMetricsFailures)
-        lines.single(
-            "offersd_log_dropped_total", .counter,
-            "Lines of the log that were dropped because its reader did not take them.", snapshot.droppedLogLines)
+        lines.figures(ServiceMetrics.Snapshot.figures) { [($0.labels, $0.value(snapshot))] }
         lines.family(
             "offersd_health", .gauge,
             "1 for the status that is known without asking the database, 0 for the others; as in the method health.",
@@ -91,31 +76,21 @@ struct PrometheusText: JSONEncodable {
     }
 
     private func pools(_ lines: inout Lines) {
-        func perPool(_ name: String, _ kind: Lines.Kind, _ help: String, _ value: (PoolStatus.Connections) -> Int) {
-            lines.family(name, kind, help, snapshot.pools.map { (["lane": $0.name], "\(value($0.connections))") })
-        }
         lines.single(
             "offersd_database_up", .gauge, "1 if a connection for reads is open, else 0.",
             snapshot.pool.reads.connected > 0 ? 1 : 0)
-        lines.single(
-            "offersd_pool_requests", .gauge, "Requests that wait for or use a database connection.",
-            snapshot.pool.requests)
-        perPool("offersd_pool_size", .gauge, "Database connections that there are to be.") { $0.connections }
-        perPool("offersd_pool_connections", .gauge, "Database connections that are open.") { $0.connected }
-        perPool("offersd_pool_connections_busy", .gauge, "Database connections that are working.") { $0.busy }
-        perPool("offersd_pool_waiting", .gauge, "Requests that wait for a database connection.") { $0.waiting }
-        perPool("offersd_pool_opened_total", .counter, "Database connections opened.") { $0.opened }
-        perPool("offersd_pool_connect_failures_total", .counter, "Attempts to open one that failed.") {
-            $0.failedAttempts
+        lines.figures(PoolStatus.Connections.figures) { figure in
+            snapshot.pools.map { (["lane": $0.name], figure.value($0.connections)) }
         }
+    }
+
+    /// The type of a family.
+    enum Kind: String {
+        case counter, gauge, summary, histogram
     }
 
     /// Lines of the exposition. Names, labels and their values are words of this program, with nothing to be escaped.
     private struct Lines {
-        enum Kind: String {
-            case counter, gauge, summary, histogram
-        }
-
         private var lines: [String] = []
 
         var text: String { lines.map { $0 + "\n" }.joined() }
@@ -128,13 +103,26 @@ struct PrometheusText: JSONEncodable {
             for (labels, value) in samples { sample(name, labels, value) }
         }
 
+        /// Figures of one family follow each other.
+        mutating func figures<Source>(
+            _ figures: [Figure<Source>],
+            _ samples: (Figure<Source>) -> [(labels: KeyValuePairs<String, String>, value: Int)]
+        ) {
+            var latest = ""
+            for figure in figures {
+                if figure.family != latest { family(figure.family, figure.kind, figure.help, []) }
+                latest = figure.family
+                for (labels, value) in samples(figure) { sample(figure.family, labels, "\(value)") }
+            }
+        }
+
         mutating func single(_ name: String, _ kind: Kind, _ help: String, _ value: Int) {
-            family(name, kind, help, [])
-            lines.append("\(name) \(value)")
+            family(name, kind, help, [([:], "\(value)")])
         }
 
         mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String>, _ value: String) {
-            lines.append("\(name){\(labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ","))} \(value)")
+            let list = labels.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",")
+            lines.append("\(name)\(labels.isEmpty ? "" : "{\(list)}") \(value)")
         }
     }
 }

@@ -101,7 +101,7 @@ final class ServiceMetrics: Sendable {
             },
             refusals: refusals.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
             connections: sockets.map { ($0, server?.openConnections(on: $0) ?? 0) },
-            claimRetries: retries.load(ordering: .relaxed),
+            writeRetries: retries.load(ordering: .relaxed),
             pool: postgres.status, distributionMetricsWritten: distributionMetrics.written,
             distributionMetricsFailures: distributionMetrics.failures, droppedLogLines: droppedLogLines())
         return switch format {
@@ -136,7 +136,7 @@ final class ServiceMetrics: Sendable {
         let refusals: [(name: String, count: Int)]
         /// Connections of clients that are open.
         let connections: [(name: String, count: Int)]
-        let claimRetries: Int
+        let writeRetries: Int
         let pool: PoolStatus
         let distributionMetricsWritten: Int
         let distributionMetricsFailures: Int
@@ -180,28 +180,22 @@ final class ServiceMetrics: Sendable {
             for (name, connections) in pools {
                 writer.key(named: name)
                 writer.beginObject()
-                writer.member("connections", Int64(connections.connections))
-                writer.member("connected", Int64(connections.connected))
-                writer.member("busy", Int64(connections.busy))
-                writer.member("waiting", Int64(connections.waiting))
-                writer.member("opened", Int64(connections.opened))
-                writer.member("failedAttempts", Int64(connections.failedAttempts))
+                writer.figures(PoolStatus.Connections.figures, of: connections)
                 writer.endObject()
             }
             writer.endObject()
-            writer.member("requests", Int64(pool.requests))
-            writer.member("readRetries", Int64(pool.readRetries))
-            writer.member("claimRetries", Int64(claimRetries))
-            writer.member("claimSeparations", Int64(pool.writes.batchSplits))
-            writer.member("distributionMetricsWritten", Int64(distributionMetricsWritten))
-            writer.member("distributionMetricsFailures", Int64(distributionMetricsFailures))
-            writer.member("logLinesDropped", Int64(droppedLogLines))
+            writer.figures(Self.figures, of: self)
             writer.endObject()
         }
     }
 }
 
 extension JSONWriter {
+    /// Writes a member for each figure.
+    fileprivate mutating func figures<Source>(_ figures: [Figure<Source>], of source: Source) {
+        for figure in figures { member(figure.member, Int64(figure.value(source))) }
+    }
+
     /// Writes a member that is an array of numbers.
     fileprivate mutating func numbers(_ name: StaticString, _ numbers: [Int64]) {
         key(name)

@@ -18,7 +18,7 @@ struct SessionSettings: Sendable {
 
     /// - Parameters:
     ///   - schema: Where tables and types are found; temporary ones of the same names are not.
-    ///   - statementTimeoutMilliseconds: How long a statement may run.
+    ///   - statementTimeout: How long a statement may run.
     init(schema: String, workload: Workload, statementTimeout: Duration) {
         values =
             [
