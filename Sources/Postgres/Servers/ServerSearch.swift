@@ -4,7 +4,8 @@ import Glibc
 /// A look at all addresses of the settings, side by side: which servers are there, and what each of them is.
 ///
 /// What is found is told while the search goes on, so that a silent address costs nothing. The search ends when every
-/// address has answered or had its time.
+/// address has answered or had its time; until then a server that takes no writes is asked again and again, for it may
+/// be promoted meanwhile.
 struct ServerSearch {
     /// What a search found.
     struct Outcome: Sendable {
@@ -20,18 +21,20 @@ struct ServerSearch {
         case looking(ServerAddress, NameLookup)
         /// Attempts at one address, each begun a while after the one before, which hangs.
         case trying(ServerAddress, [ConnectAttempt], latest: MonotonicTime)
-        case found(PrimaryState.Found)
+        case found(PrimaryState.Found, at: MonotonicTime)
+        /// A server that took no writes, which is asked once more.
+        case repeating(PrimaryState.Found, ConnectAttempt)
         case failed(ServerAddress, String, at: MonotonicTime)
 
         var isUnfinished: Bool {
             switch self {
             case .looking, .trying: true
-            case .found, .failed: false
+            case .found, .repeating, .failed: false
             }
         }
 
         var isPrimary: Bool {
-            if case .found(let server) = self { server.report.role == .primary } else { false }
+            if case .found(let server, _) = self { server.report.role == .primary } else { false }
         }
     }
 
@@ -50,7 +53,8 @@ struct ServerSearch {
     private static let grace = Duration.milliseconds(100)
     /// What an address has that said nothing in the last search either.
     private static let timeOfSilent = Duration.milliseconds(300)
-    /// When an address is tried once more: after an attempt that hangs, and after one that failed.
+    /// When an address is tried once more: after an attempt that hangs, and after one that failed or found a server
+    /// that takes no writes.
     private static let hanging = Duration.milliseconds(400)
     private static let failed = Duration.milliseconds(150)
     /// How often candidates are looked at.
@@ -113,7 +117,7 @@ struct ServerSearch {
         let unfinished = candidates.compactMap { candidate -> ServerAddress? in
             switch candidate {
             case .looking(let address, _), .trying(let address, _, _): address
-            case .found, .failed: nil
+            case .found, .repeating, .failed: nil
             }
         }
         let isShort = firstPrimary != nil && unfinished.allSatisfy(silent.contains)
@@ -126,7 +130,7 @@ struct ServerSearch {
             candidates.compactMap { candidate in
                 switch candidate {
                 case .looking(let address, _), .trying(let address, _, _): address
-                case .found, .failed: nil
+                case .found, .repeating, .failed: nil
                 }
             })
     }
@@ -134,7 +138,11 @@ struct ServerSearch {
     private func wait(at now: MonotonicTime) {
         var entries: [pollfd] = []
         for candidate in candidates {
-            if case .trying(_, let attempts, _) = candidate { entries += attempts.compactMap(\.waiting) }
+            switch candidate {
+            case .trying(_, let attempts, _): entries += attempts.compactMap(\.waiting)
+            case .repeating(_, let attempt): entries += [attempt.waiting].compactMap(\.self)
+            case .looking, .found, .failed: break
+            }
         }
         let timeout = min(now.duration(to: limit), ServerSearch.tick).pollTimeout
         _ = unsafe poll(&entries, nfds_t(entries.count), timeout)
@@ -164,6 +172,15 @@ struct ServerSearch {
                 next.append(Self.result(of: attempts, at: address) ?? repeated(candidate, address, attempts, latest))
             case .failed(let address, _, let at) where !isFirst && firstPrimary == nil && isUnfinished:
                 next.append(at.duration(to: .now()) >= ServerSearch.failed ? attempt(address) : candidate)
+            case .found(let server, let at) where server.report.role != .primary && firstPrimary == nil && isUnfinished:
+                // Others are silent: it may be promoted before the search ends.
+                next.append(
+                    at.duration(to: .now()) >= ServerSearch.failed
+                        ? .repeating(server, ConnectAttempt(configuration, server.address, options: options))
+                        : candidate)
+            case .repeating(let server, let attempt):
+                if attempt.isReady() { attempt.advance() }
+                next.append(Self.result(of: [attempt], at: server.address) ?? candidate)
             case .found, .failed:
                 next.append(candidate)
             }
@@ -187,7 +204,7 @@ struct ServerSearch {
     /// The first answer, or the failure if all attempts have failed.
     private static func result(of attempts: [ConnectAttempt], at address: ServerAddress) -> Candidate? {
         if let answer = attempts.lazy.compactMap(\.answer).first {
-            return .found(PrimaryState.Found(address: address, report: answer.report))
+            return .found(PrimaryState.Found(address: address, report: answer.report), at: .now())
         }
         let failures = attempts.compactMap(\.failure)
         return failures.count == attempts.count ? failures.last.map { .failed(address, $0, at: .now()) } : nil
@@ -200,7 +217,7 @@ struct ServerSearch {
             switch candidate {
             case .looking(let address, _): failures.append((address, "the name service does not answer"))
             case .trying(let address, _, _): failures.append((address, "timeout expired: the server does not answer"))
-            case .found(let server): found.append(server)
+            case .found(let server, _), .repeating(let server, _): found.append(server)
             case .failed(let address, let reason, _): failures.append((address, reason))
             }
         }
