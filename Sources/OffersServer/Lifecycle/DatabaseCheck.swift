@@ -53,7 +53,19 @@ package enum DatabaseCheck {
         let isComplete = inspection.isComplete && found.allSatisfy(\.isNote)
         return Report(
             verdict: isComplete ? .complete : .lacking,
-            lines: inspection.report + found.map(\.text) + postgres.status.notes
+            lines: await servers(postgres) + inspection.report + found.map(\.text) + postgres.status.notes
                 + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
+    }
+
+    /// Where several servers are named: what each of them is, and what survives the loss of the primary.
+    private static func servers(_ postgres: PostgresClient) async -> [String] {
+        let sightings = postgres.sightings
+        guard sightings.count > 1 else { return [] }
+        let durability = try? await postgres.read(
+            BoundStatement(Durability.query), for: .control, deadline: FixedDeadline(milliseconds: 5000)
+        ) { rows throws(ResultMismatch) in
+            try Durability(rows)
+        }
+        return sightings + (durability?.notes ?? ["note: whether accepts wait for a standby could not be asked"])
     }
 }

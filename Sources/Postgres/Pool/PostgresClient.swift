@@ -149,6 +149,9 @@ package final class PostgresClient: Sendable {
             lastError: lastError.withLock { $0 }, notes: watch.sentences)
     }
 
+    /// A sentence about each server of the settings, as the last look at all of them found it; for an operator.
+    package var sightings: [String] { watch.sightings }
+
     // MARK: Reads
 
     /// Runs a statement that writes nothing, and calls `end` once, on any thread, with its rows; it must not block

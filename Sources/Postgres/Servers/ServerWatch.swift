@@ -54,6 +54,9 @@ final class ServerWatch: Sendable {
         return notes + [last?.situation(chosen)].compactMap(\.self)
     }
 
+    /// Sentences about each server that the last search looked at, for an operator; empty before the first one.
+    var sightings: [String] { searches.withLock { $0.last?.sightings } ?? [] }
+
     // MARK: Connections
 
     /// Opens a connection to the server in use; if there is none, or it is silent, that is looked for first.
@@ -300,6 +303,21 @@ extension ServerSearch.Outcome {
         let all = reports + failures.map { ($0.address, $0.reason) }
         if all.count == 1, let only = all.first { return only.1 }
         return all.map { "\($0.0.description): \($0.1)" }.joined(separator: "; ")
+    }
+
+    /// A sentence about each address.
+    fileprivate var sightings: [String] {
+        let reports = found.map { server in
+            let timeline = server.report.history.timeline.map { ", on timeline \($0)" } ?? ""
+            let text =
+                switch server.report.role {
+                case .primary: "it is a primary and takes writes\(timeline)"
+                case .readOnly: "it is a primary and takes no writes\(timeline)"
+                case .standby: "it is in recovery"
+                }
+            return "server \(server.address.description): \(text)"
+        }
+        return reports + failures.map { "server \($0.address.description): \($0.reason)" }
     }
 
     /// Why the server in use is not as it should be, in a sentence that clients may see; nil if it is.
