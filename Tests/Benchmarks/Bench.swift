@@ -35,6 +35,7 @@ struct Bench: Sendable {
         case .latency: try await latency()
         case .memory: try await memory()
         case .ready: try await ready()
+        case .capacity: try await capacity()
         case .instructions: try await instructions()
         }
     }

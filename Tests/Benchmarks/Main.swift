@@ -21,7 +21,7 @@ struct Benchmark: AsyncParsableCommand {
 
     @Argument(
         help:
-            "What to measure: \(Mode.allCases.map(\.rawValue).joined(separator: ", ")). Without it, all but instructions."
+            "What to measure: \(Mode.allCases.map(\.rawValue).joined(separator: ", ")). Without it, all but capacity and instructions."
     )
     var modes: [Mode] = []
 

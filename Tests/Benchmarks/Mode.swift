@@ -23,11 +23,14 @@ enum Mode: String, CaseIterable, Codable, ExpressibleByArgument, Sendable {
     case memory
     /// From the start of the process until it listens.
     case ready
+    /// What one list and one accept cost service and Postgres in processor, bytes and transactions, at a steady rate and
+    /// at the highest; systemd/two-machines.md calculates with it. Not among those that run by default.
+    case capacity
     /// Instructions of a list and of an accept, counted by valgrind. Not among those that run by default.
     case instructions
 
     /// What is measured when nothing is named.
-    static let usual = allCases.filter { $0 != .instructions }
+    static let usual = allCases.filter { $0 != .instructions && $0 != .capacity }
 }
 
 extension Mode {
@@ -37,7 +40,8 @@ extension Mode {
         switch self {
         case .connections, .latency: true
         case .scale: false
-        case .calibrate, .list, .accept, .mixed, .memory, .ready, .instructions: first != Subject.pgbench.name
+        case .calibrate, .list, .accept, .mixed, .memory, .ready, .capacity, .instructions:
+            first != Subject.pgbench.name
         }
     }
 }

@@ -4,7 +4,11 @@ enum Quantity: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
     case p50
     case p99
     case cpu
+    case databaseCPU
     case switches
+    case replyBytes
+    case walBytes
+    case transactions
     case idle
     case busy
     case ready
@@ -17,7 +21,11 @@ enum Quantity: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
         case .p50: "p50 µs"
         case .p99: "p99 µs"
         case .cpu: "CPU µs each"
+        case .databaseCPU: "Postgres CPU µs each"
         case .switches: "switches each"
+        case .replyBytes: "reply bytes each"
+        case .walBytes: "WAL bytes each"
+        case .transactions: "transactions each"
         case .idle: "idle MB"
         case .busy: "busy MB"
         case .ready: "ready ms"
