@@ -18,6 +18,7 @@ final class Board: Sendable {
         var lastAct = 0
         var lastOrder = 0
         var lastConnection = 0
+        var spared: Set<Int> = []
     }
 
     /// The masters of the run.
@@ -36,6 +37,16 @@ final class Board: Sendable {
     var isOver: Bool { over.load(ordering: .relaxed) }
 
     func end() { over.store(true, ordering: .relaxed) }
+
+    /// Whether a service is not to be asked anything for a while.
+    func isSpared(_ service: Int) -> Bool { state.withLock { $0.spared.contains(service) } }
+
+    /// Has a service not be asked anything, or lets it be asked again.
+    func spare(_ service: Int, _ isSpared: Bool = true) {
+        state.withLock { state in
+            if isSpared { state.spared.insert(service) } else { state.spared.remove(service) }
+        }
+    }
 
     // MARK: Orders
 

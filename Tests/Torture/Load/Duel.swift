@@ -24,6 +24,10 @@ struct Duel: Sendable {
     /// Goes on until the run is over.
     mutating func run() async {
         while !board.isOver {
+            if sockets.indices.contains(where: board.isSpared) {
+                try? await Task.sleep(for: .milliseconds(5))
+                continue
+            }
             do {
                 try await Client.withConnection(to: sockets[0]) { one in
                     try await Client.withConnection(to: sockets[sockets.count - 1]) { other in
@@ -41,7 +45,7 @@ struct Duel: Sendable {
 
     private mutating func fight(_ one: Client, _ other: Client, _ third: Client) async {
         let connection = board.nextConnection()
-        for _ in 0..<50 where !board.isOver {
+        for _ in 0..<50 where !board.isOver && !sockets.indices.contains(where: board.isSpared) {
             let orders = [board.nextOrder(), board.nextOrder()]
             let isDeferred = generator.oneIn(2)
             await writer.carryOut(offer(orders, isDeferred: isDeferred))

@@ -7,6 +7,8 @@ import Postgres
 struct LoadClient {
     let board: Board
     let sockets: [String]
+    /// The services that it calls, as places in `sockets`.
+    private let services: [Int]
     private var generator: SeededGenerator
     /// What it does next, before it has an idea of its own.
     private var next: [Call.Request] = []
@@ -14,16 +16,21 @@ struct LoadClient {
     /// How long a reply is waited for beyond every deadline, before it counts as missing.
     private static let patience = Duration.seconds(20)
 
-    init(_ board: Board, sockets: [String], seed: UInt64, number: Int) {
+    /// - Parameter services: The services that it calls, as places in `sockets`; all of them by default.
+    init(_ board: Board, sockets: [String], services: [Int]? = nil, seed: UInt64, number: Int) {
         self.board = board
         self.sockets = sockets
+        self.services = services ?? Array(sockets.indices)
         self.generator = SeededGenerator(seed: seed, participant: number)
     }
 
     /// Goes on until the run is over.
     mutating func run() async {
         while !board.isOver {
-            let service = Int.random(in: 0..<sockets.count, using: &generator)
+            guard let service = services.filter({ !board.isSpared($0) }).randomElement(using: &generator) else {
+                try? await Task.sleep(for: .milliseconds(1))
+                continue
+            }
             do {
                 try await Client.withConnection(to: sockets[service]) { client in
                     await talk(to: client, service)
@@ -37,7 +44,7 @@ struct LoadClient {
 
     private mutating func talk(to client: Client, _ service: Int) async {
         let connection = board.nextConnection()
-        for _ in 0..<Int.random(in: 10...60, using: &generator) where !board.isOver {
+        for _ in 0..<Int.random(in: 10...60, using: &generator) where !board.isOver && !board.isSpared(service) {
             guard let request = chooseRequest() else {
                 try? await Task.sleep(for: .milliseconds(5))
                 continue

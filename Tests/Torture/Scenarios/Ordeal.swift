@@ -44,31 +44,11 @@ struct Ordeal: Sendable {
     }
 
     private func work(on stage: Stage, _ board: Board) async throws {
-        let sockets = stage.services.map(\.socket)
         if let standing = standing { board.note(standing) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 1...clients {
-                group.addTask {
-                    var client = LoadClient(board, sockets: sockets, seed: seed, number: number)
-                    await client.run()
-                }
-            }
-            for number in 1...writers {
-                let session = stage.makeSession()
-                group.addTask {
-                    var writer = OtherWriter(board, session, seed: seed, number: number)
-                    await writer.run()
-                }
-            }
-            for pair in [(stage.duelists[0], stage.duelists[1]), (stage.duelists[2], stage.duelists[3])] {
-                let session = stage.makeSession()
-                group.addTask {
-                    let writer = OtherWriter(board, session, seed: seed, number: 100)
-                    var duel = Duel(board, sockets: sockets, writer: writer, masters: pair, seed: seed)
-                    await duel.run()
-                }
-            }
-            defer { board.end() }
+        let crew = Crew(
+            seed: seed, sockets: stage.services.map(\.socket), duelists: stage.duelists, clients: clients,
+            writers: writers, makeSession: stage.makeSession)
+        try await crew.work(board) {
             var generator = SeededGenerator(seed: seed)
             try await Task.sleep(for: .milliseconds(milliseconds))
             for fault in faults {

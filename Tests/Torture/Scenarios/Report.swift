@@ -80,10 +80,10 @@ extension Call.Outcome {
     /// Whether the order was given to the caller now.
     var isAccept: Bool { if case .accepted(_, _, already: false) = self { true } else { false } }
 
-    fileprivate var isList: Bool { if case .listed = self { true } else { false } }
+    var isList: Bool { if case .listed = self { true } else { false } }
 
     /// Whether the database has decided about a claim.
-    fileprivate var isVerdict: Bool {
+    var isVerdict: Bool {
         switch self {
         case .accepted, .declined: true
         case .refused(let reason): reason.origin == .domain

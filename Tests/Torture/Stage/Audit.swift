@@ -1,5 +1,5 @@
+import Foundation
 import Postgres
-import TestDatabase
 
 /// Triggers that write down every change of a row that offersd or others make, in the same transaction: what was rolled
 /// back has left no trace, what was committed has.
@@ -55,6 +55,20 @@ enum Audit {
             (extract(epoch FROM at) * 1000000)::bigint - 946684800000000
         FROM audit.changes ORDER BY sequence
         """
+
+    /// The board's, the changes and the final rows, when nothing writes any more.
+    static func evidence(_ board: Board, _ session: SQLSession) async throws -> Evidence {
+        var evidence = Evidence(calls: board.calls, acts: board.acts, disturbances: board.disturbances)
+        // A client that went away may have left something behind that is still running.
+        _ = try await session.rows(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(role)'")
+        evidence.changes = try await changes(session)
+        evidence.orders = try await orders(session)
+        let now = MonotonicTime.now()
+        let microseconds = Int64((Date().timeIntervalSince1970 - 946_684_800) * 1_000_000)
+        evidence.terms.epoch = microseconds - Int64(now.nanoseconds / 1000)
+        return evidence
+    }
 
     /// All changes that were committed.
     static func changes(_ session: SQLSession) async throws -> [Change] {

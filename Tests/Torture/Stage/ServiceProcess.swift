@@ -34,23 +34,26 @@ final class ServiceProcess: Sendable {
     /// Where it serves.
     let socket: String
     private let arguments: [String]
+    private let environment: [String: String]
     private let state = Mutex(State())
 
-    private init(socket: String, arguments: [String]) {
+    private init(socket: String, arguments: [String], environment: [String: String]) {
         self.socket = socket
         self.arguments = arguments
+        self.environment = environment
     }
 
     /// Lends a process that serves on `socket`; ends it by SIGTERM afterwards.
     ///
     /// - Returns: What `body` returned, and how its processes ended, the last one by our SIGTERM.
     static func run<Value: Sendable>(
-        socket: String, database: String, _ arguments: [String] = [],
+        socket: String, database: String, _ arguments: [String] = [], environment: [String: String] = [:],
         _ body: @Sendable (ServiceProcess) async throws -> Value
     ) async throws -> (value: Value, endings: [Ending]) {
         let service = ServiceProcess(
             socket: socket,
-            arguments: ["serve", "--socket", socket, "--database", database, "--log-level", "warning"] + arguments)
+            arguments: ["serve", "--socket", socket, "--database", database, "--log-level", "warning"] + arguments,
+            environment: environment)
         let (listening, didListen) = AsyncStream.makeStream(of: Never.self)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -96,8 +99,10 @@ final class ServiceProcess: Sendable {
                 state.signalled = nil
             }
             let run = try await Subprocess.run(
-                .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())), input: .none,
-                output: .discarded, error: .sequence
+                .path(FilePath(command[0])), arguments: Arguments(Array(command.dropFirst())),
+                environment: .inherit.updating(
+                    Dictionary(uniqueKeysWithValues: environment.map { (.init(stringLiteral: $0), $1) })),
+                input: .none, output: .discarded, error: .sequence
             ) { execution in
                 let process = execution.processIdentifier.value
                 let isNeeded = state.withLock { state in

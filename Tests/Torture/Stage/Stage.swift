@@ -1,6 +1,5 @@
 import Deadlines
 import EmbeddedPostgres
-import Foundation
 import NIOPosix
 import Offers
 import Postgres
@@ -60,12 +59,9 @@ struct Stage: Sendable {
         return try await TestDatabase.withServer(.g3, options: .init(settings: settings)) { database in
             try await database.sql(Audit.sql)
             try await database.insert(CityRow(name: "Testville"))
-            let overrides = [nil, nil, nil, nil, 1, 1, 1, 2, 2, 1000, 1000, 1000]
-            let masters = try await database.insert(overrides.map { MasterRow(maxActiveOrdersOverride: $0) })
-            try await database.setSetting("max_active_orders", to: "4")
-            let duelists = try await database.insert((0..<4).map { _ in MasterRow(maxActiveOrdersOverride: 1) })
-            let limits = Dictionary(
-                uniqueKeysWithValues: zip(masters + duelists, overrides.map { $0 ?? 4 } + [1, 1, 1, 1]))
+            let ids = try await database.insert(Cast.overrides.map { MasterRow(maxActiveOrdersOverride: $0) })
+            try await database.setSetting("max_active_orders", to: "\(Cast.usualLimit)")
+            let cast = Cast(ids)
             if options.way == .serializable {
                 try await database.sql(
                     "ALTER DATABASE \(database.name) SET default_transaction_isolation = 'serializable'")
@@ -83,7 +79,8 @@ struct Stage: Sendable {
                         try await body(
                             Stage(
                                 options: options, database: database, standby: standby, services: services,
-                                masters: masters, duelists: duelists, limits: limits, control: makeSession(),
+                                masters: cast.masters, duelists: cast.duelists, limits: cast.limits,
+                                control: makeSession(),
                                 makeSession: makeSession))
                     }
                 }
@@ -161,18 +158,10 @@ struct Stage: Sendable {
 
     /// The changes and the final rows, when nothing writes any more; the rest is the board's.
     func evidence(_ board: Board) async throws -> Evidence {
-        var evidence = Evidence(calls: board.calls, acts: board.acts, disturbances: board.disturbances)
-        // A client that went away may have left something behind that is still running.
-        _ = try await control.rows(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(Audit.role)'")
-        evidence.changes = try await Audit.changes(control)
-        evidence.orders = try await Audit.orders(control)
+        var evidence = try await Audit.evidence(board, control)
         evidence.terms.limits = limits
         evidence.terms.readDeadline = options.readDeadline
         evidence.terms.writeDeadline = options.writeDeadline
-        let now = MonotonicTime.now()
-        let microseconds = Int64((Date().timeIntervalSince1970 - 946_684_800) * 1_000_000)
-        evidence.terms.epoch = microseconds - Int64(now.nanoseconds / 1000)
         return evidence
     }
 }
