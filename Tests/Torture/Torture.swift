@@ -7,9 +7,9 @@ import Postgres
 struct Torture: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "torture",
-        abstract: "Races, faults, overload and shutdown against real processes of offersd, with a checker.",
+        abstract: "Races, faults, overload, shutdown and clusters against real processes of offersd, with a checker.",
         subcommands: [
-            RunOrdeals.self, MeasureOverload.self, RunTakeover.self, RunCrowd.self, RunStorm.self,
+            RunOrdeals.self, MeasureOverload.self, RunTakeover.self, RunCluster.self, RunCrowd.self, RunStorm.self,
         ], defaultSubcommand: RunOrdeals.self)
 }
 

@@ -35,10 +35,13 @@ final class ServiceProcess: Sendable {
     let socket: String
     private let arguments: [String]
     private let environment: [String: String]
+    /// The path of offersd; nil: the one of this build.
+    private let program: String?
     private let state = Mutex(State())
 
-    private init(socket: String, arguments: [String], environment: [String: String]) {
+    private init(socket: String, arguments: [String], environment: [String: String], program: String?) {
         self.socket = socket
+        self.program = program
         self.arguments = arguments
         self.environment = environment
     }
@@ -48,12 +51,12 @@ final class ServiceProcess: Sendable {
     /// - Returns: What `body` returned, and how its processes ended, the last one by our SIGTERM.
     static func run<Value: Sendable>(
         socket: String, database: String, _ arguments: [String] = [], environment: [String: String] = [:],
-        _ body: @Sendable (ServiceProcess) async throws -> Value
+        program: String? = nil, _ body: @Sendable (ServiceProcess) async throws -> Value
     ) async throws -> (value: Value, endings: [Ending]) {
         let service = ServiceProcess(
             socket: socket,
             arguments: ["serve", "--socket", socket, "--database", database, "--log-level", "warning"] + arguments,
-            environment: environment)
+            environment: environment, program: program)
         let (listening, didListen) = AsyncStream.makeStream(of: Never.self)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -93,7 +96,7 @@ final class ServiceProcess: Sendable {
 
     private func keepRunning(_ didListen: AsyncStream<Never>.Continuation) async throws {
         repeat {
-            let command = try Programs.withUs() + [try Programs.built("offersd").string] + arguments
+            let command = try Programs.withUs() + [try program ?? Programs.built("offersd").string] + arguments
             state.withLock { state in
                 state.started = .now()
                 state.signalled = nil
