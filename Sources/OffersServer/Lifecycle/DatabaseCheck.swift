@@ -62,7 +62,7 @@ package enum DatabaseCheck {
         let sightings = postgres.sightings
         guard sightings.count > 1 else { return [] }
         let durability = try? await postgres.read(
-            BoundStatement(Durability.query), for: .control, deadline: FixedDeadline(milliseconds: 5000)
+            BoundStatement(Durability.query), for: .control, deadline: Deadline(in: .seconds(5))
         ) { rows throws(ResultMismatch) in
             try Durability(rows)
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 @preconcurrency import Glibc
+import Deadlines
 import Postgres
 import Subprocess
 
@@ -57,7 +58,7 @@ struct RunCluster: AsyncParsableCommand {
         let chosen = try chosen()
         let began = MonotonicTime.now()
         let run = try await ClusterStage.run(nodes: nodes, seed: seed, offersd: offersd) { stage in
-            print("\(nodes) machines with Postgres are up after \(began.milliseconds(until: .now())) ms")
+            print("\(nodes) machines with Postgres are up after \(began.duration(to: .now()).wholeMilliseconds) ms")
             var broken = 0
             var number: UInt64 = 0
             for _ in 0..<passes {

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -52,7 +53,7 @@ struct ClusterReport: Sendable {
         guard let began = after.map(\.span.began).min(),
             let ended = after.filter(\.isRight).map(\.span.ended).min()
         else { return nil }
-        return max(began, moment).milliseconds(until: ended)
+        return max(began, moment).duration(to: ended).wholeMilliseconds
     }
 
     /// What was broken.
@@ -87,11 +88,11 @@ struct ClusterReport: Sendable {
     /// Health that says "ok" for longer than five seconds while no commit comes through.
     private func untrueHealth(_ room: Int64) -> [String] {
         outages.flatMap { outage in
-            let silent = Span(began: outage.began.advanced(byMilliseconds: 5000 + room), ended: outage.ended)
+            let silent = Span(began: outage.began.advanced(by: .milliseconds(5000 + room)), ended: outage.ended)
             return samples.filter {
                 $0.status == .ok && $0.span.began >= silent.began && $0.span.ended <= silent.ended
             }.prefix(1).map { sample in
-                let time = outage.began.milliseconds(until: sample.span.ended)
+                let time = outage.began.duration(to: sample.span.ended).wholeMilliseconds
                 return
                     "health of service \(sample.service) is ok \(time) ms into an outage of \(outage.milliseconds) ms"
             }

@@ -1,3 +1,4 @@
+import Deadlines
 import Offers
 import Postgres
 
@@ -50,7 +51,7 @@ struct ClusterRound: Sendable {
 
     /// Errors are honest until the cluster takes writes for good; the shortest outage is one that no write met.
     private static func disturbance(_ incident: Incident, _ span: Span, _ outages: [Span]) -> Disturbance {
-        let least = span.began.advanced(byMilliseconds: 1000)
+        let least = span.began.advanced(by: .seconds(1))
         let ended = max(least, outages.map(\.ended).max() ?? least)
         return Disturbance(
             name: incident.rawValue, span: Span(began: span.began, ended: ended),

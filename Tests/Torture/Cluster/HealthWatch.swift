@@ -1,3 +1,4 @@
+import Deadlines
 import JSONRPC
 import Offers
 import Postgres

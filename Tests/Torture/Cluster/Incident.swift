@@ -1,3 +1,4 @@
+import Deadlines
 import Glibc
 import Postgres
 
@@ -54,7 +55,7 @@ enum Incident: String, Sendable, CaseIterable {
         case .postmasterKilled:
             guard let postmaster = primary.postmaster else { break }
             kill(postmaster, SIGKILL)
-            try await witness.confirms(since: MonotonicTime.now().advanced(byMilliseconds: 300))
+            try await witness.confirms(since: MonotonicTime.now().advanced(by: .milliseconds(300)))
         case .nodeKilled:
             try primary.send(SIGKILL)
             try await witness.confirms(since: began, by: isOther)

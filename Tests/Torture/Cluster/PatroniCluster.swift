@@ -1,3 +1,4 @@
+import Deadlines
 import Foundation
 import Glibc
 import NIOPosix
@@ -130,7 +131,7 @@ struct PatroniCluster: Sendable {
     /// whether that came about.
     func becomesWhole(withinMilliseconds milliseconds: Int64) async throws -> Bool {
         let session = session(database: "postgres")
-        let end = MonotonicTime.now().advanced(byMilliseconds: milliseconds)
+        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
         while MonotonicTime.now() < end {
             if case .rows(let rows) = await session.run(
                 """

@@ -1,3 +1,4 @@
+import Deadlines
 import Postgres
 import Synchronization
 
@@ -67,7 +68,7 @@ final class Witness: Sendable {
             let isOther = before.machine != next.machine
             // A frozen machine that wakes up confirms at last what the new primary has already.
             if isOther, next.span.began < before.span.ended { continue }
-            if isOther || before.span.ended.milliseconds(until: next.span.ended) > milliseconds {
+            if isOther || before.span.ended.duration(to: next.span.ended).wholeMilliseconds > milliseconds {
                 found.append(Span(began: before.span.ended, ended: next.span.ended))
             }
             last = next
