@@ -17,7 +17,7 @@ package struct Deadline: Sendable {
     /// The deadline `limit` after `start`.
     package init(_ limit: Duration, from start: DeadlineStart) {
         self.start = .with(start)
-        self.limit = limit.wholeNanoseconds.magnitude
+        self.limit = UInt64(max(0, limit.wholeNanoseconds))
     }
 
     /// The deadline at `moment`.

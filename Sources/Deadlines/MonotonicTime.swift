@@ -55,5 +55,8 @@ extension Duration {
     package var wholeMilliseconds: Int64 { wholeNanoseconds / 1_000_000 }
 
     /// For poll(2): milliseconds, rounded up so that the time is over when it returns; 0 when negative.
-    package var pollTimeout: Int32 { Int32(clamping: max(0, (wholeNanoseconds + 999_999) / 1_000_000)) }
+    package var pollTimeout: Int32 {
+        let (milliseconds, rest) = wholeNanoseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        return Int32(clamping: max(0, milliseconds + (rest > 0 ? 1 : 0)))
+    }
 }

@@ -51,7 +51,7 @@ struct DeadlineTests {
         for (duration, timeout) in [
             (Duration.zero, 0), (.nanoseconds(1), 1), (.milliseconds(3), 3), (.microseconds(3001), 4),
             (.seconds(-1), 0),
-            (.seconds(10_000_000), .max),
+            (.seconds(10_000_000), .max), (.nanoseconds(Int64.max), .max), (.milliseconds(-3), 0),
         ] as [(Duration, Int32)] { #expect(duration.pollTimeout == timeout) }
     }
 }

@@ -93,7 +93,8 @@ final class DatabaseMonitor: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask {
-                for await _ in self.looks {
+                // What waits in a stream is given also to a task that was cancelled.
+                for await _ in self.looks where !Task.isCancelled {
                     await self.inspect()
                     await self.tell()
                 }

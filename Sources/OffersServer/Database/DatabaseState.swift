@@ -41,7 +41,7 @@ enum DatabaseState: Sendable, Equatable {
     /// Nil if it was not so.
     init?(between earlier: PoolStatus, and later: PoolStatus) {
         let pools = [(earlier.reads, later.reads), (earlier.writes, later.writes)]
-        guard pools.allSatisfy({ $1.isMissing || $1.outages > $0.outages }) else { return nil }
+        guard pools.allSatisfy({ $0.isMissing || $1.isMissing || $1.outages > $0.outages }) else { return nil }
         self = .unreachable(reason: pools.compactMap { $1.lastFailure }.first ?? "no reason was given")
     }
 

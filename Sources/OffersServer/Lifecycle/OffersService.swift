@@ -105,17 +105,23 @@ package struct OffersService: Service {
         // The group tells of itself what no operator asks for.
         var groupLogger = logger
         groupLogger.logLevel = max(logger.logLevel, .info)
-        // They stop in the reverse order, each when those behind it have ended.
+        let connections = Part {
+            await withGracefulShutdownHandler(operation: postgres.run, onGracefulShutdown: postgres.shutDown)
+        }
+        let rows = Part {
+            await withGracefulShutdownHandler(
+                operation: distributionMetrics.run, onGracefulShutdown: distributionMetrics.finish)
+        }
+        // They stop in the reverse order, each when those behind it have ended. Without any connection, as when there
+        // can be no threads, requests are answered all the same.
         let group = ServiceGroup(
-            services: [
-                Part { await cancelWhenGracefulShutdown(postgres.run) },
-                Part { await cancelWhenGracefulShutdown(monitor.run) },
-                Part {
-                    await withGracefulShutdownHandler(
-                        operation: distributionMetrics.run, onGracefulShutdown: distributionMetrics.finish)
-                },
-                server,
-            ], logger: groupLogger)
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: connections, successTerminationBehavior: .ignore),
+                    .init(service: Part { await cancelWhenGracefulShutdown(monitor.run) }),
+                    .init(service: rows),
+                    .init(service: server),
+                ], logger: groupLogger))
         try await withGracefulShutdownHandler {
             try await group.run()
         } onGracefulShutdown: {

@@ -37,7 +37,7 @@ struct Watchdog: Sendable {
             guard longest <= longestWork else {
                 logger.critical(
                     "a thread of a database connection hangs; the watchdog is not fed",
-                    metadata: ["seconds": "\(longest / 1000)"])
+                    metadata: ["seconds": "\(longest.components.seconds)"])
                 continue
             }
             notifier.notify("WATCHDOG=1")

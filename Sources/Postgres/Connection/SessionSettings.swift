@@ -23,7 +23,7 @@ struct SessionSettings: Sendable {
         values =
             [
                 ("search_path", "\(Self.identifier(schema)), pg_temp"),
-                ("statement_timeout", String(statementTimeout.wholeMilliseconds)),
+                ("statement_timeout", String(max(1, statementTimeout.wholeMilliseconds))),
                 ("lock_timeout", "0"),
                 ("idle_in_transaction_session_timeout", "0"),
                 ("idle_session_timeout", "0"),

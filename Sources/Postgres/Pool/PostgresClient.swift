@@ -79,7 +79,7 @@ package final class PostgresClient: Sendable {
     }
 
     /// Opens the connections and keeps them until `shutDown`, then returns when all are closed.
-    /// Being cancelled is being shut down. It can run once.
+    /// When cancelled it shuts down, and does not wait for that. It can run once.
     package func run() async {
         watch.start(ask: { [self] in beat() }) { [self] in lookAround() }
         let workHasOne: @Sendable () -> Bool = { [reads, writes] in reads.hasOneIfPossible && writes.hasOneIfPossible }

@@ -61,9 +61,11 @@ import Testing
             (found(readOnly: true), "the database (generation G3) is read-only: lists are served, writes are not"),
             (found(["a.b", "c.d"]), "the database (generation G3) lacks a.b and 1 more: see offersd check"),
         ] { #expect(state(up, up, up, found)?.text == text) }
-        func missed(_ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections) -> DatabaseState? {
+        func missed(
+            _ reads: PoolStatus.Connections, _ writes: PoolStatus.Connections, after: PoolStatus.Connections? = nil
+        ) -> DatabaseState? {
             DatabaseState(
-                between: PoolStatus(reads: up, control: up, writes: up, requests: 0),
+                between: PoolStatus(reads: up, control: up, writes: after ?? up, requests: 0),
                 and: PoolStatus(reads: reads, control: up, writes: writes, requests: 0))
         }
         let again = pool(1, outages: 1)
@@ -73,6 +75,7 @@ import Testing
         for (reads, writes) in [(up, up), (up, again), (again, up), (down, up)] {
             #expect(missed(reads, writes) == nil)
         }
+        #expect(missed(again, up, after: down) != nil, "writes were missing all the time")
         let one = DatabaseState.unreachable(reason: "refused")
         #expect(one.isSame(as: .unreachable(reason: "no such host")) && !one.isSame(as: .unknown))
     }

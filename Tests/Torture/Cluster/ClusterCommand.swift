@@ -1,6 +1,6 @@
 import ArgumentParser
-@preconcurrency import Glibc
 import Deadlines
+@preconcurrency import Glibc
 import Postgres
 import Subprocess
 
