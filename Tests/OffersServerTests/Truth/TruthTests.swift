@@ -212,7 +212,7 @@ struct TruthTests {
             names
             + [
                 TrialStatements.constraints, TrialStatements.lockTimeout, TrialStatements.locks, TrialStatements.accept,
-                TrialStatements.decline, TrialStatements.history, TrialStatements.commit,
+                TrialStatements.decline, TrialStatements.history, TrialStatements.commit, Durability.query,
             ].map(\.name)
         var found = 0
         for text in try PackageRoot.texts(in: "Sources/OffersServer") {
