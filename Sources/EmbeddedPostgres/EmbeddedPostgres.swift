@@ -9,7 +9,7 @@ import Subprocess
 /// Nothing is left behind on any way out. The server is a child of a small shell script (``Supervisor``) that holds
 /// the other end of a pipe of this process: when it ends, for whatever reason, SIGKILL included, the script stops the
 /// server and removes the folder. The script leads a session of its own, so Ctrl-C in a terminal reaches this process
-/// alone, and the server stays until it is no longer needed.
+/// alone, and the server stays until the last use of it ends.
 package enum EmbeddedPostgres {
     /// Makes a cluster, starts it, and runs `body` with it; afterwards stops it and removes its folder.
     ///

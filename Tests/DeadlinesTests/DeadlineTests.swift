@@ -27,7 +27,7 @@ struct DeadlineTests {
     }
 
     @Test(
-        "An outcome is checked until five seconds after the sending, but for half a second of the request's own turn, and no longer than that lasts",
+        "An outcome is checked until five seconds after the sending, but for half a second of the request's own turn, and at most until its end",
         arguments: [900: 5900, 1000: 6000, 1001: 6000, 5500: 6000, 5501: 6001, 9000: 9500])
     func outcomeCheck(began: Int64, ends: Int64) {
         let start = DeadlineStart()

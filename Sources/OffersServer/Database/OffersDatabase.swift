@@ -112,7 +112,7 @@ final class OffersDatabase: Sendable {
             // by that one, unless another write of this order has been told so. The database's clock was at `asOf` a
             // moment ago, so this never denies what was our own doing; it may count as its own what the same master did
             // on another instance in the milliseconds that `asOf` took to get here.
-            let elapsed = Int64((MonotonicTime.now().nanoseconds - unknownSince.nanoseconds) / 1000)
+            let elapsed = unknownSince.duration(to: .now()).wholeMicroseconds
             if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
                 result = result.asAcceptedNow
             }

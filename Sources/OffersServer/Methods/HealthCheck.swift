@@ -84,7 +84,7 @@ extension Timestamp {
         var now = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &now)
         let secondsTo2000 = 946_684_800
-        let ago = Int64((MonotonicTime.now().nanoseconds - moment.nanoseconds) / 1000)
+        let ago = moment.duration(to: .now()).wholeMicroseconds
         self.init(microseconds: Int64((now.tv_sec - secondsTo2000) * 1_000_000 + now.tv_nsec / 1000) - ago)
     }
 }

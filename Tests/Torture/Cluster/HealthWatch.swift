@@ -12,7 +12,6 @@ final class HealthWatch: Sendable {
         let span: Span
         /// Nil: it was not answered.
         let status: HealthResult.Status?
-        let notes: [String]
     }
 
     private let samples = Mutex<[Sample]>([])
@@ -43,8 +42,7 @@ final class HealthWatch: Sendable {
         let result = try? await OffersClient(client, deadline: HealthWatch.patience).health()
         if Task.isCancelled { return }
         let sample = Sample(
-            service: service, span: Span(began: began, ended: .now()), status: result?.status,
-            notes: result?.database.notes ?? [])
+            service: service, span: Span(began: began, ended: .now()), status: result?.status)
         samples.withLock { $0.append(sample) }
         if withMetrics, (try? await client.call("metrics", deadline: HealthWatch.patience)) == nil, !Task.isCancelled {
             unanswered.add(1, ordering: .relaxed)

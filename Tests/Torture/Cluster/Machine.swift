@@ -114,8 +114,8 @@ struct Machine: Sendable, Hashable {
         try await Programs.shell("ip link set \(name) \(isConnected ? "up" : "down")")
     }
 
-    /// Loses every packet between it and `others` without a word, or no longer: they are sent to an address that no
-    /// card has.
+    /// Cuts the way between it and `others`, or opens it: packets are sent to an address that no card has, and are lost
+    /// without an error.
     func cutOff(from others: [Machine], _ isCutOff: Bool) async throws {
         for (one, other) in others.flatMap({ [(self, $0), ($0, self)] }) {
             let entry = "\(other.address) dev eth0"
