@@ -43,6 +43,8 @@ import Testing
             (.overloaded(retryAfterMs: 100), -32002, #"{"reason":"OVERLOADED","retryable":true,"retryAfterMs":100}"#),
             (.timedOut, -32003, #"{"reason":"TIMED_OUT","retryable":true}"#),
             (.outcomeUnknown, -32004, #"{"reason":"OUTCOME_UNKNOWN","retryable":true}"#),
+            (.shuttingDown, -32006, #"{"reason":"SHUTTING_DOWN","retryable":true}"#),
+            (.internalError, -32603, #"{"reason":"INTERNAL_ERROR","retryable":false}"#),
         ])
     func table(error: OffersError, code: Int, data: String) throws {
         var writer = JSONWriter(into: ByteBuffer())

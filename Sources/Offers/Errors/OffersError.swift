@@ -3,8 +3,8 @@ package import JSONRPC
 /// A refusal or failure that the methods of the contract give, with what its `data` must carry.
 ///
 /// It is the only way to build these errors, so that code, reason, `retryable` and `data` always agree with ``Reason``.
-/// The errors of the transport (FORBIDDEN, SHUTTING_DOWN, LINE_TOO_LONG, OVERLOADED for a connection too many, and the
-/// standard ones) are built by `JSONRPC`.
+/// The errors of the transport (FORBIDDEN, LINE_TOO_LONG, OVERLOADED for a connection too many, and the standard ones)
+/// are built by `JSONRPC`.
 package enum OffersError: Error, Hashable, Sendable {
     /// No such master.
     case masterNotFound
@@ -36,6 +36,10 @@ package enum OffersError: Error, Hashable, Sendable {
     case timedOut
     /// The write was sent and its end was not heard.
     case outcomeUnknown
+    /// The service is stopping; nothing was done.
+    case shuttingDown
+    /// Failed for a reason that the program does not know.
+    case internalError
 
     /// The row of the contract's table.
     package var reason: Reason {
@@ -55,13 +59,21 @@ package enum OffersError: Error, Hashable, Sendable {
         case .overloaded: .overloaded
         case .timedOut: .timedOut
         case .outcomeUnknown: .outcomeUnknown
+        case .shuttingDown: .shuttingDown
+        case .internalError: .internalError
         }
     }
 
     /// The error as it goes over the wire.
     package var rpcError: RPCError {
-        RPCError(
-            code: reason.code, reason: reason.rawValue, message: message, retryable: reason.retryable, details: details)
+        switch self {
+        case .shuttingDown: .shuttingDown
+        case .internalError: .internalError
+        default:
+            RPCError(
+                code: reason.code, reason: reason.rawValue, message: message, retryable: reason.retryable,
+                details: details)
+        }
     }
 
     private var message: String {
@@ -73,7 +85,8 @@ package enum OffersError: Error, Hashable, Sendable {
         case .orderNotAvailable(let status):
             "The order has no master, but its status \(status) does not allow it to be accepted."
         case .masterNotFound, .masterBlocked, .masterNotActive, .offerNotFound, .offerExpired, .offerDeclined,
-            .offerCanceled, .orderTaken, .alreadyYours, .databaseUnavailable, .overloaded, .timedOut, .outcomeUnknown:
+            .offerCanceled, .orderTaken, .alreadyYours, .databaseUnavailable, .overloaded, .timedOut, .outcomeUnknown,
+            .shuttingDown, .internalError:
             reason.summary
         }
     }
@@ -94,7 +107,7 @@ package enum OffersError: Error, Hashable, Sendable {
         case .databaseUnavailable(let retryAfterMs, _), .overloaded(let retryAfterMs):
             [RPCError.Detail(name: "retryAfterMs", value: .integer(retryAfterMs))]
         case .masterNotFound, .masterNotActive, .offerNotFound, .offerDeclined, .offerCanceled, .orderTaken, .timedOut,
-            .outcomeUnknown:
+            .outcomeUnknown, .shuttingDown, .internalError:
             []
         }
     }

@@ -4,20 +4,19 @@ import Postgres
 extension Obstacle {
     /// What an operator can do about it, in a sentence.
     var advice: String {
-        guard let sqlState else {
-            return switch self {
-            case _ where answer == .timedOut:
-                "Find the blocking session with pg_locks and pg_blocking_pids, end it, and repeat."
-            case .unwritten("offers"), .unwritten("orders"), .unwritten("order_status_history"):
-                "A BEFORE or INSTEAD OF trigger of the table returns NULL: have it return the row."
-            case .rowsNotLocked: "Give the role a policy for UPDATE with USING (true), or BYPASSRLS."
-            case .unconfirmed: "Bring the standby back, or take it out of synchronous_standby_names; look at the disk."
-            default: "Report this line."
-            }
-        }
-        if isUnforeseen, answer != nil {
+        let sqlState: SQLState
+        switch self {
+        case .refused(let message) where message.borrowsCode:
             return
                 "A function or trigger of the database raises this code, which is the server's: look at its triggers."
+        case .refused(let message): sqlState = message.sqlState
+        case .heldUp: return "Find the blocking session with pg_locks and pg_blocking_pids, end it, and repeat."
+        case .unwritten("offers"), .unwritten("orders"), .unwritten("order_status_history"):
+            return "A BEFORE or INSTEAD OF trigger of the table returns NULL: have it return the row."
+        case .rowsNotLocked: return "Give the role a policy for UPDATE with USING (true), or BYPASSRLS."
+        case .unconfirmed:
+            return "Bring the standby back, or take it out of synchronous_standby_names; look at the disk."
+        case .unwritten, .unforeseen: return "Report this line."
         }
         if sqlState.isMissingObject {
             return "Run offersd grants for this role, or compare the schema with offersd schema."

@@ -139,7 +139,7 @@ final class OffersDatabase: Sendable {
     ) -> Result<Value, MethodError> {
         result.mapError(MethodError.init(read:)).flatMap { rows in
             do throws(ResultMismatch) {
-                return try decode(rows).mapError(MethodError.offers)
+                return try decode(rows).mapError { MethodError($0) }
             } catch {
                 return .failure(MethodError(read: PostgresError(error, in: bound.statement.name)))
             }

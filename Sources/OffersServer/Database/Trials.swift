@@ -197,7 +197,7 @@ struct Trials: Sendable {
                     deadline: deadline)
                 // Otherwise another program has it, or had it in the meantime.
                 guard rehearsed.isGranted, rehearsed.isHeld else { continue }
-                return rehearsed.unwritten.map { .failure(.unwritten($0), needs: .whole) } ?? .success(.whole)
+                return rehearsed.unwritten.map { .failure(.unwritten(table: $0), needs: .whole) } ?? .success(.whole)
             } catch {
                 return Trials.outcome(error, of: name, .whole)
             }
@@ -226,13 +226,9 @@ struct Trials: Sendable {
             if message.isTimeout { return .unfinished(.unfinished) }
             if message.isWorthAnotherWrite { return .unfinished(.conflicts) }
             if let name { message.statement = name }
-            if case .database(let obstacle) = MethodError(read: .refused(message)) {
-                return .refused(obstacle, depth)
-            }
-            return .nothing
+            return MethodError(read: .refused(message)).obstacle.map { .refused($0, depth) } ?? .nothing
         default:
-            if case .database(let obstacle) = MethodError(read: error) { return .refused(obstacle, depth) }
-            return .nothing
+            return MethodError(read: error).obstacle.map { .refused($0, depth) } ?? .nothing
         }
     }
 }

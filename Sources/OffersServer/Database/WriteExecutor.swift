@@ -103,11 +103,11 @@ struct WriteExecutor: Sendable {
             case .success(.done(let succeed)):
                 return succeed
             case .success(.refused(let error)) where progress.isSettled:
-                throw .offers(error)
+                throw MethodError(error)
             case .success(.refused):
                 // An earlier attempt may still belie it.
                 let isOverdue = progress.deadline(write.deadline).hasPassed(at: .now())
-                if progress.hasUnnamed || Task.isCancelled || isOverdue { throw .offers(.outcomeUnknown) }
+                if progress.hasUnnamed || Task.isCancelled || isOverdue { throw MethodError(.outcomeUnknown) }
             }
             await Backoff.pause(attempt: progress.attempts)
             let deadline = progress.deadline(write.deadline)
@@ -150,7 +150,7 @@ struct WriteExecutor: Sendable {
         logger.warning(
             "write left with its outcome unknown",
             metadata: ["method": "\(name)", "attempt": "\(progress.attempts)", "reason": "\(error)"])
-        throw .offers(.outcomeUnknown)
+        throw MethodError(.outcomeUnknown)
     }
 
     /// The same, after an attempt that saw rows which were not locked.
@@ -158,7 +158,8 @@ struct WriteExecutor: Sendable {
         if progress.attempts < WriteExecutor.maximumUnlocked, !deadline.hasPassed(at: .now()), !Task.isCancelled {
             return
         }
-        throw progress.mayHaveCommitted ? .offers(.outcomeUnknown) : .database(.rowsNotLocked)
+        throw progress.mayHaveCommitted
+            ? MethodError(.outcomeUnknown) : MethodError(.databaseUnavailable(retryAfterMs: 5000), .rowsNotLocked)
     }
 
     /// Ends the backends that may still commit, and forgets those that are gone.

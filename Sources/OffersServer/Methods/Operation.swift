@@ -106,22 +106,14 @@ final class Operation: Sendable {
 
     /// The error as it goes over the wire. What the database said goes to the log, never to the client.
     private func answer(to failure: MethodError) -> RPCError {
-        switch failure {
-        case .offers(.databaseUnavailable(let retryAfterMs, _)):
-            shared.monitor.lookAgain()
-            let missing = kind.work.flatMap { shared.monitor.inspection?.missing(for: Requirement.Purpose($0)) }
-            return OffersError.databaseUnavailable(retryAfterMs: retryAfterMs, missing: missing ?? []).rpcError
-        case .offers(let error):
-            return error.rpcError
-        case .shuttingDown:
-            return .shuttingDown
-        case .database(let obstacle):
-            if obstacle.isUnforeseen {
-                shared.logger.error(
-                    "unforeseen failure", metadata: ["method": "\(kind.method)", "detail": "\(obstacle.detail)"])
-            }
-            return obstacle.answer.map { answer(to: .offers($0)) } ?? .internalError
+        if let obstacle = failure.obstacle, obstacle.isUnforeseen {
+            shared.logger.error(
+                "unforeseen failure", metadata: ["method": "\(kind.method)", "detail": "\(obstacle.detail)"])
         }
+        guard case .databaseUnavailable(let retryAfterMs, _) = failure.answer else { return failure.answer.rpcError }
+        shared.monitor.lookAgain()
+        let missing = kind.work.flatMap { shared.monitor.inspection?.missing(for: Requirement.Purpose($0)) }
+        return OffersError.databaseUnavailable(retryAfterMs: retryAfterMs, missing: missing ?? []).rpcError
     }
 
     // MARK: What it tells
@@ -137,10 +129,10 @@ final class Operation: Sendable {
 
     /// What a failure tells of the database.
     private func noteFailure(of work: Work, _ failure: MethodError) {
-        switch failure {
-        case .database(let obstacle): shared.monitor.failed(work, obstacle, at: .now())
-        case .offers(.outcomeUnknown): shared.monitor.failed(.commit, .unconfirmed, at: .now())
-        case .offers, .shuttingDown: break
+        if let obstacle = failure.obstacle {
+            shared.monitor.failed(work, obstacle, at: .now())
+        } else if failure.answer == .outcomeUnknown {
+            shared.monitor.failed(.commit, .unconfirmed, at: .now())
         }
     }
 

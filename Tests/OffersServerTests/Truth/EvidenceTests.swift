@@ -7,7 +7,7 @@ import Testing
 
 /// What is known of whether the work succeeds, as a value.
 @Suite struct EvidenceTests {
-    private static let obstacle = Obstacle(unforeseen: "refused")
+    private static let obstacle = Obstacle.unforeseen("refused")
 
     /// What happened at a second of the test.
     enum Event: Sendable {
