@@ -134,6 +134,7 @@ struct PoolStateMachineTests: PoolTesting {
         guard case .begin(let taken, on: 0) = pool.submit(five, at: start) else { return #expect(Bool(false)) }
         #expect(taken.count == 4 && pool.needsLookingAfter)
         pool.resumed(0)
+        #expect(pool.needsLookingAfter, "it may be put back to wait")
         _ = pool.finished(0, [taken], undone: [0], usable: true, at: start)
         #expect(pool.batchSplits == 4)
         _ = pool.submit(WorkItem(others: { [[], []] }, deadline: forever, job: 2), at: start)

@@ -41,10 +41,10 @@ extension SimulatedPool {
         if !isTimerArmed, waiting > 0 || begun.contains(where: { $0 != nil }) {
             report("\(waiting) wait, or were begun, and nothing looks after them")
         }
-        // What is done by itself either ends or waits.
+        // What is done by itself either ends or waits. Reads are never put back, and looked after all the same.
         let mayBePutBack = threads.contains {
-            if case .working(_, let groups, _) = $0 {
-                groups.contains { $0.reduce(0) { $0 + $1.count } > 1 }
+            if case .working(let taken, _, _) = $0 {
+                !isOfWrites || taken.reduce(0) { $0 + $1.count } > 1
             } else {
                 false
             }

@@ -1,5 +1,6 @@
 import Deadlines
-import Postgres
+
+@testable import Postgres
 
 /// One pool of connections: the state under test, its threads with their wake pipes, and beside it what was handed over,
 /// by which the state is judged.
@@ -38,6 +39,16 @@ struct SimulatedPool {
         let job: Int
         let count: Int
         let separated: Int
+        /// What the parts were told.
+        let result: Result
+    }
+
+    /// What a part that has ended is told.
+    enum Result {
+        /// It has a result, or an error that another attempt does not change.
+        case final
+        /// It had no effect, or perhaps one: another attempt finds that out.
+        case worthAnotherAttempt
     }
 
     /// Work that is begun without its connection's thread.
@@ -55,22 +66,25 @@ struct SimulatedPool {
     }
 
     var state: PoolStateMachine<Int>
-    private(set) var threads: [Thread]
+    var threads: [Thread]
     var begun: [Begun?]
     var isConnected: [Bool]
     /// Wakes that no sleep has taken yet; a pipe keeps them.
     var isWakePending: [Bool]
     var jobs: [Int: Job] = [:]
-    private var lines: [ExclusionKey: [Int]] = [:]
-    private var calls = 0
+    var lines: [ExclusionKey: [Int]] = [:]
+    var calls = 0
     private let maximumGroup: Int
     let parallelism: Int
+    /// Whether its work is writes, which are run as transactions.
+    let isOfWrites: Bool
+    var server: SimulatedServer
     /// Whether the pool's timer will look again: from a submission on, for as long as it is said to be needed.
     var isTimerArmed = false
     private(set) var isShutDown = false
     private(set) var problem: String?
 
-    init(connections: Int, maximumGroup: Int, parallelism: Int) {
+    init(connections: Int, maximumGroup: Int, parallelism: Int, isOfWrites: Bool, server: SimulatedServer) {
         state = PoolStateMachine(connections: connections, maximumGroup: maximumGroup, parallelism: parallelism)
         threads = Array(repeating: .asking, count: connections)
         begun = Array(repeating: nil, count: connections)
@@ -78,6 +92,8 @@ struct SimulatedPool {
         isWakePending = isConnected
         self.maximumGroup = maximumGroup
         self.parallelism = parallelism
+        self.isOfWrites = isOfWrites
+        self.server = server
     }
 
     var isStopped: Bool { state.isStopped }
@@ -133,7 +149,7 @@ struct SimulatedPool {
             return []
         }
         begun[index] = nil
-        let ended = end(running: [taken], count: 1)
+        let ended = end(running: [taken], count: 1, .worthAnotherAttempt)
         wake(state.finished(index, [taken], usable: false, at: now).wake + [index])
         return ended
     }
@@ -170,11 +186,8 @@ struct SimulatedPool {
     }
 
     /// Lets a thread do the next thing; `fails` when the database is against it. One that works may take more before
-    /// the oldest of its groups ends, as `ReadPipeline` does. With `separates` a group is not done, as by
-    /// `TransactionPipeline`. Returns the work that ended.
-    mutating func advance(
-        _ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false, separates: Bool = false
-    ) -> [Ended] {
+    /// the oldest of its groups ends, as `ReadPipeline` does. Returns the work that ended.
+    mutating func advance(_ index: Int, at now: MonotonicTime, fails: Bool, takesMore: Bool = false) -> [Ended] {
         calls += 1
         switch threads[index] {
         case .gone:
@@ -212,8 +225,8 @@ struct SimulatedPool {
             }
             if case .asking = threads[index] { isWakePending[index] = false }
             return []
-        case .working(let taken, _, _) where separates && taken.count + taken[0].count > 2:
-            return separate(taken, on: index, at: now)
+        case .working(let taken, _, _) where isOfWrites:
+            return endTransaction(taken, on: index, at: now, breaks: fails)
         case .working(let taken, var groups, var since):
             if takesMore, !fails, groups.count == 1 {
                 let more = state.more(for: index, at: now)
@@ -223,7 +236,9 @@ struct SimulatedPool {
                 }
                 since = now
             }
-            let ended = end(running: fails ? groups.flatMap { $0 } : groups.removeFirst())
+            let ended =
+                fails
+                ? end(running: groups.flatMap { $0 }, .worthAnotherAttempt) : endReads(groups.removeFirst(), &groups)
             if !fails, !groups.isEmpty {
                 threads[index] = .working(taken, groups: groups, since: since)
             } else {
@@ -233,35 +248,6 @@ struct SimulatedPool {
             }
             return ended
         }
-    }
-
-    /// The first part of a group has ended, the other work is put back.
-    private mutating func separate(_ group: [WorkQueue<Int>.Taken], on index: Int, at now: MonotonicTime) -> [Ended] {
-        let others = group.dropFirst()
-        let rolledBack = calls % 2 == 0
-        let ended = end(running: [group[0]], count: 1, separated: group[0].count - 1)
-        let (unstarted, woken) = state.finished(
-            index, group, undone: Array(others.indices), rolledBack: rolledBack, separated: group[0].count - 1,
-            usable: true,
-            at: now)
-        threads[index] = .asking
-        defer { wake(woken) }
-        guard !isShutDown else {
-            if unstarted.map(\.job) != others.map(\.item.job) { report("\(unstarted.map(\.job)) were refused") }
-            return ended + end(running: Array(others), count: 1)
-        }
-        for taken in others {
-            let job = taken.item.job
-            for key in taken.item.others().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
-            jobs[job]?.isRunning = false
-            jobs[job]?.others = { [] }
-            jobs[job]?.batchKey = nil
-            jobs[job]?.separated = rolledBack ? taken.count - 1 : 0
-            // Before all that waits, what was put back before included; in their order.
-            jobs[job]?.readySince = -calls
-        }
-        markReady(jobs.keys)
-        return ended
     }
 
     private mutating func step(_ index: Int, _ now: MonotonicTime) {
@@ -321,19 +307,19 @@ struct SimulatedPool {
     }
 
     /// Work that runs ends: so many parts of each, or all that it took.
-    private mutating func end(
-        running group: [WorkQueue<Int>.Taken], count: Int? = nil, separated: Int = 0
+    mutating func end(
+        running group: [WorkQueue<Int>.Taken], count: Int? = nil, separated: Int = 0, _ result: Result
     ) -> [Ended] {
         defer { markReady(jobs.keys) }
         return group.map {
             let before = end($0.item.job, running: true)
-            return Ended(job: $0.item.job, count: count ?? $0.count, separated: before + separated)
+            return Ended(job: $0.item.job, count: count ?? $0.count, separated: before + separated, result: result)
         }
     }
 
     private mutating func end(waiting ended: [Int]) -> [Ended] {
         defer { markReady(jobs.keys) }
-        return ended.map { Ended(job: $0, count: 1, separated: end($0, running: false)) }
+        return ended.map { Ended(job: $0, count: 1, separated: end($0, running: false), result: .final) }
     }
 
     /// It ends once, and its lines move up. Returns how many parts were separated from it.
@@ -346,7 +332,7 @@ struct SimulatedPool {
         return known.separated
     }
 
-    private mutating func markReady(_ candidates: some Sequence<Int>) {
+    mutating func markReady(_ candidates: some Sequence<Int>) {
         for job in candidates {
             guard let known = jobs[job], known.readySince == nil,
                 known.keys.allSatisfy({ lines[$0]?.first == job })
@@ -355,7 +341,7 @@ struct SimulatedPool {
         }
     }
 
-    private mutating func wake(_ woken: [Int]) {
+    mutating func wake(_ woken: [Int]) {
         for index in woken { isWakePending[index] = true }
     }
 

@@ -87,9 +87,12 @@ struct Simulation {
         clients = (0..<1 + random.below(8)).map { _ in SimulatedClient(readAhead: 1 + random.below(8)) }
         let (readers, writers) = (1 + random.below(3), 1 + random.below(4))
         pools = [
-            SimulatedPool(connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers),
             SimulatedPool(
-                connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers)),
+                connections: readers, maximumGroup: 1 + random.below(4), parallelism: readers, isOfWrites: false,
+                server: SimulatedServer(seed: random.next())),
+            SimulatedPool(
+                connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers),
+                isOfWrites: true, server: SimulatedServer(seed: random.next())),
         ]
         patience = [40, 200, 1500][random.below(3)]
         sloth = [0, 0, 2, 6][random.below(4)]
@@ -167,14 +170,13 @@ struct Simulation {
     private mutating func advance(_ pool: Int, _ thread: Int, fails: Bool) {
         // Writes have keys, and are handed back as they were taken.
         let takesMore = pool == 0 && random.once(in: 2)
-        let separates = pool == 1 && random.once(in: 4)
         finish(
-            pools[pool].advance(thread, at: now, fails: fails, takesMore: takesMore, separates: separates),
-            mayConflict: !pools[pool].isShutDown)
+            pools[pool].advance(thread, at: now, fails: fails, takesMore: takesMore),
+            mayRepeat: !pools[pool].isShutDown)
     }
 
     private mutating func begin(_ pool: Int, _ connection: Int) {
-        finish(pools[pool].begin(on: connection, at: now), mayConflict: !pools[pool].isShutDown)
+        finish(pools[pool].begin(on: connection, at: now), mayRepeat: !pools[pool].isShutDown)
     }
 
     // MARK: What carries runs out
@@ -190,11 +192,11 @@ struct Simulation {
             jobs.count - 1, keys: first.keys,
             others: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
             batchKey: batchKey, deadline: first.deadline, at: now)
-        if !isTaken { finish([SimulatedPool.Ended(job: jobs.count - 1, count: 1, separated: 0)]) }
+        if !isTaken { finish([SimulatedPool.Ended(job: jobs.count - 1, count: 1, separated: 0, result: .final)]) }
     }
 
-    /// Work has ended. After a conflict a request is done again, which to the pool is new work.
-    private mutating func finish(_ ended: [SimulatedPool.Ended], mayConflict: Bool = false) {
+    /// Work has ended. A request that is done again is new work to the pool.
+    private mutating func finish(_ ended: [SimulatedPool.Ended], mayRepeat: Bool = false) {
         for end in ended {
             guard let number = jobs[end.job] else {
                 report("job \(end.job) ended twice")
@@ -208,7 +210,8 @@ struct Simulation {
                 return
             }
             for place in 0..<end.count {
-                runs[number].requests[place].attempt = mayConflict && random.once(in: 6) ? .another : .none
+                runs[number].requests[place].attempt =
+                    mayRepeat && end.result == .worthAnotherAttempt ? .another : .none
             }
             for place in end.count..<end.count + end.separated { runs[number].requests[place].attempt = .another }
             proceed(number)

@@ -38,8 +38,7 @@ struct TransactionPipeline {
     private let silenceMargin: Duration
     private let session: Session
     private let statements: [BoundStatement]
-    private let ending: Ending
-    private let sent: MonotonicTime
+    private let shared: SharedWrites
     private var answers: TransactionAnswers<QueryResult>
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
@@ -105,15 +104,18 @@ struct TransactionPipeline {
         }
         let pipeline = TransactionPipeline(
             group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
-            statements: statements, ending: first.ending, sent: now,
+            statements: statements,
+            shared: SharedWrites(
+                counts: timely.map(\.count), ending: first.ending, backend: session.backend, sent: now,
+                lastStep: statements[statements.count - 2].statement.name),
             answers: TransactionAnswers(
                 prepares: prepares ?? [], leadCount: session.writeLead.count + 1, ending: first.ending))
-        guard prepares != nil else { return .ended(pipeline.fail(.connectionLost, isUsable: false)) }
+        guard prepares != nil else { return .ended(pipeline.tell(.failed(.connectionLost), isUsable: false)) }
         do {
             try session.connection.sync()
             return .underWay(pipeline)
         } catch {
-            return .ended(pipeline.fail(pipeline.unheard, isUsable: false))
+            return .ended(pipeline.conclude(.unknown, isUsable: false))
         }
     }
 
@@ -131,7 +133,7 @@ struct TransactionPipeline {
     /// Whether the server's word counts. One that woke up after another was chosen may say anything.
     private var isConfirmedByServer: Bool {
         do throws(LibPQConnection.Broken) {
-            try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
+            try session.confirm(sent: shared.sent, until: deadline.advanced(by: -silenceMargin))
             return true
         } catch {
             return false
@@ -164,72 +166,47 @@ struct TransactionPipeline {
         }
     }
 
+    /// - Parameter isUsable: Whether the connection is, as far as its state is known.
     private func conclude(_ end: TransactionAnswers<QueryResult>.End, isUsable: Bool) -> WorkEnd {
         switch end {
-        case .done(let rows, let isConfirmed):
-            guard isConfirmedByServer else { return fail(unheard, isUsable: false) }
-            return isConfirmed ? complete(rows, isUsable: isUsable) : fail(.unconfirmed(sent: sent), isUsable: isUsable)
-        case .refused(let message, let isEarly):
+        case .done:
+            guard isConfirmedByServer else { return conclude(.unknown, isUsable: false) }
+            return tell(outcome(of: end), isUsable: isUsable)
+        case .refused(let message, _):
             let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
-            // An early timeout is a time limit of the role's, until the transaction's is set.
-            let timeout = isEarly ? PostgresError.connectionLost : .timedOut
-            var end = rolledBack(message.isTimeout ? timeout : .refused(message), isUsable: isUsable)
-            end.isStale = message.isStalePreparation
-            return end
-        case .rolledBack:
+            return tell(outcome(of: end), isUsable: isUsable, isStale: message.isStalePreparation)
+        case .rolledBack, .unknown:
             // What did that may do so again.
-            return rolledBack(.rolledBack, isUsable: false)
-        case .unknown:
-            return fail(unheard, isUsable: false)
+            return tell(outcome(of: end), isUsable: false)
         }
     }
 
-    /// What is known when the end is not heard.
-    private var unheard: PostgresError {
-        switch ending {
-        case .commit: .unknownOutcome(session.backend, sent: sent)
-        case .rollback: .connectionLost
-        }
+    private func outcome(of end: TransactionAnswers<QueryResult>.End) -> SharedWrites.Outcome<QueryResult> {
+        let plan = group[0].item.job.run.first
+        return shared.outcome(of: end) { rows in (0..<rows.rowCount).map { plan.isLeftOut(rows, $0) } }
     }
 
-    /// It has ended as it should.
-    private func complete(_ rows: QueryResult, isUsable: Bool) -> WorkEnd {
-        let count = partCount
-        guard count == 1 || rows.rowCount == count else {
-            let problem = "\(rows.rowCount) rows for \(count) parts"
-            let statement = statements[statements.count - 2].statement.name
-            return fail(.unexpectedResult(statement: statement, problem: problem), isUsable: isUsable)
-        }
-        var end = WorkEnd(isUsable: isUsable)
-        var row = 0
-        for (place, write) in zip(places, group) {
-            let own = row..<row + write.count
-            let done =
-                count == 1 ? own : row..<(own.first { write.item.job.run.first.isLeftOut(rows, $0) } ?? own.upperBound)
-            if done.isEmpty {
-                end.undone.append(place)
-            } else {
-                end.separated += own.count - done.count
-                write.complete(rows, done)
+    /// Tells the writes what becomes of them.
+    private func tell(
+        _ outcome: SharedWrites.Outcome<QueryResult>, isUsable: Bool, isStale: Bool = false
+    ) -> WorkEnd {
+        var end = WorkEnd(isUsable: isUsable, isStale: isStale)
+        switch outcome {
+        case .failed(let error):
+            for write in group { write.fail(error, count: write.count) }
+        case .rolledBack:
+            (end.undone, end.isRolledBack) = (places, true)
+        case .done(let rows, let shares):
+            for (index, write) in group.enumerated() {
+                if shares[index].isEmpty {
+                    end.undone.append(places[index])
+                } else {
+                    end.separated += write.count - shares[index].count
+                    write.complete(rows, shares[index])
+                }
             }
-            row = own.upperBound
         }
         return end
-    }
-
-    private var partCount: Int {
-        group.reduce(0) { $0 + $1.count }
-    }
-
-    private func fail(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        for write in group { write.fail(error, count: write.count) }
-        return WorkEnd(isUsable: isUsable)
-    }
-
-    /// Nothing was written. What the server has against a shared transaction need not concern all of its parts.
-    private func rolledBack(_ error: PostgresError, isUsable: Bool) -> WorkEnd {
-        partCount == 1
-            ? fail(error, isUsable: isUsable) : WorkEnd(isUsable: isUsable, undone: places, isRolledBack: true)
     }
 
     fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")

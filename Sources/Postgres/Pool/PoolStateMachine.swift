@@ -20,9 +20,9 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         case idle
         /// Connected and about to ask for a step. Next: busy, idle, disconnected.
         case woken
-        /// Its work was begun for it at `since`, while its thread sleeps on until there is an answer.
-        /// Next: busy, disconnected.
-        case begun(since: MonotonicTime)
+        /// Its work was begun for it at `since`, while its thread sleeps on until there is an answer; `isShared` if it
+        /// has several parts. Next: busy, disconnected.
+        case begun(since: MonotonicTime, isShared: Bool)
         /// Doing work, of which it began `count` items last, at `since`; `isShared` if they have several parts. Next:
         /// woken, disconnected.
         case busy(since: MonotonicTime, count: Int, isShared: Bool)
@@ -43,7 +43,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         /// Since when it has had work; nil if it has none.
         var worksSince: MonotonicTime? {
             switch self {
-            case .begun(let since), .busy(let since, _, _): since
+            case .begun(let since, _), .busy(let since, _, _): since
             case .disconnected, .connecting, .waiting, .givingWay, .idle, .woken, .stopped: nil
             }
         }
@@ -140,7 +140,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         guard readyBefore == 0, let index = firstIdle, let taken = queue.next(atMost: maximumGroup) else {
             return .queued(wake: wakeIdle())
         }
-        connections[index] = .begun(since: now)
+        connections[index] = .begun(since: now, isShared: taken.count > 1)
         return .begin(taken, on: index)
     }
 
@@ -251,8 +251,8 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
 
     /// The thread of connection `index` goes on with what was begun for it.
     package mutating func resumed(_ index: Int) {
-        if case .begun(let since) = connections[index] {
-            connections[index] = .busy(since: since, count: 1, isShared: false)
+        if case .begun(let since, let isShared) = connections[index] {
+            connections[index] = .busy(since: since, count: 1, isShared: isShared)
         }
     }
 

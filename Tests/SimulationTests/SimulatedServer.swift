@@ -1,0 +1,156 @@
+import Deadlines
+import SeededRandom
+
+@testable import Postgres
+
+/// The database at the other end of the pools' connections: it gives the answers that libpq would, and knows what it has
+/// committed.
+struct SimulatedServer {
+    /// A part of work: which work, and its place in it.
+    struct Part: Hashable {
+        let job: Int
+        let place: Int
+    }
+
+    /// The row of a transaction's last step for one of its parts.
+    struct Row {
+        let part: Part
+        let isLeftOut: Bool
+    }
+
+    /// What a transaction comes to.
+    struct Transaction {
+        let outcome: SharedWrites.Outcome<[Row]>
+        let isUsable: Bool
+        /// Which of its parts the server has committed, whatever it could say of that.
+        let committed: Set<Part>
+        /// What is wrong with how the answers are taken.
+        let problem: String?
+    }
+
+    private var random: SeededGenerator
+
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+
+    /// BEGIN, the time limits, two steps and COMMIT.
+    private static let count = 5
+
+    // MARK: Writes
+
+    /// Runs a transaction for these parts.
+    ///
+    /// - Parameters:
+    ///   - works: The parts of each work.
+    ///   - breaks: Whether the connection breaks before all is answered.
+    mutating func transaction(for works: [[Part]], breaks: Bool) -> Transaction {
+        let rows = rows(for: works)
+        let failing = random.once(in: 4) ? random.below(Self.count) : nil
+        let isRolledBack = failing != nil || random.once(in: 16)
+        let prepares = (0..<Self.count).map { _ in random.once(in: 3) }
+        let given = answers(
+            prepares, failing: failing, rows: rows, tag: failing != nil ? "" : isRolledBack ? "ROLLBACK" : "COMMIT")
+        let heard = breaks ? random.below(given.count + 1) : given.count
+        // A connection that breaks before the answer to COMMIT may do so before COMMIT is carried out.
+        let commits = !isRolledBack && (heard == given.count || random.once(in: 2))
+        var answers = TransactionAnswers<[Row]>(prepares: prepares, leadCount: 2, ending: .commit)
+        var problem: String?
+        for answer in given.prefix(heard) {
+            if answers.take(answer) == .isOneTooMany { problem = "an answer was one too many" }
+        }
+        if breaks, heard < given.count, random.once(in: 3) {
+            // A server that is stopped says farewell, whether it has committed or not.
+            _ = answers.take(answer(refusal: "57P01"))
+        }
+        if !breaks, answers.statement != nil { problem = "all was answered, and more is expected" }
+        let end = breaks ? answers.endOfConnection : answers.end
+        let shared = SharedWrites(
+            counts: works.map(\.count), ending: .commit, backend: nil, sent: MonotonicTime(nanoseconds: 0),
+            lastStep: "decide")
+        let alone = rows.count == 1
+        return Transaction(
+            outcome: shared.outcome(of: end, leftOut: { $0.map(\.isLeftOut) }),
+            isUsable: !breaks && isUsable(after: end),
+            committed: commits ? Set(rows.filter { alone || !$0.isLeftOut }.map(\.part)) : [], problem: problem)
+    }
+
+    /// What a part waits for that is left out, those of its work behind it wait for, too.
+    private mutating func rows(for works: [[Part]]) -> [Row] {
+        works.flatMap { parts in
+            var isLeftOut = false
+            return parts.map { part in
+                isLeftOut = isLeftOut || random.once(in: 6)
+                return Row(part: part, isLeftOut: isLeftOut)
+            }
+        }
+    }
+
+    private mutating func answers(
+        _ prepares: [Bool], failing: Int?, rows: [Row], tag: String
+    ) -> [TransactionAnswers<[Row]>.Answer] {
+        var answers: [TransactionAnswers<[Row]>.Answer] = []
+        let isUnconfirmed = random.once(in: 8)
+        for index in 0..<Self.count {
+            let wasSkipped = failing.map { index > $0 } ?? false
+            let failsPrepared = prepares[index] && random.once(in: 2)
+            let refusal = index == failing ? ["40001", "23514", "57014", "57P01"][random.below(4)] : nil
+            if prepares[index] {
+                answers.append(answer(refusal: failsPrepared ? refusal : nil, wasSkipped: wasSkipped))
+            }
+            answers.append(
+                answer(
+                    refusal: failsPrepared ? nil : refusal, wasSkipped: wasSkipped || refusal != nil && failsPrepared,
+                    tag: index == Self.count - 1 ? tag : "", rows: index == Self.count - 2 ? rows : [],
+                    unconfirmed: isUnconfirmed && index == Self.count - 1 ? 1 : 0))
+        }
+        return answers
+    }
+
+    private func answer(
+        refusal: String? = nil, wasSkipped: Bool = false, tag: String = "", rows: [Row] = [], unconfirmed: Int = 0
+    ) -> TransactionAnswers<[Row]>.Answer {
+        TransactionAnswers<[Row]>.Answer(
+            failure: refusal.map(Self.message), wasSkipped: wasSkipped, tag: tag, rows: rows,
+            unconfirmedCommits: unconfirmed)
+    }
+
+    private func isUsable(after end: TransactionAnswers<[Row]>.End) -> Bool {
+        switch end {
+        case .done: true
+        case .refused(let message, _): !message.closesConnection
+        case .rolledBack, .unknown: false
+        }
+    }
+
+    private static func message(_ code: String) -> ServerMessage {
+        ServerMessage(sqlState: SQLState(rawValue: code), text: nil, statement: "test")
+    }
+
+    // MARK: Reads
+
+    /// Runs reads that were sent together. The answer to each is the number of its work. What is behind a refused one
+    /// is skipped.
+    mutating func reads(_ jobs: [Int]) -> (outcomes: [ReadAnswers<Int>.Outcome], problem: String?) {
+        let failing = random.once(in: 4) ? random.below(jobs.count) : nil
+        let prepares = jobs.map { _ in random.once(in: 3) }
+        // Behind a pooler they are a transaction with settings of its own.
+        let isPooled = random.once(in: 4)
+        var given: [ReadAnswers<Int>.Answer] = isPooled ? [row(-1), row(-2), row(-3)] : []
+        for (index, job) in jobs.enumerated() {
+            let wasSkipped = failing.map { index > $0 } ?? false
+            let failsPrepared = prepares[index] && random.once(in: 2)
+            if prepares[index] { given.append(row(-4, fails: index == failing && failsPrepared, wasSkipped)) }
+            given.append(
+                row(job, fails: index == failing && !failsPrepared, wasSkipped || index == failing && failsPrepared))
+        }
+        if isPooled { given.append(row(-5, fails: false, failing != nil)) }
+        var answers = ReadAnswers<Int>(prepares: prepares, leading: isPooled ? 3 : 0, trailing: isPooled ? 1 : 0)
+        var problem: String?
+        for answer in given where answers.take(answer) == .isOneTooMany { problem = "an answer was one too many" }
+        if !answers.areComplete { problem = "all reads were answered, and more is expected" }
+        return (answers.outcomes, problem)
+    }
+
+    private func row(_ job: Int, fails: Bool = false, _ wasSkipped: Bool = false) -> ReadAnswers<Int>.Answer {
+        ReadAnswers<Int>.Answer(failure: fails ? Self.message("22012") : nil, wasSkipped: wasSkipped, rows: job)
+    }
+}
