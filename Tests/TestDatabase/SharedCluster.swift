@@ -50,6 +50,9 @@ actor SharedCluster {
     private static func start() async throws -> EmbeddedPostgres.Server {
         let options = EmbeddedPostgres.Options(settings: [
             ("shared_preload_libraries", "pg_stat_statements"), ("max_connections", "300"),
+            // All statements of all databases of a run have room: one that is put out loses its count, and comes back
+            // with the values that it was sent with.
+            ("pg_stat_statements.max", "100000"),
             // Costs nothing without fsync, and lets a test rely on what was committed.
             ("synchronous_commit", "on"),
         ])

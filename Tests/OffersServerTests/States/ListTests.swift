@@ -164,7 +164,7 @@ struct ListTests {
                         """
                         SELECT count(*) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
                         WHERE d.datname = current_database() AND s.query LIKE '%::regclass IS NOT NULL%'
-                            AND s.query NOT LIKE 'EXPLAIN%'
+                            AND s.query NOT LIKE 'EXPLAIN%' AND s.query NOT LIKE '%pg_stat_statements%'
                         """)
                 }
                 let definitions = try await scene.database.sql(
