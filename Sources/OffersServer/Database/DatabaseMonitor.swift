@@ -4,7 +4,7 @@ import Offers
 import Postgres
 import Synchronization
 
-/// Keeps what is known of the database up to date, and says each change once: in the log, and to whoever is told.
+/// Keeps what is known of the database up to date, and says each change once: in the log, and to its listener.
 ///
 /// It gates nothing: every request asks the database itself. It serves `health`, the names in the errors about missing
 /// things, the status for systemd, the forms of the statements of list and explanation, and the optional metrics row,
@@ -23,6 +23,8 @@ final class DatabaseMonitor: Sendable {
     private let triesWork: Bool
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
+    private let findings: AsyncStream<Void>
+    private let finding: AsyncStream<Void>.Continuation
 
     /// The state that was told last, and the pool as it was.
     private struct Told {
@@ -52,6 +54,7 @@ final class DatabaseMonitor: Sendable {
         self.logger = logger
         self.onChange = onChange
         (looks, look) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (findings, finding) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// What was found last; nil while the database has not been reached.
@@ -96,8 +99,12 @@ final class DatabaseMonitor: Sendable {
                 // What waits in a stream is given also to a task that was cancelled.
                 for await _ in self.looks where !Task.isCancelled {
                     await self.inspect()
-                    await self.tell()
+                    self.finding.yield()
                 }
+            }
+            group.addTask {
+                // In one task, so that each state is told in full, and in order.
+                for await _ in self.findings where !Task.isCancelled { await self.tell() }
             }
             group.addTask {
                 for await _ in self.postgres.connectionChanges { self.lookAgain() }
@@ -164,7 +171,7 @@ final class DatabaseMonitor: Sendable {
             writes: { self.postgres.status.writes })
         await round.run(due) { work, outcome in
             evidence.withLock { $0.tried(work, outcome, at: .now()) }
-            await tell()
+            finding.yield()
         }
     }
 
