@@ -1,15 +1,15 @@
 /// A small day of work: every case that a list or an accept can meet, once. All people in it are made up.
 enum DataSet {
-    /// The master who takes the walk. He has every kind of offer.
+    /// The master of the walk, who has every kind of offer.
     static let master: Int64 = 7
     /// The Telegram user of that master.
     static let telegramUser: Int64 = 7_000_000_007
     /// Another master, who is offered some of the same orders.
     static let rival: Int64 = 8
     static let blockedMaster: Int64 = 9
-    /// He may have one active order, and has it.
+    /// Has the one active order that the limit allows.
     static let limitedMaster: Int64 = 10
-    /// He is neither verified nor approved.
+    /// Is neither verified nor approved.
     static let inactiveMaster: Int64 = 11
 
     /// Live, and the subject of the walk.

@@ -184,7 +184,7 @@ struct Interruption: Error, CustomStringConvertible {
     }
 }
 
-/// What goes on, for whoever waits.
+/// What goes on, for a reader who waits.
 enum Progress {
     /// Writes a line to standard error.
     static func show(_ line: String) {

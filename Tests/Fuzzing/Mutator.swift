@@ -15,7 +15,7 @@ package struct Mutator {
         self.corpus = corpus
     }
 
-    /// The next input, and a number for whoever needs chance to judge it.
+    /// The next input, and a number for an oracle that needs chance.
     package mutating func next() -> (input: [UInt8], chance: UInt64) {
         var input = below(4) == 0 ? generated() : corpus[below(corpus.count)]
         for _ in 0..<below(5) { change(&input) }

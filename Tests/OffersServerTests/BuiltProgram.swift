@@ -13,7 +13,7 @@ enum BuiltProgram {
     ///
     /// - Throws: ``Missing`` if it was not built.
     static func path(_ name: String) throws -> FilePath {
-        // Whoever runs the tests: this process is the executable with the tests in it.
+        // However the tests are run, this process is the executable with the tests in it.
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let program = FilePath(tests).removingLastComponent().appending(name)
         guard access(program.string, X_OK) == 0 else {

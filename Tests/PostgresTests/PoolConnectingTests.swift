@@ -8,11 +8,17 @@ struct PoolConnectingTests: PoolTesting {
     @Test("a connection connects first, then takes what waits, and sleeps")
     func ordinaryLife() {
         var pool = PoolStateMachine<Int>(connections: 1, maximumGroup: 4)
-        guard case .connect = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(outcome(pool.submit(item(1), at: start)) == .waits)
         pool.connected(0)
         #expect(outcome(pool.submit(item(2), at: start)) == .waits, "it is awake")
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(group.map(\.item.job) == [1, 2])
         #expect(pool.finished(0, group, usable: true, at: start).wake.isEmpty)
         #expect(isSleep(pool.step(of: 0, at: start)))
@@ -21,11 +27,17 @@ struct PoolConnectingTests: PoolTesting {
     @Test("a connection that is lost while work is being begun on it waits to be told so, and connects anew")
     func lostWhileBegun() {
         var pool = idlePool(connections: 1, maximumGroup: 1)
-        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else { return Issue.record("another step was expected") }
+        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.lost(0, at: start).isEmpty)
         #expect(isSleep(pool.step(of: 0, at: start)))
         _ = pool.finished(0, [taken], usable: false, at: start)
-        guard case .connect = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 
     @Test("work waits during the first attempt, and is refused at once after it failed")
@@ -42,9 +54,15 @@ struct PoolConnectingTests: PoolTesting {
         var pool = PoolStateMachine<Int>(connections: 1, maximumGroup: 4, pause: .milliseconds(100))
         _ = pool.step(of: 0, at: start)
         _ = pool.connectFailed(0, at: start)
-        guard case .pause(let until) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .pause(let until) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(until == start.advanced(by: .milliseconds(100)))
-        guard case .connect = pool.step(of: 0, at: until) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 0, at: until) else {
+            Issue.record("another step was expected")
+            return
+        }
         pool.connected(0)
         #expect(outcome(pool.submit(item(1), at: start)) == .waits)
         #expect(jobs(pool.step(of: 0, at: until)) == [1])
@@ -66,12 +84,16 @@ struct PoolConnectingTests: PoolTesting {
         var pool = idlePool(connections: 2, maximumGroup: 1)
         let hot = ExclusionKey(space: 2, value: 1)
         guard case .begin(let taken, on: 0) = pool.submit(item(1, keys: [hot]), at: start) else {
-            return Issue.record("another step was expected")
+            Issue.record("another step was expected")
+            return
         }
         #expect(outcome(pool.submit(item(2, keys: [hot]), at: start)) == .waits, "it cannot start yet")
         pool.resumed(0)
         #expect(pool.finished(0, [taken], usable: false, at: start).wake == [1])
-        guard case .connect = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(jobs(pool.step(of: 1, at: start)) == [2])
     }
 
@@ -80,7 +102,8 @@ struct PoolConnectingTests: PoolTesting {
         var pool = idlePool(connections: 2, maximumGroup: 1)
         let hot = ExclusionKey(space: 2, value: 1)
         guard case .begin(let taken, on: 0) = pool.submit(item(1, keys: [hot]), at: start) else {
-            return Issue.record("another step was expected")
+            Issue.record("another step was expected")
+            return
         }
         _ = pool.submit(item(2, keys: [hot]), at: start)
         pool.resumed(0)
@@ -132,13 +155,22 @@ struct PoolConnectingTests: PoolTesting {
         for index in 0...2 { _ = pool.step(of: index, at: start) }
         for index in 1...2 { pool.connected(index) }
         _ = pool.connectFailed(0, at: start)
-        guard case .pause(let late) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .pause(let late) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(late == start.advanced(by: .seconds(2)))
         #expect(pool.lost(1, at: start).isEmpty)
         #expect(pool.finished(2, [], usable: false, at: start).wake == [0])
-        guard case .pause(let soon) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .pause(let soon) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(soon == start.advanced(by: .milliseconds(100)))
-        guard case .connect = pool.step(of: 0, at: soon) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 0, at: soon) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 
     @Test("a connection that gave way to another pool tries when that has one, or after the pause")
@@ -147,10 +179,16 @@ struct PoolConnectingTests: PoolTesting {
         for index in 0...1 { _ = pool.step(of: index, at: start) }
         pool.connected(0)
         pool.gaveWay(1, at: start)
-        guard case .pause(let until) = pool.step(of: 1, at: start) else { return Issue.record("another step was expected") }
+        guard case .pause(let until) = pool.step(of: 1, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(until == start.advanced(by: .milliseconds(100)))
         #expect(pool.precedenceChanged() == [1])
-        guard case .connect = pool.step(of: 1, at: start) else { return Issue.record("another step was expected") }
+        guard case .connect = pool.step(of: 1, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.precedenceChanged().isEmpty)
     }
 }

@@ -8,7 +8,10 @@ struct PoolStateMachineTests: PoolTesting {
     @Test("work for a connection with nothing to do is begun without its thread, which goes on with it at the answer")
     func begunForIt() {
         var pool = idlePool(connections: 1, maximumGroup: 4)
-        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else { return Issue.record("another step was expected") }
+        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(taken.item.job == 1)
         #expect(pool.busyCount == 1 && pool.waitingCount == 0)
         #expect(isSleep(pool.step(of: 0, at: start)), "a thread that was woken for nothing leaves it alone")
@@ -38,13 +41,19 @@ struct PoolStateMachineTests: PoolTesting {
     @Test("a shutdown waits for what was begun")
     func shutdownWhileBegun() {
         var pool = idlePool(connections: 1, maximumGroup: 1)
-        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else { return Issue.record("another step was expected") }
+        guard case .begin(let taken, on: 0) = pool.submit(item(1), at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.shutDown().refused.isEmpty)
         #expect(isSleep(pool.step(of: 0, at: start)))
         #expect(!pool.isStopped)
         pool.resumed(0)
         _ = pool.finished(0, [taken], usable: true, at: start)
-        guard case .close = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .close = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 
     @Test("a connection takes its share of what waits and is under way, and leaves the rest to the others")
@@ -73,7 +82,10 @@ struct PoolStateMachineTests: PoolTesting {
         #expect(isSleep(pool.step(of: 2, at: start)), "a thread that was woken for nothing leaves them")
         pool.resumed(0)
         #expect(pool.finished(0, [], usable: true, at: start).wake.isEmpty, "it is awake itself")
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(group.map(\.item.job) == [2, 3, 4], "half of those under way and waiting")
         let later = start.advanced(by: .milliseconds(50))
         #expect(pool.expire(at: start.advanced(by: .milliseconds(49))).wake.isEmpty)
@@ -94,13 +106,19 @@ struct PoolStateMachineTests: PoolTesting {
         for (job, keys) in [(1, [hot]), (2, []), (3, []), (4, [hot])] as [(Int, [ExclusionKey])] {
             _ = pool.submit(item(job, keys: keys), at: start)
         }
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(group.map(\.item.job) == [1, 2, 3])
         _ = pool.submit(item(5), at: start)
         #expect(pool.finished(0, group, undone: [0, 2], usable: true, at: start).refused.isEmpty)
         #expect(pool.batchSplits == 2)
         #expect(pool.waitingCount == 4)
-        guard case .work(let first) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let first) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(first.map(\.item.job) == [1], "before those that came later, and its rival behind it")
         _ = pool.finished(0, first, usable: true, at: start)
         #expect(jobs(pool.step(of: 0, at: start)) == [3])
@@ -111,11 +129,17 @@ struct PoolStateMachineTests: PoolTesting {
     func undoneAtTheEnd() {
         var pool = openPool(maximumGroup: 8)
         for job in 1...2 { _ = pool.submit(item(job), at: start) }
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.shutDown().refused.isEmpty)
         #expect(pool.finished(0, group, undone: [0, 1], usable: true, at: start).refused.map(\.job) == [1, 2])
         #expect(pool.waitingCount == 0)
-        guard case .close = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .close = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 
     @Test("only work of one batch key goes together, and only from the front")
@@ -131,17 +155,26 @@ struct PoolStateMachineTests: PoolTesting {
     func parts() {
         var pool = idlePool(connections: 2, maximumGroup: 4)
         let five = WorkItem(others: { Array(repeating: [], count: 4) }, deadline: forever, job: 1)
-        guard case .begin(let taken, on: 0) = pool.submit(five, at: start) else { return Issue.record("another step was expected") }
+        guard case .begin(let taken, on: 0) = pool.submit(five, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(taken.count == 4 && pool.needsLookingAfter)
         pool.resumed(0)
         #expect(pool.needsLookingAfter, "it may be put back to wait")
         _ = pool.finished(0, [taken], undone: [0], usable: true, at: start)
         #expect(pool.batchSplits == 4)
         _ = pool.submit(WorkItem(others: { [[], []] }, deadline: forever, job: 2), at: start)
-        guard case .work(let alone) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let alone) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(alone.map(\.item.job) == [1] && alone.map(\.count) == [1])
         for _ in 3...4 { _ = pool.submit(WorkItem(others: { [[]] }, deadline: forever, job: 3), at: start) }
-        guard case .work(let group) = pool.step(of: 1, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 1, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(group.map(\.count) == [3, 1], "a share of two items, and no more than four parts")
         _ = pool.finished(1, group, separated: 2, usable: true, at: start)
         #expect(pool.batchSplits == 6)
@@ -163,7 +196,10 @@ struct PoolStateMachineTests: PoolTesting {
         pool.connected(0)
         for job in 1...3 { _ = pool.submit(item(job), at: start) }
         #expect(pool.more(for: 0, at: start).isEmpty)
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         let later = start.advanced(by: .seconds(5))
         #expect(pool.longestWork(at: later) == .seconds(5))
         #expect(pool.more(for: 0, at: later).map(\.item.job) == [2])
@@ -171,7 +207,10 @@ struct PoolStateMachineTests: PoolTesting {
         _ = pool.shutDown()
         #expect(pool.more(for: 0, at: later).isEmpty, "nothing is begun after the shutdown")
         _ = pool.finished(0, group, usable: true, at: start)
-        guard case .close = pool.step(of: 0, at: later) else { return Issue.record("another step was expected") }
+        guard case .close = pool.step(of: 0, at: later) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 
     @Test("the longest work under way is counted from its start to its end, sleep and attempts to connect are not")
@@ -182,11 +221,17 @@ struct PoolStateMachineTests: PoolTesting {
         #expect(pool.longestWork(at: later) == .zero)
         pool.connected(0)
         _ = pool.submit(item(1), at: start)
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.longestWork(at: later) == .seconds(5))
         _ = pool.finished(0, group, usable: true, at: start)
         #expect(pool.longestWork(at: later) == .zero)
-        guard case .sleep = pool.step(of: 0, at: later) else { return Issue.record("another step was expected") }
+        guard case .sleep = pool.step(of: 0, at: later) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.longestWork(at: later.advanced(by: .seconds(5))) == .zero)
         _ = pool.step(of: 1, at: start)
         _ = pool.connectFailed(1, at: start)
@@ -198,7 +243,8 @@ struct PoolStateMachineTests: PoolTesting {
         var pool = idlePool(connections: 2, maximumGroup: 1)
         let keys = (0..<2).map { ExclusionKey(space: $0, value: 1) }
         guard case .begin(let taken, on: 0) = pool.submit(item(0, keys: [keys[0]]), at: start) else {
-            return Issue.record("another step was expected")
+            Issue.record("another step was expected")
+            return
         }
         let overdue = WorkItem(keys: keys, deadline: Deadline(at: start), job: 1)
         #expect(outcome(pool.submit(overdue, at: start)) == .waits)
@@ -221,16 +267,25 @@ struct PoolStateMachineTests: PoolTesting {
         _ = pool.step(of: 0, at: start)
         pool.connected(0)
         _ = pool.submit(item(1), at: start)
-        guard case .work(let group) = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .work(let group) = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         _ = pool.step(of: 1, at: start)  // is connecting, and nothing waits for that
         _ = pool.submit(item(2), at: start)
         #expect(pool.shutDown().refused.map(\.job) == [2])
         #expect(outcome(pool.submit(item(3), at: start)) == .shuttingDown)
         #expect(!pool.isStopped)
         _ = pool.finished(0, group, usable: true, at: start)
-        guard case .close = pool.step(of: 0, at: start) else { return Issue.record("another step was expected") }
+        guard case .close = pool.step(of: 0, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
         #expect(pool.isStopped)
         pool.connected(1)
-        guard case .close = pool.step(of: 1, at: start) else { return Issue.record("another step was expected") }
+        guard case .close = pool.step(of: 1, at: start) else {
+            Issue.record("another step was expected")
+            return
+        }
     }
 }

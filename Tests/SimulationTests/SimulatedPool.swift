@@ -139,7 +139,7 @@ struct SimulatedPool {
         markReady([item.job])
     }
 
-    /// Lets whoever was told to begin work on connection `index` do so. Returns the work that ended, as the connection
+    /// Begins the work on connection `index` that a caller was told to begin. Returns the work that ended, as the connection
     /// was lost before.
     mutating func begin(on index: Int, at now: MonotonicTime) -> [Ended] {
         guard case .onItsWay(let taken, let since) = begun[index] else { return [] }

@@ -16,7 +16,7 @@ package struct Server: Service {
     private let logger: Logger
     private let onListening: @Sendable () async -> Void
     private let onRefusal: @Sendable (RPCError) -> Void
-    private let companion: @Sendable (SelfProbe) async -> Void
+    private let probe: @Sendable (SelfProbe) async -> Void
     private let connections: OpenConnections
 
     /// A server that owns its listeners from now on.
@@ -29,12 +29,12 @@ package struct Server: Service {
     ///   - logger: For the transport's own troubles. Nothing of a request is ever logged here.
     ///   - onListening: Called once by `run()`, when clients are accepted.
     ///   - onRefusal: Called with each error that the server gives by itself, before any method: for counting.
-    ///   - companion: Runs beside the sockets, with the means to ask the server itself; cancelled when they are closed.
+    ///   - probe: Runs beside the sockets, with the means to ask the server itself; cancelled when they are closed.
     package init(
         listeners: [Listener], methods: [Method], limits: Limits = Limits(), eventLoops: Int = 1, logger: Logger,
         onListening: @escaping @Sendable () async -> Void = {},
         onRefusal: @escaping @Sendable (RPCError) -> Void = { _ in },
-        companion: @escaping @Sendable (SelfProbe) async -> Void = { _ in }
+        probe: @escaping @Sendable (SelfProbe) async -> Void = { _ in }
     ) {
         self.listeners = listeners
         self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
@@ -43,7 +43,7 @@ package struct Server: Service {
         self.logger = logger
         self.onListening = onListening
         self.onRefusal = onRefusal
-        self.companion = companion
+        self.probe = probe
         self.connections = OpenConnections(limits: limits)
     }
 
@@ -81,7 +81,7 @@ package struct Server: Service {
         try await withThrowingTaskGroup { group in
             group.addTask {
                 try await withThrowingDiscardingTaskGroup { group in
-                    group.addTask { await companion(SelfProbe(loops: loops, limits: limits)) }
+                    group.addTask { await probe(SelfProbe(loops: loops, limits: limits)) }
                     defer { group.cancelAll() }
                     try await serveListeners(on: loops)
                 }

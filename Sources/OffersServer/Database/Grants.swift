@@ -79,7 +79,7 @@ package enum Grants {
                         RAISE WARNING '% cannot be granted, there is no %', r.privilege, r.missing;
                     END IF;
                 END LOOP;
-                -- The sequences that the defaults of these ids call, whoever owns them.
+                -- The sequences that the defaults of these ids call, whatever role owns them.
                 FOR r IN
                     SELECT s.oid FROM (VALUES \(sequences)) AS n (relation),
                         LATERAL (\(Inspection.sequences(of: "to_regclass(format('%I.%I', \(literal(schema)), n.relation))"))) AS s

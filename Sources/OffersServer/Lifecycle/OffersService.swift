@@ -77,7 +77,7 @@ package struct OffersService: Service {
                 report.ready()
             },
             onRefusal: { metrics.count(refusal: $0.reason) },
-            companion: { requests in
+            probe: { requests in
                 await withDiscardingTaskGroup { group in
                     group.addTask { await socketWatch.run() }
                     await watchdog?.run(requests)

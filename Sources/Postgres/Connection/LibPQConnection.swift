@@ -4,7 +4,7 @@ import Glibc
 
 /// One libpq connection in pipeline mode. It belongs to one thread and never leaves it.
 ///
-/// Non-blocking underneath: whoever waits for the server does so in `poll` and until a moment of its own choosing,
+/// Non-blocking underneath: a caller that waits for the server does so in `poll`, until a moment of its own choosing,
 /// so that a dead server never hangs a request. Source: libpq manual, section 34.5 (pipeline mode).
 @safe final class LibPQConnection {
     /// The connection is of no further use; the text is libpq's, for the log.

@@ -3,7 +3,7 @@ enum Admission: Sendable {
     /// As a request.
     case limited
     /// As a request, but it bypasses the limit: it looks after the service.
-    case exempt
+    case bypassesLimit
     /// Not at all, and its failures are not told either: the pool's own.
     case unseen
 }

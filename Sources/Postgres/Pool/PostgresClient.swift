@@ -23,7 +23,7 @@ package final class PostgresClient: Sendable {
     private let writes: ConnectionPool<TransactionWorker>
     private let requests = Atomic<Int>(0)
     /// Those that do not count for the maximum: they look after the service.
-    private let exemptRequests = Atomic<Int>(0)
+    private let unlimitedRequests = Atomic<Int>(0)
     private let maximumWaiting: Int
     /// Some two seconds of trying. Three and ten were too few where backends were ended one after the other: it is
     /// always those that are working.
@@ -144,7 +144,7 @@ package final class PostgresClient: Sendable {
     package var status: PoolStatus {
         PoolStatus(
             reads: reads.status, control: control.status, writes: writes.status,
-            requests: requests.load(ordering: .relaxed) + exemptRequests.load(ordering: .relaxed),
+            requests: requests.load(ordering: .relaxed) + unlimitedRequests.load(ordering: .relaxed),
             readRetries: readRetries.load(ordering: .relaxed),
             lastError: lastError.withLock { $0 }, notes: watch.sentences)
     }
@@ -164,8 +164,8 @@ package final class PostgresClient: Sendable {
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         let read = Read(
-            bound: bound, pool: pool(for: purpose), admission: purpose == .control ? .exempt : .limited, client: self,
-            caller: end)
+            bound: bound, pool: pool(for: purpose), admission: purpose == .control ? .bypassesLimit : .limited,
+            client: self, caller: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -282,7 +282,7 @@ package final class PostgresClient: Sendable {
     private func admit(_ trace: PoolTrace?, _ admission: Admission) -> Bool {
         switch admission {
         case .unseen: break
-        case .exempt: exemptRequests.add(1, ordering: .relaxed)
+        case .bypassesLimit: unlimitedRequests.add(1, ordering: .relaxed)
         case .limited:
             if requests.add(1, ordering: .relaxed).newValue > maximumWaiting {
                 requests.subtract(1, ordering: .relaxed)
@@ -296,7 +296,7 @@ package final class PostgresClient: Sendable {
     private func ended(_ error: PostgresError?, _ trace: PoolTrace?, _ admission: Admission) {
         switch admission {
         case .unseen: return
-        case .exempt: exemptRequests.subtract(1, ordering: .relaxed)
+        case .bypassesLimit: unlimitedRequests.subtract(1, ordering: .relaxed)
         case .limited: requests.subtract(1, ordering: .relaxed)
         }
         trace?.ended()

@@ -61,7 +61,10 @@ import Testing
         var sequencer = Sequencer()
         for _ in 0..<3 { sequencer.append(.work(.write("a"), DeadlineStart(), ())) }
         #expect(sequencer.nextWrite()?.joins == false)
-        guard let second = sequencer.nextWrite() else { return Issue.record("no write is next") }
+        guard let second = sequencer.nextWrite() else {
+            Issue.record("no write is next")
+            return
+        }
         #expect(second.joins && second.write.id == 1)
         sequencer.didNotJoin(second.write)
         #expect(sequencer.nextWrite() == nil)

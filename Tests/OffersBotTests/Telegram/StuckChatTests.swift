@@ -25,7 +25,7 @@ struct StuckChatTests {
                 world.taps(.list(page: 1), in: chat, at: .milliseconds(100 * tenth + 7))
             }
         }
-        // Ten masters, each with an offer of 15 s, of which he hears at some moment in the middle.
+        // Ten masters, each with an offer of 15 s, which they hear of at some moment in the middle.
         for chat in 200..<210 as Range<Int64> {
             let moment = Duration.milliseconds(5000 + 337 * Int(chat - 200))
             for (index, tap) in [

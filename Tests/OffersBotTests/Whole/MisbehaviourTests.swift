@@ -57,7 +57,7 @@ struct MisbehaviourTests {
         }
     }
 
-    @Test("More taps that wait than an answer holds: the others are served, whoever waits for what")
+    @Test("More taps that wait than an answer holds: the others are served")
     func floodOfTaps() async throws {
         try await Stage.set { stage in
             let telegram = stage.telegram

@@ -157,7 +157,7 @@ struct AskingAgainTests {
             let order = try await scene.offeredOrder { $0.status = "CLOSED" }
             let answer = try await service.withClient { try await $0.accept(order, by: scene.master) }
             #expect(answer.reason == "ORDER_NOT_AVAILABLE", "\(answer)")
-            // Now it could be accepted. Who was told otherwise must not get it behind his back.
+            // Now it could be accepted. A master who was told otherwise must not get it unseen.
             try await scene.database.sql("UPDATE orders SET status = 'SEARCHING' WHERE id = \(order)")
             await orphan.release()
             let rows = try await scene.database.sql("SELECT status, version FROM orders WHERE id = \(order)")

@@ -47,7 +47,7 @@ struct AlreadyYoursTests {
                 $0.assignedMasterID = scene.master
             }
             for state in states { try await scene.offer(order) { $0.state = state } }
-            // The row of whoever had it before stays when an administrator assigns it anew.
+            // The row of the earlier master stays when an administrator assigns it anew.
             try await scene.database.insert(OfferRow(orderID: order, masterID: scene.rival, state: "ACCEPTED"))
             let before = try await scene.rows()
             let answer = try await client.accept(order, by: scene.master)
@@ -63,7 +63,7 @@ struct AlreadyYoursTests {
     }
 
     @Test(
-        "A master who may not accept still has what he has",
+        "A master who may not accept still has what they have",
         arguments: [
             "is_blocked = true", "is_active = false", "is_deleted = true", "moderation_status = 'REJECTED'",
             "verified = false, moderation_status = 'PENDING'", "max_active_orders_override = 1",

@@ -49,7 +49,7 @@ struct EveryStateTests {
                     complaints.expect(already, state.accept == nil ? false : state.accept == "" ? true : nil, state)
                 }
                 complaints.report()
-                // What could not be accepted for the master's own sake is still in his list, and nothing else is.
+                // What could not be accepted for the master's own sake is still in their list, and nothing else is.
                 let left = zip(ward.orders, ward.states).filter { $1.isListed && $1.accept != nil }.map(\.0)
                 #expect(try await Self.list(service, ward.master).sorted() == left.sorted())
             }

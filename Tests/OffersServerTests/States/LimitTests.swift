@@ -81,7 +81,7 @@ struct LimitTests {
         }
     }
 
-    @Test("Only orders under way count, and only his own")
+    @Test("Only orders under way count, and only the master's own")
     func statuses() async throws {
         try await withScene { (scene, client) async throws in
             try await scene.database.setSetting("max_active_orders", to: "1")

@@ -41,7 +41,7 @@ struct NamingTests {
         }
     }
 
-    @Test("A master without a Telegram user is found by his id, and by no number")
+    @Test("A master without a Telegram user is found by id, and by no number")
     func withoutTelegram() async throws {
         try await withScene { (scene, client) async throws in
             let order = try await scene.offeredOrder()

@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// What is known of the client is given to whoever has the order, in the reply to his accept, and nowhere else.
+/// What is known of the client is given to the master who has the order, in the reply to the accept, and nowhere else.
 @Suite(.inTurn)
 struct PrivacyTests {
     /// Whatever must not appear: each stands in one column only.

@@ -58,7 +58,7 @@ struct RefusalTests {
                 """,
             accept: done, card: done, decline: done),
         Row(
-            state: "at his limit", sql: "UPDATE masters SET max_active_orders_override = 1 WHERE id = $M; $ACTIVE",
+            state: "at the limit", sql: "UPDATE masters SET max_active_orders_override = 1 WHERE id = $M; $ACTIVE",
             accept: #"LIMIT_REACHED {"limit":1,"active":1}"#, card: done, decline: done),
         Row(
             state: "never offered", sql: "DELETE FROM offers WHERE master_id = $M",
@@ -109,13 +109,13 @@ struct RefusalTests {
             state: "deferred", sql: "UPDATE orders SET status = 'DEFERRED' WHERE id = $O",
             accept: done, card: done, decline: done),
         Row(
-            state: "already his",
+            state: "already theirs",
             sql: "UPDATE orders SET assigned_master_id = $M, status = 'WORKING' WHERE id = $O",
             accept: "already", card: #"ALREADY_YOURS {"status":"WORKING"}"#,
             decline: #"ALREADY_YOURS {"status":"WORKING"}"#),
         // Two things at once: the earlier of the contract's precedence wins.
         Row(
-            state: "already his, and he is blocked, inactive and full",
+            state: "already theirs, and they are blocked, inactive and full",
             sql: """
                 UPDATE orders SET assigned_master_id = $M, status = 'CANCELED' WHERE id = $O; DELETE FROM offers; $ACTIVE;
                 UPDATE masters SET is_blocked = true, is_active = false, max_active_orders_override = 1 WHERE id = $M
@@ -161,7 +161,7 @@ struct RefusalTests {
             accept: #"OFFER_EXPIRED {"expiredAt":null}"#, card: #"OFFER_EXPIRED {"expiredAt":null}"#,
             decline: #"OFFER_EXPIRED {"expiredAt":null}"#),
         Row(
-            state: "the order closed, and he is full",
+            state: "the order closed, and they are full",
             sql: """
                 UPDATE masters SET max_active_orders_override = 1 WHERE id = $M; $ACTIVE;
                 UPDATE orders SET status = 'CLOSED' WHERE id = $O

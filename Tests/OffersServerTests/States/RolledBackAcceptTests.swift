@@ -3,7 +3,7 @@ import TestDatabase
 import Testing
 import Turns
 
-/// The report that offersd was made for: a master is told "accepted", and the order stays in his list.
+/// The report that offersd was made for: a master is told "accepted", and the order stays in their list.
 @Suite(.inTurn)
 struct RolledBackAcceptTests {
     /// What makes every insert of the optional row fail, each at another point.

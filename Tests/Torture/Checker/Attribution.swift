@@ -210,7 +210,7 @@ struct Attribution: Sendable {
         guard let moment, moment > terms.microseconds(at: calls.ended) else { return }
         note(
             .explained,
-            "order \(pair.order) was changed for master \(pair.master) after the last of his calls had ended")
+            "order \(pair.order) was changed for master \(pair.master) after the last of their calls had ended")
     }
 
     /// The calls that could have, for people: what became of each tells why it is no explanation.

@@ -74,7 +74,7 @@ final class Board: Sendable {
         state.withLock { $0.entries.filter { $0.masters.contains(master) }.map(\.order) }
     }
 
-    /// The master whom all want orders for at the moment, so that his limit is fought for.
+    /// The master that all want orders for at the moment, so that the limit is fought for.
     var focus: Int { masters[Int(MonotonicTime.now().nanoseconds / 150_000_000) % masters.count] }
 
     // MARK: What happened

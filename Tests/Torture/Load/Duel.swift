@@ -8,7 +8,7 @@ struct Duel: Sendable {
     let board: Board
     let sockets: [String]
     let writer: OtherWriter
-    /// A master whom nothing else makes offers to; his limit is 1.
+    /// A master that nothing else makes offers to, with a limit of 1.
     let master: Int
     let rival: Int
     private var generator: SeededGenerator

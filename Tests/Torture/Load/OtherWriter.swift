@@ -147,7 +147,7 @@ struct OtherWriter: Sendable {
                 """)
     }
 
-    /// A master has done his work: room below the limit.
+    /// A master has done an order: room below the limit.
     private mutating func close() -> Plan {
         Plan(
             name: "close",

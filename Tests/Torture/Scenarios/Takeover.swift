@@ -14,7 +14,7 @@ struct Takeover: Sendable {
         /// When the one before has ended, as systemd does it; clients wait in the socket's queue meanwhile.
         case restart
         /// Before the one before is told to end, so that for a moment both accept on the socket. Only for a release
-        /// build: a client wakes both, and a debug build of NIO asserts that whoever is woken finds one to accept.
+        /// build: a client wakes both, and a debug build of NIO asserts that each one woken finds one to accept.
         case overlap
     }
 
