@@ -74,6 +74,17 @@ extension JSONValue {
         if case .bool(let bool) = self { bool } else { nil }
     }
 
+    /// The value as text: an array or object exactly as it was written, in the same memory.
+    package var bytes: ByteBuffer {
+        switch self {
+        case .array(let text), .object(let text): return text.bytes
+        default:
+            var writer = JSONWriter()
+            self.encode(to: &writer)
+            return writer.buffer
+        }
+    }
+
     /// Whether this is `null`.
     package var isNull: Bool {
         self == .null

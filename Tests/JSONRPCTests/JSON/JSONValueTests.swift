@@ -32,6 +32,16 @@ struct JSONValueTests {
         #expect(try parse(text).stringValue == string)
     }
 
+    @Test(
+        "The bytes of an array or object are those that were read; what else there is comes as its JSON",
+        arguments: [
+            ("{\"a\" : [1.0, 2e0]}", "{\"a\" : [1.0, 2e0]}"), ("[ 1,{} ]", "[ 1,{} ]"), (#""\u0041""#, "\"A\""),
+            ("1.0", "1.0"), ("true", "true"), ("null", "null"),
+        ])
+    func bytes(_ text: String, _ bytes: String) throws {
+        #expect(String(buffer: try parse(" \(text)\n").bytes) == bytes)
+    }
+
     @Test("Every UTF-16 code unit survives its escape")
     func everyCodeUnit() throws {
         for unit in UInt16.min...UInt16.max {
