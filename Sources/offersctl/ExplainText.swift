@@ -136,11 +136,11 @@ struct ExplainText {
 
     private mutating func tellNotListed() {
         guard explanation.master != nil, let notListed = explanation.notListed else { return }
-        let total = notListed.reduce(0) { $0 + $1.count }
+        let total = notListed.values.reduce(0, +)
         guard total > 0 else { return lines.append("Every open offer of this master is in the list.") }
         lines.append("\(total) open \(total == 1 ? "offer is" : "offers are") not in the list:")
-        for entry in notListed {
-            lines.append("- \(entry.count) \(entry.reason): \(Self.meaning(of: entry.reason))")
+        for (reason, count) in notListed.sorted(by: { $0.key < $1.key }) {
+            lines.append("- \(count) \(reason): \(Self.meaning(of: reason))")
         }
     }
 

@@ -71,11 +71,11 @@ import Testing
         try check(
             ExplainOfferResult(
                 masterId: nil, orderId: nil, asOf: Self.moment, accept: nil, listed: nil, master: nil, order: nil,
-                offers: [], history: nil, notListed: [.init(reason: "DEFERRED", count: 1)]))
+                offers: [], history: nil, notListed: ["DEFERRED": 1]))
         try check(
             ExplainOfferResult(
                 masterId: 7, orderId: 12, asOf: Self.moment, accept: AcceptForecast(possible: true, reason: nil),
-                listed: false, master: nil, order: nil, offers: [], history: [], notListed: []))
+                listed: false, master: nil, order: nil, offers: [], history: [], notListed: [:]))
     }
 
     @Test("An accept survives the wire and fits its schema")
@@ -118,6 +118,15 @@ import Testing
                 + #""timezone":null,"timeslot":null,"sentAt":null,"expiresAt":null}]}"#)
     }
 
+    @Test("The reasons of what is not listed are written in the order of their names")
+    func counts() throws {
+        let explanation = ExplainOfferResult(
+            masterId: 7, orderId: nil, asOf: Self.moment, accept: nil, listed: nil, master: nil, order: nil,
+            offers: [], history: nil, notListed: ["ORDER_TAKEN": 3, "DEFERRED": 1, "OFFER_EXPIRED": 2])
+        let members = try #require(try written(explanation)["notListed"]?.members)
+        #expect(members.map(\.name) == ["DEFERRED", "OFFER_EXPIRED", "ORDER_TAKEN"])
+    }
+
     @Test("A time that has no text is written as null")
     func infinity() throws {
         let entry = OfferEntry(
@@ -136,19 +145,89 @@ import Testing
     @Test(
         "A result of another form names the place",
         arguments: [
-            ("[]", ""), (#"{"masterId":7}"#, "total"), (#"{"masterId":"7"}"#, "masterId"),
-            (#"{"masterId":7,"total":0,"asOf":"now"}"#, "asOf"),
-            (#"{"masterId":7,"total":0,"asOf":"2000-01-01T00:00:00.000000Z","offers":[{"offerId":1},2]}"#, "offers[1]"),
-            (#"{"masterId":7,"total":0,"asOf":"2000-01-01T00:00:00.000000Z","offers":[{}]}"#, "offers[0].offerId"),
+            ("[]", "", "an object"), ("7", "", "an object"), ("null", "", "an object"), ("\"x\"", "", "an object"),
+            (#"{"masterId":7}"#, "total", "there"), (#"{"masterId":"7"}"#, "masterId", "an integer"),
+            (#"{"masterId":null}"#, "masterId", "an integer"), (#"{"masterId":true}"#, "masterId", "an integer"),
+            (#"{"masterId":7,"total":0,"asOf":"now"}"#, "asOf", "a time"),
+            (#"{"masterId":7,"total":0,"asOf":5}"#, "asOf", "a time"),
+            (#"{"masterId":7,"total":0,"asOf":null}"#, "asOf", "a time"),
+            (Self.page("{}"), "offers", "an array"), (Self.page("null"), "offers", "an array"),
+            (Self.page("[null]"), "offers[0]", "an object"), (Self.page("[{}]"), "offers[0].offerId", "there"),
+            (Self.page("[\(Self.row()),2]"), "offers[1]", "an object"),
+            (Self.page("[\(Self.row()),{\"offerId\":1,\"orderId\":\"1\"}]"), "offers[1].orderId", "an integer"),
+            (Self.page("[\(Self.row(city: "null"))]"), "offers[0].city", "a string"),
+            (Self.page("[\(Self.row(timeslot: "[]"))]"), "offers[0].timeslot", "an object"),
+            (Self.page("[\(Self.row(timeslot: "{\"start\":\"x\"}"))]"), "offers[0].timeslot.start", "a time"),
         ])
-    func unexpected(text: String, path: String) throws {
+    func unexpected(text: String, path: String, expected: String) throws {
         let error = try #require(throws: UnexpectedResult.self) { try ListOffersResult(json: json(text)) }
-        #expect(error.path == path)
+        #expect(error == UnexpectedResult(path: path, expected: expected))
+    }
+
+    /// A list with these entries.
+    private static func page(_ offers: String) -> String {
+        #"{"masterId":7,"total":0,"asOf":"2000-01-01T00:00:00.000000Z","offers":\#(offers)}"#
+    }
+
+    private static func row(city: String = "\"\"", timeslot: String = "null") -> String {
+        #"{"offerId":11,"orderId":12,"round":1,"state":"SENT","city":\#(city),"timeslot":\#(timeslot)}"#
+    }
+
+    @Test("A member of another kind names the place in every result")
+    func otherKinds() {
+        func problem<Result: ContractResult>(of _: Result.Type, _ text: String) -> UnexpectedResult? {
+            #expect(throws: UnexpectedResult.self) { try Result(json: json(text)) }
+        }
+        let explained = #""asOf":"2000-01-01T00:00:00.000000Z","offers":[]"#
+        #expect(
+            problem(of: ExplainOfferResult.self, "{\(explained),\"notListed\":{\"DEFERRED\":1,\"X\":\"a\"}}")
+                == UnexpectedResult(path: "notListed.X", expected: "an integer"))
+        #expect(
+            problem(of: ExplainOfferResult.self, "{\(explained),\"notListed\":[]}")
+                == UnexpectedResult(path: "notListed", expected: "an object"))
+        #expect(
+            problem(of: ExplainOfferResult.self, "{\(explained),\"listed\":1}")
+                == UnexpectedResult(path: "listed", expected: "a boolean"))
+        #expect(
+            problem(of: ExplainOfferResult.self, "{\(explained),\"history\":[{\"to\":7}]}")
+                == UnexpectedResult(path: "history[0].to", expected: "a string"))
+        #expect(
+            problem(of: HealthResult.self, #"{"status":"fine"}"#)
+                == UnexpectedResult(path: "status", expected: "a value that the contract has"))
+    }
+
+    @Test("Integers are exact in all of 64 bits; one that is beyond them is no result")
+    func integers() throws {
+        func order(_ number: String) throws -> Int64 {
+            let text = "{\"masterId\":7,\"orderId\":\(number),\"offerId\":11,\"alreadyDeclined\":true}"
+            return try DeclineOfferResult(json: json(text)).orderId
+        }
+        for number in [Int64.max, .max - 1, .min, 9_007_199_254_740_993, 0, -1] {
+            #expect(try order("\(number)") == number)
+        }
+        for number in ["9223372036854775808", "7.5", "1e30"] {
+            let error = #expect(throws: UnexpectedResult.self) { try order(number) }
+            #expect(error?.path == "", "the decoder does not tell where")
+        }
+    }
+
+    @Test("A service of a version before notes has none")
+    func earlierVersion() throws {
+        let database = #""reachable":true,"readOnly":false,"missing":[],"connections":2,"serverVersion":"15.8""#
+        func health(_ more: String) throws -> HealthResult {
+            try HealthResult(
+                json: json(
+                    "{\"status\":\"ok\",\"database\":{\(database)\(more)},\"uptimeSeconds\":5,\"version\":\"1.0.0\"}"))
+        }
+        #expect(try health("").database.notes == [])
+        #expect(try health(#","notes":["One."]"#).database.notes == ["One."])
+        let error = #expect(throws: UnexpectedResult.self) { try health(#","notes":[1]"#) }
+        #expect(error == UnexpectedResult(path: "database.notes[0]", expected: "a string"))
     }
 
     @Test("Members of a later version are ignored")
     func laterVersion() throws {
-        let text = #"{"new":1,"masterId":7,"orderId":12,"offerId":11,"alreadyDeclined":true}"#
+        let text = #"{"new":{"a":[1.5,"\ud800"]},"masterId":7,"orderId":12,"offerId":11,"alreadyDeclined":true}"#
         #expect(try DeclineOfferResult(json: json(text)).orderId == 12)
     }
 }

@@ -127,9 +127,9 @@ import Testing
         #expect(later.last == "The service may not read the history of orders (see offersd check).")
     }
 
-    @Test("A list: how the master stands, and what is not in it")
+    @Test("A list: how the master stands, and what is not in it, in the order of the reasons' names")
     func list() {
-        func lines(_ master: MasterState?, _ notListed: [ReasonCount] = []) -> String {
+        func lines(_ master: MasterState?, _ notListed: [String: Int64] = [:]) -> String {
             ExplainText.of(
                 ExplainOfferResult(
                     masterId: 7, orderId: nil, asOf: Self.now, accept: nil, listed: nil, master: master, order: nil,
@@ -137,7 +137,7 @@ import Testing
         }
         #expect(lines(nil) == "There is no such master.\n")
         #expect(
-            lines(Self.master(), [.init(reason: "DEFERRED", count: 1), .init(reason: "OFFER_EXPIRED", count: 2)]) == """
+            lines(Self.master(), ["OFFER_EXPIRED": 2, "DEFERRED": 1]) == """
                 Master 7 has 2 active orders of 5; the limit is the setting's.
                 3 open offers are not in the list:
                 - 1 DEFERRED: the order can be accepted, and is in no list while it is deferred

@@ -48,7 +48,7 @@ package struct OffersClient: Sendable {
         try await call(Contract.health, [])
     }
 
-    private func call<Result: ContractResult>(
+    private func call<Result: Decodable>(
         _ method: MethodDescription, _ members: [JSONMember]
     ) async throws -> Result {
         try Result(json: await client.call(method.name, named: members, deadline: deadline))

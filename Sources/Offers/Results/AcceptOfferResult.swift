@@ -37,16 +37,6 @@ package struct AcceptOfferResult: ContractResult {
         .init("order", .reference("AcceptedOrder")),
     ])
 
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        masterId = try object.integer("masterId")
-        orderId = try object.integer("orderId")
-        offerId = try object.optionalInteger("offerId")
-        alreadyAccepted = try object.bool("alreadyAccepted")
-        acceptedAt = try object.optionalTimestamp("acceptedAt")
-        order = try AcceptedOrder(object.object("order"))
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("masterId", masterId)
@@ -61,7 +51,7 @@ package struct AcceptOfferResult: ContractResult {
 }
 
 /// An order in the hands of its master: the only place where the client's data is given.
-package struct AcceptedOrder: Hashable, Sendable, JSONEncodable {
+package struct AcceptedOrder: Decodable, Equatable, JSONEncodable {
     /// `orders.id`.
     package let orderId: Int64
     /// The label of `orders.category`.
@@ -128,24 +118,6 @@ package struct AcceptedOrder: Hashable, Sendable, JSONEncodable {
             .init("clientPhone", .nullable(.string), "The client's phone as stored."),
             .init("version", .integer(), "The order's version; every accept adds one."),
         ])
-
-    init(_ object: ResultObject) throws(UnexpectedResult) {
-        orderId = try object.integer("orderId")
-        category = try object.optionalString("category")
-        city = try object.string("city")
-        district = try object.optionalString("district")
-        timezone = try object.optionalString("timezone")
-        timeslot = try Timeslot(object.optionalObject("timeslot"))
-        street = try object.optionalString("street")
-        house = try object.optionalString("house")
-        description = try object.optionalString("description")
-        status = try object.string("status")
-        apartment = try object.optionalString("apartment")
-        addressComment = try object.optionalString("addressComment")
-        clientName = try object.optionalString("clientName")
-        clientPhone = try object.optionalString("clientPhone")
-        version = try object.integer("version")
-    }
 
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()

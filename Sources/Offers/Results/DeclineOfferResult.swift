@@ -26,14 +26,6 @@ package struct DeclineOfferResult: ContractResult {
         .init("alreadyDeclined", .boolean, "Whether it was declined before this request."),
     ])
 
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        masterId = try object.integer("masterId")
-        orderId = try object.integer("orderId")
-        offerId = try object.integer("offerId")
-        alreadyDeclined = try object.bool("alreadyDeclined")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("masterId", masterId)

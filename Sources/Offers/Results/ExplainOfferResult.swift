@@ -22,14 +22,15 @@ package struct ExplainOfferResult: ContractResult {
     /// The order's last ten changes of status, newest first; nil without an order, and where the service may not read
     /// them.
     package let history: [StatusChange]?
-    /// How many open offers of the master are not listed, by reason; nil with an order.
-    package let notListed: [ReasonCount]?
+    /// How many open offers of the master are not listed, by reason; nil with an order. A reason is a ``Reason``;
+    /// DEFERRED, a status in which orders are not listed; or DUPLICATE, an older offer of a listed order.
+    package let notListed: [String: Int64]?
 
     /// An explanation.
     package init(
         masterId: Int64?, orderId: Int64?, asOf: Timestamp, accept: AcceptForecast?, listed: Bool?,
         master: MasterState?, order: OrderState?, offers: [OfferRecord], history: [StatusChange]?,
-        notListed: [ReasonCount]?
+        notListed: [String: Int64]?
     ) {
         self.masterId = masterId
         self.orderId = orderId
@@ -67,27 +68,6 @@ package struct ExplainOfferResult: ContractResult {
             "How many open offers of the master are not in the list, by reason; null with orderId."),
     ])
 
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        masterId = try object.optionalInteger("masterId")
-        orderId = try object.optionalInteger("orderId")
-        asOf = try object.timestamp("asOf")
-        accept = try AcceptForecast(object.optionalObject("accept"))
-        listed = try object.optionalBool("listed")
-        master = try MasterState(object.optionalObject("master"))
-        order = try OrderState(object.optionalObject("order"))
-        var offers: [OfferRecord] = []
-        for element in try object.objects("offers") { offers.append(try OfferRecord(element)) }
-        self.offers = offers
-        var history: [StatusChange]?
-        if let elements = try object.optionalObjects("history") {
-            history = []
-            for element in elements { history?.append(try StatusChange(element)) }
-        }
-        self.history = history
-        notListed = try object.optionalCounts("notListed")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("masterId", masterId)
@@ -102,29 +82,15 @@ package struct ExplainOfferResult: ContractResult {
         writer.key("notListed")
         if let notListed {
             writer.beginObject()
-            for entry in notListed {
-                writer.key(named: entry.reason)
-                writer.integer(entry.count)
+            for reason in notListed.keys.sorted() {
+                writer.key(named: reason)
+                writer.integer(notListed[reason, default: 0])
             }
             writer.endObject()
         } else {
             writer.null()
         }
         writer.endObject()
-    }
-}
-
-/// How many open offers are not listed for one reason.
-package struct ReasonCount: Hashable, Sendable {
-    /// A ``Reason``; DEFERRED, a status in which orders are not listed; or DUPLICATE, an older offer of a listed order.
-    package let reason: String
-    /// At least 1.
-    package let count: Int64
-
-    /// A reason and how often it is the one.
-    package init(reason: String, count: Int64) {
-        self.reason = reason
-        self.count = count
     }
 }
 

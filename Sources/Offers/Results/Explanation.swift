@@ -1,7 +1,7 @@
 package import JSONRPC
 
 /// What `acceptOffer` would answer now.
-package struct AcceptForecast: Hashable, Sendable, JSONEncodable {
+package struct AcceptForecast: Decodable, Equatable, JSONEncodable {
     /// Whether it would be a success.
     package let possible: Bool
     /// The refusal's reason; of a success ALREADY_YOURS, or nil if it would assign the order.
@@ -24,12 +24,6 @@ package struct AcceptForecast: Hashable, Sendable, JSONEncodable {
             "Why not; ALREADY_YOURS if it would succeed without changing anything, null if it would assign the order."),
     ])
 
-    init?(_ object: ResultObject?) throws(UnexpectedResult) {
-        guard let object else { return nil }
-        possible = try object.bool("possible")
-        reason = try object.optionalString("reason")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("possible", possible)
@@ -39,7 +33,7 @@ package struct AcceptForecast: Hashable, Sendable, JSONEncodable {
 }
 
 /// How a master stands.
-package struct MasterState: Hashable, Sendable, JSONEncodable {
+package struct MasterState: Decodable, Equatable, JSONEncodable {
     /// `masters.id`.
     package let masterId: Int64
     /// `masters.is_blocked`.
@@ -89,19 +83,6 @@ package struct MasterState: Hashable, Sendable, JSONEncodable {
             "Where the limit comes from: the master, the setting, or the service's default without a valid setting."),
     ])
 
-    init?(_ object: ResultObject?) throws(UnexpectedResult) {
-        guard let object else { return nil }
-        masterId = try object.integer("masterId")
-        blocked = try object.bool("blocked")
-        active = try object.bool("active")
-        deleted = try object.bool("deleted")
-        verified = try object.bool("verified")
-        moderationStatus = try object.string("moderationStatus")
-        activeOrders = try object.integer("activeOrders")
-        limit = try object.integer("limit")
-        limitFrom = try object.string("limitFrom")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("masterId", masterId)
@@ -118,7 +99,7 @@ package struct MasterState: Hashable, Sendable, JSONEncodable {
 }
 
 /// How an order stands.
-package struct OrderState: Hashable, Sendable, JSONEncodable {
+package struct OrderState: Decodable, Equatable, JSONEncodable {
     /// The label of `orders.status`.
     package let status: String
     /// `orders.assigned_master_id`.
@@ -143,14 +124,6 @@ package struct OrderState: Hashable, Sendable, JSONEncodable {
         .init("deferred", .boolean, "Whether its status is DEFERRED: it can be accepted, and is in no list."),
     ])
 
-    init?(_ object: ResultObject?) throws(UnexpectedResult) {
-        guard let object else { return nil }
-        status = try object.string("status")
-        assignedMasterId = try object.optionalInteger("assignedMasterId")
-        version = try object.integer("version")
-        deferred = try object.bool("deferred")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("status", status)
@@ -162,7 +135,7 @@ package struct OrderState: Hashable, Sendable, JSONEncodable {
 }
 
 /// An offer of an order to a master, in whatever state.
-package struct OfferRecord: Hashable, Sendable, JSONEncodable {
+package struct OfferRecord: Decodable, Equatable, JSONEncodable {
     /// `offers.id`.
     package let offerId: Int64
     /// `offers.round_number`.
@@ -202,16 +175,6 @@ package struct OfferRecord: Hashable, Sendable, JSONEncodable {
         .init("respondedAt", .nullable(.timestamp), "When it was answered or closed; null = not yet."),
     ])
 
-    init(_ object: ResultObject) throws(UnexpectedResult) {
-        offerId = try object.integer("offerId")
-        round = try object.integer("round")
-        state = try object.string("state")
-        sentAt = try object.optionalTimestamp("sentAt")
-        expiresAt = try object.optionalTimestamp("expiresAt")
-        expired = try object.bool("expired")
-        respondedAt = try object.optionalTimestamp("respondedAt")
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("offerId", offerId)
@@ -226,7 +189,7 @@ package struct OfferRecord: Hashable, Sendable, JSONEncodable {
 }
 
 /// A change of an order's status.
-package struct StatusChange: Hashable, Sendable, JSONEncodable {
+package struct StatusChange: Decodable, Equatable, JSONEncodable {
     /// `order_status_history.created_at`.
     package let at: Timestamp?
     /// The label of `from_status`; nil for a new order.
@@ -256,14 +219,6 @@ package struct StatusChange: Hashable, Sendable, JSONEncodable {
             "A reason that programs write, such as accepted_by_master; null if a person typed it, or there is none."),
         .init("actor", .nullable(.string), "SYSTEM, ADMIN, MASTER, AUTO_DISTRIBUTION, or a later label."),
     ])
-
-    init(_ object: ResultObject) throws(UnexpectedResult) {
-        at = try object.optionalTimestamp("at")
-        from = try object.optionalString("from")
-        to = try object.string("to")
-        reason = try object.optionalString("reason")
-        actor = try object.optionalString("actor")
-    }
 
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()

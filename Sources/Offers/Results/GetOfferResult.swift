@@ -1,7 +1,7 @@
 package import JSONRPC
 
 /// One offer with the address down to the house; no data of the client.
-package struct OfferCard: Hashable, Sendable {
+package struct OfferCard: Equatable, Sendable {
     /// What the list shows, too.
     package let entry: OfferEntry
     /// `streets.name`.
@@ -20,6 +20,20 @@ package struct OfferCard: Hashable, Sendable {
     }
 
     static let schema = JSONSchema.object(OfferEntry.properties + OrderProperties.place)
+}
+
+extension OfferCard: Decodable {
+    private enum CodingKeys: CodingKey { case street, house, description }
+
+    /// The members of the entry are members of the card.
+    package init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            entry: try OfferEntry(from: decoder),
+            street: try members.decodeIfPresent(String.self, forKey: .street),
+            house: try members.decodeIfPresent(String.self, forKey: .house),
+            description: try members.decodeIfPresent(String.self, forKey: .description))
+    }
 }
 
 /// The result of `getOffer`.
@@ -43,16 +57,6 @@ package struct GetOfferResult: ContractResult {
         .init("asOf", .timestamp, "The database's clock at the query."),
         .init("offer", .reference("OfferCard")),
     ])
-
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        masterId = try object.integer("masterId")
-        asOf = try object.timestamp("asOf")
-        let card = try object.object("offer")
-        offer = OfferCard(
-            entry: try OfferEntry(card), street: try card.optionalString("street"),
-            house: try card.optionalString("house"), description: try card.optionalString("description"))
-    }
 
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()

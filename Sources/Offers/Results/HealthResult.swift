@@ -3,7 +3,7 @@ package import JSONRPC
 /// The result of `health`.
 package struct HealthResult: ContractResult {
     /// How much of its work the service can do.
-    package enum Status: String, CaseIterable, Comparable, Sendable {
+    package enum Status: String, CaseIterable, Comparable, Decodable, Sendable {
         /// Everything.
         case ok
         /// Lists, but not every write: the database is read-only, lacks something, or does not carry it out.
@@ -19,7 +19,7 @@ package struct HealthResult: ContractResult {
 
     /// What the service knows of its database. After `reachable: false` everything that only the database can tell is
     /// nil or empty.
-    package struct Database: Hashable, Sendable {
+    package struct Database: Decodable, Equatable, Sendable {
         /// Whether it answered just now.
         package let reachable: Bool
         /// Whether it refuses writes: a standby, or read-only by default.
@@ -40,7 +40,15 @@ package struct HealthResult: ContractResult {
         /// When that was, by the clock of the service.
         package let lastErrorAt: Timestamp?
         /// What does not work, and what works and should be known: sentences for an operator.
-        package let notes: [String]
+        package var notes: [String] { sentNotes ?? [] }
+        /// Nil: the service is of a version that has none.
+        private let sentNotes: [String]?
+
+        private enum CodingKeys: String, CodingKey {
+            case reachable, readOnly, serverVersion, generation, missing, serverTime, connections, lastError
+            case lastErrorAt
+            case sentNotes = "notes"
+        }
 
         /// What was found out.
         package init(
@@ -57,7 +65,7 @@ package struct HealthResult: ContractResult {
             self.connections = connections
             self.lastError = lastError
             self.lastErrorAt = lastErrorAt
-            self.notes = notes
+            self.sentNotes = notes
         }
 
         static let schema = JSONSchema.object([
@@ -101,25 +109,6 @@ package struct HealthResult: ContractResult {
         .init("uptimeSeconds", .integer(0...Int64.max), "Whole seconds since the service started."),
         .init("version", .string, "The version of the service."),
     ])
-
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        guard let status = Status(rawValue: try object.string("status")) else {
-            throw UnexpectedResult(path: "status", expected: "ok, degraded or down")
-        }
-        self.status = status
-        let database = try object.object("database")
-        self.database = Database(
-            reachable: try database.bool("reachable"), readOnly: try database.optionalBool("readOnly"),
-            serverVersion: try database.optionalString("serverVersion"),
-            generation: try database.optionalString("generation"), missing: try database.strings("missing"),
-            serverTime: try database.optionalTimestamp("serverTime"),
-            connections: try database.integer("connections"), lastError: try database.optionalString("lastError"),
-            lastErrorAt: try database.optionalTimestamp("lastErrorAt"),
-            notes: try database.strings("notes", orNone: true))
-        uptimeSeconds = try object.integer("uptimeSeconds")
-        version = try object.string("version")
-    }
 
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()

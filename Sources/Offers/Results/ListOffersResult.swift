@@ -26,16 +26,6 @@ package struct ListOffersResult: ContractResult {
         .init("offers", .array(.reference("OfferEntry")), "The page, newest first."),
     ])
 
-    package init(json: JSONValue) throws(UnexpectedResult) {
-        let object = try ResultObject(json)
-        masterId = try object.integer("masterId")
-        total = try object.integer("total")
-        asOf = try object.timestamp("asOf")
-        var offers: [OfferEntry] = []
-        for element in try object.objects("offers") { offers.append(try OfferEntry(element)) }
-        self.offers = offers
-    }
-
     package func encode(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("masterId", masterId)

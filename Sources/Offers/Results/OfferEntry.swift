@@ -1,7 +1,7 @@
 import JSONRPC
 
 /// One order as it stands in a master's list of offers. Texts and times are as stored.
-package struct OfferEntry: Hashable, Sendable {
+package struct OfferEntry: Decodable, Equatable, Sendable {
     /// `offers.id` of the row that stands for the order: of the open, unexpired ones the highest.
     package let offerId: Int64
     /// `orders.id`.
@@ -53,20 +53,6 @@ package struct OfferEntry: Hashable, Sendable {
             .init("sentAt", .nullable(.timestamp), "When the offer was made."),
             .init("expiresAt", .nullable(.timestamp), "Until when it can be accepted; null = it does not expire."),
         ]
-
-    init(_ object: ResultObject) throws(UnexpectedResult) {
-        offerId = try object.integer("offerId")
-        orderId = try object.integer("orderId")
-        round = try object.integer("round")
-        state = try object.string("state")
-        category = try object.optionalString("category")
-        city = try object.string("city")
-        district = try object.optionalString("district")
-        timezone = try object.optionalString("timezone")
-        timeslot = try Timeslot(object.optionalObject("timeslot"))
-        sentAt = try object.optionalTimestamp("sentAt")
-        expiresAt = try object.optionalTimestamp("expiresAt")
-    }
 
     /// The members, inside an object that the caller opened.
     func encodeMembers(to writer: inout JSONWriter) {

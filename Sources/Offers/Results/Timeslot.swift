@@ -1,7 +1,7 @@
 import JSONRPC
 
 /// When the client expects the master; one end may be open.
-package struct Timeslot: Hashable, Sendable {
+package struct Timeslot: Decodable, Equatable, Sendable {
     /// `orders.timeslot_start_utc`.
     package let start: Timestamp?
     /// `orders.timeslot_end_utc`.
@@ -19,10 +19,6 @@ package struct Timeslot: Hashable, Sendable {
         .init("end", .nullable(.timestamp), "The end; null if only the start is known."),
     ])
 
-    init?(_ object: ResultObject?) throws(UnexpectedResult) {
-        guard let object else { return nil }
-        self.init(start: try object.optionalTimestamp("start"), end: try object.optionalTimestamp("end"))
-    }
 }
 
 extension JSONWriter {

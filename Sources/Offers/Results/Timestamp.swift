@@ -111,3 +111,15 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         return shiftedYear * 365 + shiftedYear / 4 - shiftedYear / 100 + shiftedYear / 400 + dayOfYear - epochDay
     }
 }
+
+extension Timestamp: Decodable {
+    /// Reads the text as a value of its own; see ``init(text:)``.
+    package init(from decoder: any Decoder) throws {
+        let value = try decoder.singleValueContainer()
+        guard let moment = (try? value.decode(String.self)).flatMap(Timestamp.init(text:)) else {
+            let place = DecodingError.Context(codingPath: value.codingPath, debugDescription: "no time of the contract")
+            throw DecodingError.typeMismatch(Timestamp.self, place)
+        }
+        self = moment
+    }
+}

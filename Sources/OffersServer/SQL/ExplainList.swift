@@ -24,7 +24,6 @@ enum ExplainListQuery {
                 FROM offers f JOIN orders o ON o.id = f.order_id
                 WHERE f.master_id = m.id AND f.state IN ('SENT', 'VIEWED')) u
             WHERE u.reason IS NOT NULL GROUP BY u.reason) r ON true
-        ORDER BY r.reason
         """
     }
 
@@ -32,12 +31,10 @@ enum ExplainListQuery {
         _ rows: QueryResult, _ params: ExplainOfferParams
     ) throws(ResultMismatch) -> ExplainOfferResult {
         let reason = MasterStateColumns.count + 1
-        var notListed: [ReasonCount] = []
+        var notListed: [String: Int64] = [:]
         for row in 0..<rows.rowCount where !rows.isNull(row: row, column: reason) {
-            notListed.append(
-                ReasonCount(
-                    reason: try rows.requiredText(row: row, column: reason),
-                    count: try rows.requiredInteger(row: row, column: reason + 1)))
+            notListed[try rows.requiredText(row: row, column: reason)] =
+                try rows.requiredInteger(row: row, column: reason + 1)
         }
         let master = try MasterStateColumns.decode(rows, from: 1)
         return ExplainOfferResult(

@@ -160,7 +160,7 @@ struct ExplainTests {
                 #expect(nothing.orderId == Int64(number) && nothing.order == nil && nothing.history == [])
                 #expect(nothing.accept == AcceptForecast(possible: false, reason: "OFFER_NOT_FOUND"))
                 let list = try await Self.explain(client, nil, for: number)
-                #expect(list.master == nil && list.notListed == [] && list.accept == nil)
+                #expect(list.master == nil && list.notListed == [:] && list.accept == nil)
                 let stranger = try await client.call("explainOffer", ("telegramUserId", number))
                 #expect(stranger["masterId"]?.isNull == true && stranger["master"]?.isNull == true)
             }

@@ -62,7 +62,7 @@ struct Call: Sendable {
         case decline(master: Int, order: Int)
     }
 
-    enum Outcome: Sendable, Hashable {
+    enum Outcome: Sendable, Equatable {
         case listed(ListOffersResult)
         case shown(offer: Int)
         case accepted(offer: Int?, version: Int, already: Bool)
