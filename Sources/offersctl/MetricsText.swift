@@ -10,38 +10,37 @@ enum MetricsText {
     ///   - now: This machine's clock.
     static func of(_ numbers: ServiceNumbers, width: Int, now: Timestamp) -> String {
         let width = max(80, width)
-        let started = Timestamp(secondsSince1970: numbers.startedAt)
+        let started = Timestamp(secondsSince1970: numbers.startTimeSeconds)
         var lines = [
-            "offersd \(numbers.version), pid \(numbers.processID): \(numbers.health), "
+            "offersd \(numbers.version), pid \(numbers.processId): \(numbers.health), "
                 + "started \(HumanTime.text(of: started, from: now))", "",
         ]
-        let called = numbers.methods.filter { $0.calls > 0 }
-        let rows = called.map { method in
-            [
-                method.name, "\(method.calls)", "\(method.refused)", HumanTime.latency(microseconds: method.p50),
-                HumanTime.latency(microseconds: method.p99), "\(method.slow)",
-            ]
+        let called = numbers.methods.filter { $0.value.calls > 0 }.sorted { $0.key < $1.key }
+        let rows = called.map { name, method in
+            let quantiles = ["p50.0", "p99.0"].map { method.latencyMicroseconds?[$0] ?? 0 }
+            return [name, "\(method.calls)", "\(method.refused)"] + quantiles.map(HumanTime.latency)
+                + ["\(method.slow)"]
         }
         lines +=
             rows.isEmpty
             ? ["No method was called."]
             : TextTable.lines([["method", "calls", "refused", "p50", "p99", "slow"]] + rows, left: 1, width: width)
         let refusals =
-            called.flatMap { method in
-                method.refusals.sorted { $0.key < $1.key }.map { [method.name, $0.key, "\($0.value)"] }
+            called.flatMap { name, method in
+                method.refusals.sorted { $0.key < $1.key }.map { [name, $0.key, "\($0.value)"] }
             } + numbers.refusals.sorted { $0.key < $1.key }.map { ["(no method)", $0.key, "\($0.value)"] }
         if !refusals.isEmpty {
             lines += [""] + TextTable.lines([["refusals", "reason", "count"]] + refusals, left: 2, width: width)
         }
         lines.append("")
-        let pools = numbers.pools.map { pool in
-            "\(pool.name) \(pool.open)/\(pool.size), \(pool.busy) busy"
+        let pools = numbers.pool.sorted { $0.key < $1.key }.map { name, pool in
+            "\(name) \(pool.connected)/\(pool.connections), \(pool.busy) busy"
                 + (pool.waiting > 0 ? ", \(pool.waiting) waiting" : "")
         }
-        let clients = numbers.clients.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
         for sentence in [
-            "database: \(pools.joined(separator: "; "))", "clients:  \(clients.isEmpty ? "none" : clients)",
-            "run again \(numbers.retries), lines of the log dropped \(numbers.droppedLogLines)",
+            "database: \(pools.joined(separator: "; "))",
+            "clients:  \(numbers.connections.isEmpty ? "none" : numbers.connections.list)",
+            "run again \(numbers.retries), lines of the log dropped \(numbers.logLinesDropped)",
         ] { lines += TextTable.wrapped(sentence, width: width, indent: 0) }
         return lines.map { HumanText.printable($0) + "\n" }.joined()
     }

@@ -131,7 +131,7 @@ struct Offersctl: AsyncParsableCommand {
         if method == Contract.listOffers.name, let list = try? ListOffersResult(json: result) {
             return ListText.of(list, width: width)
         }
-        if method == Contract.metrics.name, let numbers = try? ServiceNumbers(json: result) {
+        if method == Contract.metrics.name, let numbers = try? ServiceNumbers(metrics: result) {
             return MetricsText.of(numbers, width: width, now: now)
         }
         return HumanText.of(result, width: width, now: now)

@@ -86,22 +86,23 @@ import Testing
             long.allSatisfy { $0.count <= 80 && !$0.contains("\u{1B}") } && long[0] == "Master 7: 1 order to accept")
     }
 
-    @Test("Metrics are a table of the methods that were called, and a line for the database")
+    @Test("Metrics are a table of the methods that were called, by name, and a line for the database")
     func metrics() {
         let numbers = ServiceNumbers(
-            version: "1.1.0", processID: 7, startedAt: Self.now.microseconds / 1_000_000 + 946_684_800 - 7200,
-            bounds: [500],
+            health: "ok", version: "1.1.0", processId: 7,
+            startTimeSeconds: Self.now.microseconds / 1_000_000 + 946_684_800 - 7200,
+            latencyBoundsMicroseconds: [500],
             methods: [
-                .init(
-                    name: "acceptOffer", refusals: ["ORDER_TAKEN": 4], cumulative: [9, 10], slow: 1, p50: 900, p99: 2540
-                ),
-                .init(name: "declineOffer", cumulative: [0, 0]),
+                "declineOffer": .init(cumulativeCounts: [0, 0]), "listOffers": .init(cumulativeCounts: [2, 2]),
+                "acceptOffer": .init(
+                    outcomes: ["ok": 6, "ORDER_TAKEN": 4], cumulativeCounts: [9, 10], slow: 1,
+                    latencyMicroseconds: ["p50.0": 900, "p99.0": 2540]),
             ],
-            refusals: ["PARSE_ERROR": 1], clients: [("offers", 12)],
-            pools: [
-                .init(name: "reads", size: 2, open: 2, busy: 1, waiting: 0),
-                .init(name: "writes", size: 8, open: 7, busy: 0, waiting: 3),
-            ], health: "ok")
+            refusals: ["PARSE_ERROR": 1], connections: ["ops": 0, "offers": 12],
+            pool: [
+                "writes": .init(connections: 8, connected: 7, busy: 0, waiting: 3),
+                "reads": .init(connections: 2, connected: 2, busy: 1, waiting: 0),
+            ])
         let lines = MetricsText.of(numbers, width: 80, now: Self.now).split(separator: "\n").map(String.init)
         #expect(
             lines[0].hasPrefix("offersd 1.1.0, pid 7: ok, started 2026-01-") && lines[0].hasSuffix(" UTC (2 h ago)"))
@@ -109,9 +110,10 @@ import Testing
             lines.dropFirst() == [
                 "method       calls  refused     p50     p99  slow",
                 "acceptOffer     10        4  900 us  2.5 ms     1",
+                "listOffers       2        0    0 us    0 us     0",
                 "refusals     reason       count", "acceptOffer  ORDER_TAKEN      4",
                 "(no method)  PARSE_ERROR      1", "database: reads 2/2, 1 busy; writes 7/8, 0 busy, 3 waiting",
-                "clients:  offers 12",
+                "clients:  offers 12, ops 0",
                 "run again 0, lines of the log dropped 0",
             ])
     }

@@ -13,16 +13,17 @@ import Testing
         pid: Int64 = 7, accepts: [Int64] = [0, 0, 0, 0], refusals: [String: Int64] = [:], slow: Int64 = 0
     ) -> ServiceNumbers {
         ServiceNumbers(
-            version: "1.1.0", processID: pid, startedAt: 1_800_000_000, bounds: bounds,
+            health: "ok", version: "1.1.0", processId: pid, startTimeSeconds: 1_800_000_000,
+            latencyBoundsMicroseconds: bounds,
             methods: [
-                .init(name: "acceptOffer", refusals: refusals, cumulative: accepts, slow: slow),
-                .init(name: "listOffers", cumulative: [5, 5, 5, 5]),
+                "acceptOffer": .init(outcomes: refusals, cumulativeCounts: accepts, slow: slow),
+                "listOffers": .init(outcomes: ["ok": 5], cumulativeCounts: [5, 5, 5, 5]),
             ],
-            refusals: ["PARSE_ERROR": 1], clients: [("offers", 12), ("ops", 1)],
-            pools: [
-                .init(name: "reads", size: 2, open: 2, busy: 1, waiting: 0, opened: 2),
-                .init(name: "writes", size: 8, open: 0, busy: 0, waiting: 3, opened: 8, failed: 2),
-            ], health: "ok")
+            refusals: ["PARSE_ERROR": 1], connections: ["offers": 12, "ops": 1],
+            pool: [
+                "reads": .init(connections: 2, connected: 2, busy: 1, waiting: 0, opened: 2),
+                "writes": .init(connections: 8, connected: 0, busy: 0, waiting: 3, opened: 8, failedAttempts: 2),
+            ])
     }
 
     private static func health(
@@ -69,7 +70,9 @@ import Testing
         let before = Self.numbers(accepts: [90, 90, 90, 90])
         for after in [Self.numbers(pid: 8, accepts: [90, 100, 100, 100]), Self.numbers(accepts: [3, 3, 3, 3])] {
             let interval = Self.interval(before, after)
-            #expect(interval.isRestart && interval.methods.map(\.calls).reduce(0, +) == after.methods[0].calls + 5)
+            #expect(
+                interval.isRestart
+                    && interval.methods.map(\.calls).reduce(0, +) == after.methods.values.map(\.calls).reduce(0, +))
             let lines = TopText.lines(interval, TopText.Frame(restarts: 2))
             #expect(lines.contains("The service was started again: this interval counts from its start."))
             #expect(lines.contains("Started again 2 times since top began."))
@@ -126,9 +129,39 @@ import Testing
         #expect(screen.contains("b") && !screen.contains("c"))
     }
 
-    @Test("The numbers of a service without histograms are no numbers")
+    private static func decoded(_ json: String) throws -> ServiceNumbers {
+        try ServiceNumbers(metrics: JSONValue(parsing: ByteBuffer(string: json)))
+    }
+
+    /// The result of `metrics`, as short as it may be.
+    private static func metrics(counts: String) -> String {
+        """
+        {"health":"ok","version":"1.1.0","processId":7,"startTimeSeconds":1800000000,"later":{},\
+        "latencyBoundsMicroseconds":[500,1000],"methods":{"acceptOffer":{"outcomes":{"ORDER_TAKEN":2,"ok":1},\
+        "latencyMicroseconds":{"p50.0":700,"p99.0":900},"cumulativeCounts":\(counts),"slow":0}},\
+        "refusals":{"PARSE_ERROR":1},"connections":{"offers":1,"ops":0},"pool":{"reads":{"connections":2,"connected":2,\
+        "busy":0,"waiting":0,"opened":2,"failedAttempts":0}},"readRetries":1,"claimRetries":2,"claimSeparations":4,\
+        "logLinesDropped":0}
+        """
+    }
+
+    @Test("The numbers are those of the result")
+    func numbers() throws {
+        let numbers = try Self.decoded(Self.metrics(counts: "[1,2,3]"))
+        let accepts = try #require(numbers.methods["acceptOffer"])
+        #expect(accepts.calls == 3 && accepts.refused == 2 && accepts.refusals == ["ORDER_TAKEN": 2])
+        #expect(numbers.retries == 7 && numbers.pool["reads"]?.connected == 2 && numbers.connections["offers"] == 1)
+    }
+
+    @Test("The numbers of a service without histograms are no numbers, and neither are counts that fit no bounds")
     func older() throws {
-        let json = try JSONValue(parsing: ByteBuffer(string: #"{"methods":{},"health":"ok","version":"1.0.0"}"#))
-        #expect(throws: UnexpectedResult.self) { try ServiceNumbers(json: json) }
+        let old = #expect(throws: UnexpectedResult.self) {
+            try Self.decoded(#"{"methods":{},"health":"ok","version":"1.0.0"}"#)
+        }
+        #expect(old == UnexpectedResult(path: "processId", expected: "there"))
+        let unfit = #expect(throws: UnexpectedResult.self) { try Self.decoded(Self.metrics(counts: "[1,2]")) }
+        #expect(unfit?.path == "methods.acceptOffer.cumulativeCounts")
+        let wrong = #expect(throws: UnexpectedResult.self) { try Self.decoded(Self.metrics(counts: #"[1,"2",3]"#)) }
+        #expect(wrong == UnexpectedResult(path: "methods.acceptOffer.cumulativeCounts[1]", expected: "an integer"))
     }
 }

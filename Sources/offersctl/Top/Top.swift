@@ -100,7 +100,7 @@ struct Top: Sendable {
             let metrics = try await client.call(Contract.metrics.name, deadline: deadline)
             let at = ContinuousClock.now
             let health = try await client.call(Contract.health.name, deadline: deadline)
-            return Moment(numbers: try ServiceNumbers(json: metrics), health: try HealthResult(json: health), at: at)
+            return Moment(numbers: try ServiceNumbers(metrics: metrics), health: try HealthResult(json: health), at: at)
         }
     }
 

@@ -62,12 +62,14 @@ struct TopInterval {
         self.health = health
         self.elapsed = elapsed
         self.isRestart = isRestart
-        methods = after.methods.compactMap { Self.method($0, since: base, bounds: after.bounds) }
-            .sorted { ($1.p99?.microseconds ?? 0, $0.name) < ($0.p99?.microseconds ?? 0, $1.name) }
-        let ofMethods = after.methods.flatMap { method in
-            let earlier = base.methods.first { $0.name == method.name }?.refusals ?? [:]
+        methods = after.methods.compactMap { name, method in
+            Self.method(name, method, since: base.methods[name], bounds: after.latencyBoundsMicroseconds)
+        }
+        .sorted { ($1.p99?.microseconds ?? 0, $0.name) < ($0.p99?.microseconds ?? 0, $1.name) }
+        let ofMethods = after.methods.flatMap { name, method in
+            let earlier = base.methods[name]?.outcomes ?? [:]
             return method.refusals.map { reason, count in
-                Refusal(method: method.name, reason: reason, count: count - (earlier[reason] ?? 0), total: count)
+                Refusal(method: name, reason: reason, count: count - (earlier[reason] ?? 0), total: count)
             }
         }
         let others = after.refusals.map { reason, count in
@@ -78,15 +80,16 @@ struct TopInterval {
         }
     }
 
-    private static func method(_ method: ServiceNumbers.Method, since base: ServiceNumbers, bounds: [Int64]) -> Method?
-    {
-        let earlier = base.methods.first { $0.name == method.name }
-        let cumulative = method.cumulative.enumerated().map { index, count in
-            count - (earlier.map { index < $0.cumulative.count ? $0.cumulative[index] : 0 } ?? 0)
+    private static func method(
+        _ name: String, _ method: ServiceNumbers.Method, since earlier: ServiceNumbers.Method?, bounds: [Int64]
+    ) -> Method? {
+        let earlierCounts = earlier?.cumulativeCounts ?? []
+        let cumulative = method.cumulativeCounts.enumerated().map { index, count in
+            count - (index < earlierCounts.count ? earlierCounts[index] : 0)
         }
         guard let calls = cumulative.last, calls > 0 else { return nil }
         return Method(
-            name: method.name, calls: calls, refused: method.refused - (earlier?.refused ?? 0),
+            name: name, calls: calls, refused: method.refused - (earlier?.refused ?? 0),
             slow: method.slow - (earlier?.slow ?? 0), p50: quantile(50, of: cumulative, bounds: bounds),
             p99: quantile(99, of: cumulative, bounds: bounds), total: method.calls)
     }
@@ -120,5 +123,5 @@ struct TopInterval {
     var calls: Int64 { methods.reduce(0) { $0 + $1.calls } }
     var refused: Int64 { refusals.reduce(0) { $0 + $1.count } }
     var retries: Int64 { after.retries - before.retries }
-    var droppedLogLines: Int64 { after.droppedLogLines - before.droppedLogLines }
+    var droppedLogLines: Int64 { after.logLinesDropped - before.logLinesDropped }
 }

@@ -14,8 +14,8 @@ struct TopJSON: JSONEncodable {
         writer.member("restarted", interval.isRestart)
         writer.member("restarts", Int64(restarts))
         writer.member("version", sample.version)
-        writer.member("processId", sample.processID)
-        writer.member("startTimeSeconds", sample.startedAt)
+        writer.member("processId", sample.processId)
+        writer.member("startTimeSeconds", sample.startTimeSeconds)
         writer.member("health", health)
         writer.member("requests", interval.calls)
         writer.member("refused", interval.refused)
@@ -25,7 +25,10 @@ struct TopJSON: JSONEncodable {
         writer.member("logLinesDropped", interval.droppedLogLines)
         writer.key("clients")
         writer.beginObject()
-        for client in sample.clients { writer.member(named: client.name, JSONValue.number(JSONNumber(client.count))) }
+        for (socket, count) in sample.connections.sorted(by: { $0.key < $1.key }) {
+            writer.key(named: socket)
+            writer.integer(count)
+        }
         writer.endObject()
         encodeLanes(to: &writer)
         encodeMethods(to: &writer)
@@ -46,11 +49,11 @@ struct TopJSON: JSONEncodable {
     private func encodeLanes(to writer: inout JSONWriter) {
         writer.key("database")
         writer.beginObject()
-        for pool in interval.after.pools {
-            writer.key(named: pool.name)
+        for (name, pool) in interval.after.pool.sorted(by: { $0.key < $1.key }) {
+            writer.key(named: name)
             writer.beginObject()
-            writer.member("connections", pool.size)
-            writer.member("connected", pool.open)
+            writer.member("connections", pool.connections)
+            writer.member("connected", pool.connected)
             writer.member("busy", pool.busy)
             writer.member("waiting", pool.waiting)
             writer.endObject()

@@ -38,7 +38,7 @@ struct TopText {
         let sample = interval.after
         let up = HumanTime.span(seconds: interval.health.uptimeSeconds)
         lines.append(
-            paint(.bold, "offersd \(HumanText.printable(sample.version))") + "  pid \(sample.processID)  up \(up)")
+            paint(.bold, "offersd \(HumanText.printable(sample.version))") + "  pid \(sample.processId)  up \(up)")
         if let silence = frame.silence {
             tell("No answer: \(silence). What follows is the last that is known.", in: .red)
         }
@@ -57,8 +57,7 @@ struct TopText {
             tell("missing: \(health.database.missing.joined(separator: ", "))", indent: 9)
         }
         for note in health.database.notes { tell(note, indent: 9) }
-        let clients = sample.clients.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
-        tell("clients  \(clients.isEmpty ? "none" : clients)")
+        tell("clients  \(sample.connections.isEmpty ? "none" : sample.connections.list)")
         let rate = Self.rate(interval.perSecond(interval.calls))
         let refused = Self.rate(interval.perSecond(interval.refused))
         var work = "requests \(rate)/s, refused \(refused)/s, run again \(interval.retries)"
@@ -67,22 +66,19 @@ struct TopText {
     }
 
     private mutating func tellDatabase() {
-        let interval = interval
+        let earlier = interval.before.pool
+        let pools = interval.after.pool.sorted { $0.key < $1.key }
         lines.append("")
         table(
             ["database", "open", "busy", "waiting", "opened", "failed"],
-            interval.after.pools.map { pool in
-                let earlier = interval.before.pools.first { $0.name == pool.name }
-                return [
-                    "  \(pool.name)", "\(pool.open)/\(pool.size)", "\(pool.busy)", "\(pool.waiting)",
-                    "+\(pool.opened - (earlier?.opened ?? 0))", "+\(pool.failed - (earlier?.failed ?? 0))",
+            pools.map { name, pool in
+                [
+                    "  \(name)", "\(pool.connected)/\(pool.connections)", "\(pool.busy)", "\(pool.waiting)",
+                    "+\(pool.opened - (earlier[name]?.opened ?? 0))",
+                    "+\(pool.failedAttempts - (earlier[name]?.failedAttempts ?? 0))",
                 ]
             },
-            left: 1,
-            colour: { row in
-                let pool = interval.after.pools[row]
-                return pool.open == 0 ? .red : pool.waiting > 0 ? .yellow : nil
-            })
+            left: 1, colour: { pools[$0].value.connected == 0 ? .red : pools[$0].value.waiting > 0 ? .yellow : nil })
     }
 
     private mutating func tellMethods() {
