@@ -63,8 +63,8 @@ struct RunOrdeals: AsyncParsableCommand {
             if way != .standby { chosen.shuffle(using: &generator) }
         }
         var stage = Stage.Options(way: way)
-        if chosen.contains(.frozen) { (stage.readDeadline, stage.writeDeadline) = (2000, 5000) }
-        return Ordeal(seed: seed, milliseconds: Int64(seconds * 1000), faults: chosen, stage: stage)
+        if chosen.contains(.frozen) { (stage.readDeadline, stage.writeDeadline) = (.seconds(2), .seconds(5)) }
+        return Ordeal(seed: seed, phase: .seconds(seconds), faults: chosen, stage: stage)
     }
 }
 
@@ -83,11 +83,10 @@ struct MeasureOverload: AsyncParsableCommand {
         if !storm { try await measureLocks() }
         if locks { return }
         let measures = try await OverloadByStorm(
-            milliseconds: Int64(seconds * 1000), arguments: serve.split(separator: " ").map(String.init)
+            duration: .seconds(seconds), arguments: serve.split(separator: " ").map(String.init)
         ).run()
         for measure in measures {
-            let times =
-                "median \(measure.crowd.median) µs, p99 \(measure.crowd.p99) µs, longest \(measure.crowd.longest) µs"
+            let times = latencies(measure.crowd.median, measure.crowd.p99, longest: measure.crowd.longest)
             print("\(measure.name): \(measure.crowd.calls) lists, \(times), \(measure.perSecond) connections a second")
         }
         if !storm { try await misbehaviours() }
@@ -95,18 +94,23 @@ struct MeasureOverload: AsyncParsableCommand {
 
     private func measureLocks() async throws {
         let arguments = serve.split(separator: " ").map(String.init)
-        for measure in try await OverloadByLocks(milliseconds: Int64(seconds * 1000), arguments: arguments).run() {
-            let times = "median \(measure.median) µs, p99 \(measure.p99) µs, longest \(measure.longest) µs"
+        for measure in try await OverloadByLocks(duration: .seconds(seconds), arguments: arguments).run() {
+            let times = latencies(measure.median, measure.p99, longest: measure.longest)
             print("\(measure.name): \(measure.accepts) accepts, \(times)")
         }
     }
 
     private func misbehaviours() async throws {
-        let measures = try await Overload(milliseconds: Int64(seconds * 1000)).run()
+        let measures = try await Overload(duration: .seconds(seconds)).run()
         for measure in measures {
-            let times = "\(measure.calls) calls, median \(measure.median) µs, p99 \(measure.p99) µs"
-            print("\(measure.name): \(times), resident \(measure.resident / 1024) MiB")
+            let times = latencies(measure.median, measure.p99)
+            print("\(measure.name): \(measure.calls) calls, \(times), resident \(measure.resident / 1024) MiB")
         }
+    }
+
+    private func latencies(_ median: Duration, _ p99: Duration, longest: Duration? = nil) -> String {
+        "median \(median.wholeMicroseconds) µs, p99 \(p99.wholeMicroseconds) µs"
+            + (longest.map { ", longest \($0.wholeMicroseconds) µs" } ?? "")
     }
 }
 

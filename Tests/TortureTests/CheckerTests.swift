@@ -70,7 +70,7 @@ struct CheckerTests {
     func unheard() {
         for outcome in [Call.Outcome.refused(.outcomeUnknown), .lost(byClient: false), .lost(byClient: true)] {
             var evidence = Self.rightHistory()
-            evidence.terms.writeDeadline = 500
+            evidence.terms.writeDeadline = .milliseconds(500)
             evidence.disturbances = [
                 Disturbance(name: "x", span: Self.span(0, 100), excuses: [.outcomeUnknown], losesConnections: true)
             ]
@@ -269,9 +269,9 @@ struct CheckerTests {
             Disturbance(name: "x", span: Self.span(4000, 4500), excuses: [.databaseUnavailable, .outcomeUnknown])
         ]
         #expect(promises(evidence) == [])
-        evidence.terms.recovery = 100
+        evidence.terms.recovery = .milliseconds(100)
         #expect(promises(evidence) == [.excused])
-        evidence.terms.recovery = 1000
+        evidence.terms.recovery = .seconds(1)
         evidence.calls[5] = Self.call(.accept(master: 8, order: 1), Self.span(4000, 4010), .refused(.outcomeUnknown))
         #expect(promises(evidence) == [.excused])
     }

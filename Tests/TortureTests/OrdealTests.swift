@@ -15,20 +15,20 @@ struct OrdealTests {
         var ordeal = ordeal
         ordeal.accepts = accepts
         let report = try await ordeal.run()
-        let violations = report.violations(lateness: 20_000, recovery: 20_000)
+        let violations = report.violations(lateness: .seconds(20), recovery: .seconds(20))
         #expect(violations.isEmpty, "seed \(ordeal.seed): \(violations.prefix(5)), \(violations.count) in all")
         // There was something to judge.
         #expect(report.accepts >= accepts, "\(report.summary)")
         #expect(report.evidence.acts.contains { $0.name == "manual assignment" })
         for ending in report.endings where ending.status != .signaled(9) {
             #expect(ending.status == .exited(0), "\(ending)")
-            #expect(ending.milliseconds.map { $0 < 30_000 } ?? false, "\(ending)")
+            #expect(ending.time.map { $0 < .seconds(30) } ?? false, "\(ending)")
         }
     }
 
     @Test("races of clients on two services and of other writers")
     func races() async throws {
-        try await expectSurvived(Ordeal(seed: 5, milliseconds: 6000), accepts: 101)
+        try await expectSurvived(Ordeal(seed: 5, phase: .seconds(6)), accepts: 101)
     }
 
     @Test(
@@ -38,14 +38,14 @@ struct OrdealTests {
             [.serviceKilled, .serviceStopped],
         ])
     func faults(faults: [Fault]) async throws {
-        try await expectSurvived(Ordeal(seed: 11, milliseconds: 1500, faults: faults))
+        try await expectSurvived(Ordeal(seed: 11, phase: .milliseconds(1500), faults: faults))
     }
 
     @Test("a database that stands still for longer than every deadline")
     func frozen() async throws {
-        let stage = Stage.Options(readDeadline: 1000, writeDeadline: 2500)
+        let stage = Stage.Options(readDeadline: .seconds(1), writeDeadline: .milliseconds(2500))
         // On a busy machine a list may need its second: then it times out, which is honest.
-        try await expectSurvived(Ordeal(seed: 3, milliseconds: 1500, faults: [.frozen], stage: stage))
+        try await expectSurvived(Ordeal(seed: 3, phase: .milliseconds(1500), faults: [.frozen], stage: stage))
     }
 
     @Test(
@@ -55,6 +55,6 @@ struct OrdealTests {
             (.rolledBackCommits, []), (.orphans, []), (.serializable, [.conflicts]),
         ])
     func ways(way: Stage.Way, faults: [Fault]) async throws {
-        try await expectSurvived(Ordeal(seed: 7, milliseconds: 2500, faults: faults, stage: .init(way: way)))
+        try await expectSurvived(Ordeal(seed: 7, phase: .milliseconds(2500), faults: faults, stage: .init(way: way)))
     }
 }

@@ -17,7 +17,7 @@ private typealias Call = torture.Call
 struct OverloadTests {
     @Test("others are answered beside clients that misbehave, and memory stays small")
     func misbehaviour() async throws {
-        let measures = try await Overload(milliseconds: 800).run()
+        let measures = try await Overload(duration: .milliseconds(800)).run()
         let before = try #require(measures.first)
         for measure in measures {
             // How quickly is for the command to say; here the machine has all the other tests to run.
@@ -29,14 +29,14 @@ struct OverloadTests {
 
     @Test("accepts of free orders are granted while others are locked for longer")
     func locks() async throws {
-        let measures = try await OverloadByLocks(milliseconds: 1500).run()
+        let measures = try await OverloadByLocks(duration: .milliseconds(1500)).run()
         #expect(measures.map(\.name) == ["alone", "beside locks", "alone again"])
         for measure in measures { #expect(measure.accepts >= 24, "\(measure)") }
     }
 
     @Test("clients in a process of their own are answered beside a storm of connections")
     func storm() async throws {
-        let measures = try await OverloadByStorm(milliseconds: 1500, reconnects: false).run()
+        let measures = try await OverloadByStorm(duration: .milliseconds(1500), reconnects: false).run()
         #expect(measures.count == 4)
         for measure in measures {
             #expect(measure.crowd.calls >= 200, "\(measure)")
@@ -60,7 +60,7 @@ struct OverloadTests {
     @Test("more requests than may wait are OVERLOADED at once; those that wait time out")
     func waiting() async throws {
         let arguments = ["--max-waiting", "40"]
-        let options = Stage.Options(services: 1, readDeadline: 5000, arguments: arguments)
+        let options = Stage.Options(services: 1, readDeadline: .seconds(5), arguments: arguments)
         _ = try await Stage.run(options) { (stage) async throws in
             let socket = stage.services[0].socket
             let request = Call.Request.list(master: stage.masters[0])

@@ -108,9 +108,9 @@ struct Inspection: Sendable {
             ORDER BY r.number
             """)
 
-    /// Whether this role may take numbers from the sequences that the default of `id` calls, whatever role owns them: nextval
-    /// asks for USAGE or UPDATE. An identity column asks for nothing, and a default that is a function of the company's
-    /// is its own matter.
+    /// Whether this role may take numbers from the sequences that the default of `id` calls, whatever role owns them:
+    /// nextval asks for USAGE or UPDATE. An identity column asks for nothing, and a default that is a function of the
+    /// company's is its own matter.
     private static func canNumber(_ table: String) -> String {
         """
         NOT EXISTS (SELECT FROM (\(sequences(of: table))) AS s

@@ -45,7 +45,7 @@ struct Attribution: Sendable {
         // What was begun in a disturbance has its effects a little later.
         disturbances = evidence.disturbances.map { disturbance in
             var longer = disturbance
-            longer.span = longer.span.lengthened(byMilliseconds: evidence.terms.recovery)
+            longer.span = longer.span.lengthened(by: evidence.terms.recovery)
             return longer
         }
         let acts = Dictionary(uniqueKeysWithValues: evidence.acts.map { ($0.number, $0) })

@@ -23,14 +23,14 @@ struct Evidence: Sendable {
 struct Terms: Sendable {
     /// The limit of each master; 0 or none = unlimited.
     var limits: [Int: Int] = [:]
-    /// The deadline of a read, in milliseconds.
-    var readDeadline: Int64 = 2000
-    /// The deadline of accept and decline, in milliseconds.
-    var writeDeadline: Int64 = 5000
-    /// How much later than its deadline a reply may come, in milliseconds.
-    var lateness: Int64 = 200
-    /// How long after a disturbance its effects are excused, in milliseconds.
-    var recovery: Int64 = 1000
+    /// The deadline of a read.
+    var readDeadline = Duration.seconds(2)
+    /// The deadline of accept and decline.
+    var writeDeadline = Duration.seconds(5)
+    /// How much later than its deadline a reply may come.
+    var lateness = Duration.milliseconds(200)
+    /// How long after a disturbance its effects are excused.
+    var recovery = Duration.seconds(1)
     /// Microseconds since 2000-01-01 UTC at the beginning of the monotonic clock.
     var epoch: Int64 = 0
 }
@@ -43,11 +43,11 @@ struct Span: Sendable, Hashable {
 
     static let never = MonotonicTime(nanoseconds: .max)
 
-    var milliseconds: Int64 { began.duration(to: ended).wholeMilliseconds }
+    var duration: Duration { began.duration(to: ended) }
 
     /// The span that ends so much later; one without an end stays so.
-    func lengthened(byMilliseconds milliseconds: Int64) -> Span {
-        ended == Span.never ? self : Span(began: began, ended: ended.advanced(by: .milliseconds(milliseconds)))
+    func lengthened(by duration: Duration) -> Span {
+        ended == Span.never ? self : Span(began: began, ended: ended.advanced(by: duration))
     }
 
     func overlaps(_ other: Span) -> Bool { began <= other.ended && other.began <= ended }

@@ -8,22 +8,22 @@ enum TimeRules {
         evidence.calls.flatMap { violations($0, evidence) }
     }
 
-    /// The pauses between ten attempts take so long at least, in milliseconds: who gives up earlier has not tried.
-    private static let leastTimeOfRetries: Int64 = 150
+    /// The pauses between ten attempts take so long at least: a call that is given up earlier was not tried.
+    private static let leastTimeOfRetries = Duration.milliseconds(150)
 
     /// How much later than its deadline the latest reply came; negative when all came before.
-    static func latest(_ evidence: Evidence) -> Int64? {
+    static func latest(_ evidence: Evidence) -> Duration? {
         evidence.calls.compactMap { lateness($0, evidence.terms) }.max()
     }
 
-    private static func lateness(_ call: Call, _ terms: Terms) -> Int64? {
+    private static func lateness(_ call: Call, _ terms: Terms) -> Duration? {
         switch call.outcome {
         case .lost(byClient: true), .unanswered: nil
-        default: call.span.milliseconds - deadline(call, terms)
+        default: call.span.duration - deadline(call, terms)
         }
     }
 
-    private static func deadline(_ call: Call, _ terms: Terms) -> Int64 {
+    private static func deadline(_ call: Call, _ terms: Terms) -> Duration {
         switch call.request {
         case .list, .card: terms.readDeadline
         case .accept, .decline: terms.writeDeadline
@@ -53,13 +53,13 @@ enum TimeRules {
         let terms = evidence.terms
         var found: [Violation] = []
         if let late = lateness(call, terms), late > terms.lateness {
-            found.append(Violation(promise: .inTime, what: "\(late) ms after its deadline: \(call)"))
+            found.append(Violation(promise: .inTime, what: "\(late.wholeMilliseconds) ms after its deadline: \(call)"))
         }
         // A disturbance has its effects until the service has recovered.
         let causes = evidence.disturbances.filter { disturbance in
             guard disturbance.service == nil || disturbance.service == call.service else { return false }
             return disturbance.span.overlaps(call.span)
-                || disturbance.span.lengthened(byMilliseconds: terms.recovery)
+                || disturbance.span.lengthened(by: terms.recovery)
                     .overlaps(Span(began: call.span.ended, ended: call.span.ended))
         }
         switch call.outcome {
@@ -77,13 +77,13 @@ enum TimeRules {
                 && causes.contains(where: \.endsConnections)
             let isExhausted =
                 reason == .timedOut && causes.contains(where: \.exhaustsRetries)
-                && call.span.milliseconds >= leastTimeOfRetries
+                && call.span.duration >= leastTimeOfRetries
             if !isHidden, !isExhausted, !causes.contains(where: { $0.excuses.contains(reason) }) {
                 let near = surroundings(of: call, evidence)
                 found.append(
                     Violation(promise: .excused, what: "\(reason.rawValue) without a cause: \(call); \(near)"))
             } else if reason == .outcomeUnknown, !causes.contains(where: \.hidesBackends),
-                call.span.milliseconds < terms.writeDeadline - 700
+                call.span.duration < terms.writeDeadline - .milliseconds(700)
             {
                 found.append(Violation(promise: .excused, what: "there was time to ask again: \(call)"))
             }

@@ -80,10 +80,10 @@ struct RunCluster: AsyncParsableCommand {
     private func play(_ incident: Incident, seed: UInt64, on stage: ClusterStage) async throws -> Int {
         print("\(incident.rawValue), seed \(seed), \(stage.cluster.nodes.count) machines")
         do {
-            let round = ClusterRound(incident: incident, seed: seed, milliseconds: Int64(seconds * 1000))
+            let round = ClusterRound(incident: incident, seed: seed, phase: .seconds(seconds))
             let report = try await round.run(on: stage)
             print(report.summary)
-            let violations = report.violations(room: room)
+            let violations = report.violations(room: .milliseconds(room))
             for violation in violations.prefix(10) { print("  VIOLATION \(violation.prefix(1500))") }
             return violations.count
         } catch {

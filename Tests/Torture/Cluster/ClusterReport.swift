@@ -23,22 +23,21 @@ struct ClusterReport: Sendable {
         case verdict = "first verdict about an accept or a decline"
         case health = "health ok"
 
-        /// What is promised, in milliseconds.
-        var promise: Int64 { self == .health ? 5000 : 1000 }
+        /// What is promised.
+        var promise: Duration { self == .health ? .seconds(5) : .seconds(1) }
     }
 
-    /// The longest time from the return of the cluster to each reaction of each service, in milliseconds. Nil: there
-    /// was none.
-    func times() -> [(reaction: Reaction, milliseconds: Int64?)] {
+    /// The longest time from the return of the cluster to each reaction of each service. Nil: there was none.
+    func times() -> [(reaction: Reaction, time: Duration?)] {
         Reaction.allCases.map { reaction in
             let times = outages.flatMap { outage in
                 Set(evidence.calls.map(\.service)).map { time(of: reaction, service: $0, after: outage.ended) }
             }
-            return (reaction, times.contains(nil) ? nil : times.compactMap(\.self).max() ?? 0)
+            return (reaction, times.contains(nil) ? nil : times.compactMap(\.self).max() ?? .zero)
         }
     }
 
-    private func time(of reaction: Reaction, service: Int, after moment: MonotonicTime) -> Int64? {
+    private func time(of reaction: Reaction, service: Int, after moment: MonotonicTime) -> Duration? {
         let spans: [(span: Span, isRight: Bool)]
         switch reaction {
         case .health:
@@ -53,16 +52,16 @@ struct ClusterReport: Sendable {
         guard let began = after.map(\.span.began).min(),
             let ended = after.filter(\.isRight).map(\.span.ended).min()
         else { return nil }
-        return max(began, moment).duration(to: ended).wholeMilliseconds
+        return max(began, moment).duration(to: ended)
     }
 
     /// What was broken.
     ///
-    /// - Parameter room: What a busy machine is given on top of each promise, in milliseconds.
-    func violations(room: Int64) -> [String] {
+    /// - Parameter room: What a busy machine is given on top of each promise.
+    func violations(room: Duration) -> [String] {
         var evidence = evidence
         evidence.terms.lateness = room
-        evidence.terms.recovery = 1000 + room
+        evidence.terms.recovery = .seconds(1) + room
         var found = Checker.violations(in: evidence)
         // What the cluster itself loses is not the service's.
         if lost > 0 { found.removeAll { Self.restsOnConfirmedWrites($0.promise) } }
@@ -77,24 +76,24 @@ struct ClusterReport: Sendable {
         }
     }
 
-    private func slowReactions(_ room: Int64) -> [String] {
-        times().compactMap { reaction, milliseconds in
-            guard let milliseconds else { return "recovery: no \(reaction.rawValue) after an outage" }
-            return milliseconds > reaction.promise + room
-                ? "recovery: \(reaction.rawValue) after \(milliseconds) ms" : nil
+    private func slowReactions(_ room: Duration) -> [String] {
+        times().compactMap { reaction, time in
+            guard let time else { return "recovery: no \(reaction.rawValue) after an outage" }
+            return time > reaction.promise + room
+                ? "recovery: \(reaction.rawValue) after \(time.wholeMilliseconds) ms" : nil
         }
     }
 
     /// Health that says "ok" for longer than five seconds while no commit comes through.
-    private func untrueHealth(_ room: Int64) -> [String] {
+    private func untrueHealth(_ room: Duration) -> [String] {
         outages.flatMap { outage in
-            let silent = Span(began: outage.began.advanced(by: .milliseconds(5000 + room)), ended: outage.ended)
+            let silent = Span(began: outage.began.advanced(by: .seconds(5) + room), ended: outage.ended)
             return samples.filter {
                 $0.status == .ok && $0.span.began >= silent.began && $0.span.ended <= silent.ended
             }.prefix(1).map { sample in
                 let time = outage.began.duration(to: sample.span.ended).wholeMilliseconds
-                return
-                    "health of service \(sample.service) is ok \(time) ms into an outage of \(outage.milliseconds) ms"
+                let length = outage.duration.wholeMilliseconds
+                return "health of service \(sample.service) is ok \(time) ms into an outage of \(length) ms"
             }
         }
     }
@@ -106,10 +105,12 @@ struct ClusterReport: Sendable {
         var lines = [
             "\(evidence.calls.count) calls, \(report.accepts) accepts; " + outcomes.joined(separator: ", "),
             "\(confirmed) writes of the harness were confirmed, \(lost) of them are lost; pg_rewind ran \(rewinds) times",
-            "outages of \(outages.map { "\($0.milliseconds) ms" }.joined(separator: ", ")); "
-                + times().map { "\($0.reaction.rawValue) after \($0.milliseconds.map { "\($0) ms" } ?? "never")" }
+            "outages of \(outages.map { "\($0.duration.wholeMilliseconds) ms" }.joined(separator: ", ")); "
+                + times().map {
+                    "\($0.reaction.rawValue) after \($0.time.map { "\($0.wholeMilliseconds) ms" } ?? "never")"
+                }
                 .joined(separator: ", "),
-            "latest reply \(TimeRules.latest(evidence) ?? 0) ms after its deadline",
+            "latest reply \((TimeRules.latest(evidence) ?? .zero).wholeMilliseconds) ms after its deadline",
         ]
         if lost > 0 {
             lines.append("NOT JUDGED: what rests on commits, as the cluster itself lost some that it had confirmed")

@@ -6,8 +6,8 @@ import Postgres
 struct ClusterRound: Sendable {
     let incident: Incident
     let seed: UInt64
-    /// How long they work before the incident, and after the cluster is whole again, in milliseconds.
-    var milliseconds: Int64 = 1500
+    /// How long they work before the incident, and after the cluster is whole again.
+    var phase = Duration.milliseconds(1500)
 
     func run(on stage: ClusterStage) async throws -> ClusterReport {
         let cluster = stage.cluster
@@ -30,12 +30,12 @@ struct ClusterRound: Sendable {
             var span = Span(began: .now(), ended: .now())
             try await crew.work(board) {
                 var generator = SeededGenerator(seed: seed)
-                try await Task.sleep(for: .milliseconds(milliseconds))
+                try await Task.sleep(for: phase)
                 span.began = .now()
                 try await incident.happen(to: cluster, witness, board, &generator)
                 span.ended = .now()
                 try await cluster.waitUntilWhole()
-                try await Task.sleep(for: .milliseconds(milliseconds))
+                try await Task.sleep(for: phase)
             }
             return span
         }

@@ -17,8 +17,8 @@ final class HealthWatch: Sendable {
     private let samples = Mutex<[Sample]>([])
     private let unanswered = Atomic(0)
 
-    /// How often is asked, in milliseconds.
-    private static let pause = 150
+    /// How often is asked.
+    private static let pause = Duration.milliseconds(150)
     private static let patience = Duration.seconds(5)
 
     /// Asks until the task is cancelled, but for a service that is to be spared.
@@ -31,7 +31,7 @@ final class HealthWatch: Sendable {
                         await ask(client, service, withMetrics: count % 10 == 0)
                         count += 1
                     }
-                    try await Task.sleep(for: .milliseconds(HealthWatch.pause))
+                    try await Task.sleep(for: HealthWatch.pause)
                 }
             }
         }

@@ -27,7 +27,7 @@ struct PatroniCluster: Sendable {
         try await cluster.writeFiles()
         for machine in machines { try await cluster.startEtcd(on: machine) }
         for node in cluster.nodes { try await cluster.startPatroni(on: node) }
-        guard try await cluster.becomesWhole(withinMilliseconds: 120_000) else {
+        guard try await cluster.becomesWhole(within: .seconds(120)) else {
             throw Failure(description: "the cluster did not come up: \(cluster.logs)")
         }
         return cluster
@@ -129,9 +129,9 @@ struct PatroniCluster: Sendable {
 
     /// Waits until the primary has all standbys again, and Patroni knows which of them commits wait for. Returns
     /// whether that came about.
-    func becomesWhole(withinMilliseconds milliseconds: Int64) async throws -> Bool {
+    func becomesWhole(within limit: Duration) async throws -> Bool {
         let session = session(database: "postgres")
-        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
+        let end = MonotonicTime.now().advanced(by: limit)
         while MonotonicTime.now() < end {
             if case .rows(let rows) = await session.run(
                 """
@@ -159,7 +159,7 @@ struct PatroniCluster: Sendable {
     ///
     /// - Throws: ``Failure`` after two minutes, with the logs.
     func waitUntilWhole() async throws {
-        guard try await becomesWhole(withinMilliseconds: 120_000) else {
+        guard try await becomesWhole(within: .seconds(120)) else {
             throw Failure(description: "the cluster did not become whole again")
         }
     }

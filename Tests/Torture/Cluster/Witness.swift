@@ -20,8 +20,8 @@ final class Witness: Sendable {
 
     private let state = Mutex(State())
 
-    /// The pause between two writes to a machine, in milliseconds.
-    private static let pause = 15
+    /// The pause between two writes to a machine.
+    private static let pause = Duration.milliseconds(15)
 
     static let sql = "CREATE TABLE audit.witness (number bigint PRIMARY KEY)"
 
@@ -39,7 +39,7 @@ final class Witness: Sendable {
                     $0.writes.append(Write(number: number, machine: machine.number, span: span))
                 }
             }
-            try? await Task.sleep(for: .milliseconds(Witness.pause))
+            try? await Task.sleep(for: Witness.pause)
         }
     }
 
@@ -56,8 +56,8 @@ final class Witness: Sendable {
         }
     }
 
-    /// The times in which nothing was confirmed for longer than so many milliseconds, or until another machine did.
-    func outages(longerThan milliseconds: Int64 = 300) -> [Span] {
+    /// The times in which nothing was confirmed for longer than that, or until another machine did.
+    func outages(longerThan limit: Duration = .milliseconds(300)) -> [Span] {
         var found: [Span] = []
         var last: Write?
         for next in writes {
@@ -68,7 +68,7 @@ final class Witness: Sendable {
             let isOther = before.machine != next.machine
             // A frozen machine that wakes up confirms at last what the new primary has already.
             if isOther, next.span.began < before.span.ended { continue }
-            if isOther || before.span.ended.duration(to: next.span.ended).wholeMilliseconds > milliseconds {
+            if isOther || before.span.ended.duration(to: next.span.ended) > limit {
                 found.append(Span(began: before.span.ended, ended: next.span.ended))
             }
             last = next

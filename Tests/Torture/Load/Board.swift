@@ -75,7 +75,9 @@ final class Board: Sendable {
     }
 
     /// The master that all want orders for at the moment, so that the limit is fought for.
-    var focus: Int { masters[Int(MonotonicTime.now().nanoseconds / 150_000_000) % masters.count] }
+    var focus: Int {
+        masters[Int(MonotonicTime(nanoseconds: 0).duration(to: .now()) / .milliseconds(150)) % masters.count]
+    }
 
     // MARK: What happened
 

@@ -5,15 +5,15 @@ import Synchronization
 
 /// Many well-behaved clients, each with one list a second.
 struct Crowd: Sendable {
-    /// What they noticed; times in microseconds.
+    /// What they noticed.
     struct Measure: Sendable {
         let calls: Int
-        let median: UInt64
-        let p99: UInt64
-        let longest: UInt64
+        let median: Duration
+        let p99: Duration
+        let longest: Duration
 
         /// - Parameter times: of all calls; there is at least one.
-        init(_ times: [UInt64]) {
+        init(_ times: [Duration]) {
             let times = times.sorted()
             calls = times.count
             median = times[times.count / 2]
@@ -23,13 +23,16 @@ struct Crowd: Sendable {
 
         /// Reads ``line``; nil when it is none.
         init?(_ line: String) {
-            let numbers = line.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+            let numbers = line.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
             guard numbers.count == 4 else { return nil }
-            (calls, median, p99, longest) = (Int(numbers[0]), numbers[1], numbers[2], numbers[3])
+            calls = numbers[0]
+            (median, p99, longest) = (.microseconds(numbers[1]), .microseconds(numbers[2]), .microseconds(numbers[3]))
         }
 
-        /// The form in which a process tells another one.
-        var line: String { "\(calls) \(median) \(p99) \(longest)" }
+        /// The form in which a process tells another one; times in microseconds.
+        var line: String {
+            "\(calls) \(median.wholeMicroseconds) \(p99.wholeMicroseconds) \(longest.wholeMicroseconds)"
+        }
     }
 
     /// What a process says when all clients have their connections.
@@ -38,7 +41,7 @@ struct Crowd: Sendable {
     let socket: String
     let master: Int64
     var clients = 200
-    let milliseconds: Int64
+    let duration: Duration
     /// A connection for each list, as socat has it, instead of one for all.
     var reconnects = false
 
@@ -48,14 +51,14 @@ struct Crowd: Sendable {
     func run(began: @escaping @Sendable () -> Void) async throws -> Measure {
         let countdown = Countdown(from: clients, end: began)
         return Measure(
-            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+            try await withThrowingTaskGroup(of: [Duration].self) { group in
                 for number in 0..<clients {
                     group.addTask {
                         try await withPatientClient { client in
                             try await list(client)
                             countdown.count()
                             // Spread over the second.
-                            try await Task.sleep(for: .milliseconds(1000 * number / clients))
+                            try await Task.sleep(for: .seconds(1) * number / clients)
                             return try await times { try await reconnects ? withPatientClient(list) : list(client) }
                         }
                     }
@@ -82,15 +85,15 @@ struct Crowd: Sendable {
     }
 
     /// Calls once a second until the time is over. Returns how long each call took.
-    private func times(_ call: () async throws -> Void) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
-        var times: [UInt64] = []
+    private func times(_ call: () async throws -> Void) async throws -> [Duration] {
+        let end = MonotonicTime.now().advanced(by: duration)
+        var times: [Duration] = []
         repeat {
             let began = MonotonicTime.now()
             try await call()
-            let took = MonotonicTime.now().nanoseconds - began.nanoseconds
-            times.append(took / 1000)
-            try await Task.sleep(for: .nanoseconds(Int64(1_000_000_000) - Int64(min(took, 1_000_000_000))))
+            let took = began.duration(to: .now())
+            times.append(took)
+            try await Task.sleep(for: max(.zero, .seconds(1) - took))
         } while MonotonicTime.now() < end
         return times
     }

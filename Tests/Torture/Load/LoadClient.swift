@@ -64,10 +64,10 @@ struct LoadClient {
 
     /// Goes away while the request is being carried out.
     private mutating func abandon(_ request: Call.Request, _ client: Client) async -> Call.Outcome {
-        let patience = Double.random(in: 0...4, using: &generator)
+        let patience = Duration.milliseconds(Double.random(in: 0...4, using: &generator))
         return await withTaskGroup { group in
             group.addTask { await LoadClient.outcome(of: request, client) }
-            try? await Task.sleep(for: .milliseconds(patience))
+            try? await Task.sleep(for: patience)
             group.cancelAll()
             return await group.next() ?? .lost(byClient: true)
         }

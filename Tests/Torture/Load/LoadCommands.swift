@@ -11,7 +11,7 @@ struct RunCrowd: AsyncParsableCommand {
     @Flag var reconnects = false
 
     func run() async throws {
-        let crowd = Crowd(socket: socket, master: master, milliseconds: milliseconds, reconnects: reconnects)
+        let crowd = Crowd(socket: socket, master: master, duration: .milliseconds(milliseconds), reconnects: reconnects)
         let measure = try await crowd.run {
             print(Crowd.ready)
             fflush(stdout)
@@ -30,6 +30,6 @@ struct RunStorm: ParsableCommand {
     @Flag var reads = false
 
     func run() {
-        print(Storm(socket: socket, master: master, milliseconds: milliseconds, reads: reads).run())
+        print(Storm(socket: socket, master: master, duration: .milliseconds(milliseconds), reads: reads).run())
     }
 }

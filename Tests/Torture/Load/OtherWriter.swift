@@ -68,7 +68,7 @@ struct OtherWriter: Sendable {
         case ..<77: return withdraw("return to search", order, status: "SEARCHING")
         case ..<87: return lateOffer(order, to: master)
         case ..<91: return Plan(name: "expiry", sql: Self.expiry)
-        case ..<95: return Plan(name: "deferred wake-up", sql: Self.wakeUp + "; " + sleep(5))
+        case ..<95: return Plan(name: "deferred wake-up", sql: Self.wakeUp + "; " + sleep(.milliseconds(5)))
         default: return view(order, by: entry.masters.randomElement(using: &generator) ?? master)
         }
     }
@@ -105,7 +105,7 @@ struct OtherWriter: Sendable {
         Plan(
             name: "look at \(table)",
             sql: "SELECT 1 FROM \(table) WHERE id = \(id) FOR UPDATE; "
-                + sleep(Int.random(in: 1...60, using: &generator)),
+                + sleep(.milliseconds(Int.random(in: 1...60, using: &generator))),
             isRolledBack: true)
     }
 
@@ -114,7 +114,7 @@ struct OtherWriter: Sendable {
             name: "manual assignment",
             sql: """
                 SELECT 1 FROM orders WHERE id = \(order) FOR UPDATE;
-                \(sleep(Int.random(in: 0...20, using: &generator)));
+                \(sleep(.milliseconds(Int.random(in: 0...20, using: &generator))));
                 UPDATE orders SET assigned_master_id = \(master), status = 'ASSIGNED', version = version + 1,
                     updated_at = clock_timestamp() WHERE id = \(order);
                 UPDATE offers SET state = 'CANCELED', responded_at = clock_timestamp()
@@ -130,7 +130,7 @@ struct OtherWriter: Sendable {
             sql: """
                 UPDATE orders SET assigned_master_id = NULL, status = '\(status)', version = version + 1,
                     updated_at = clock_timestamp() WHERE id = \(order);
-                \(sleep(Int.random(in: 0...10, using: &generator)));
+                \(sleep(.milliseconds(Int.random(in: 0...10, using: &generator))));
                 UPDATE offers SET state = 'CANCELED', responded_at = clock_timestamp()
                     WHERE order_id = \(order) AND state IN ('SENT', 'VIEWED', 'ACCEPTED')
                 """)
@@ -167,7 +167,7 @@ struct OtherWriter: Sendable {
                 """)
     }
 
-    private func sleep(_ milliseconds: Int) -> String { "SELECT pg_sleep(\(Double(milliseconds) / 1000))" }
+    private func sleep(_ duration: Duration) -> String { "SELECT pg_sleep(\(duration / .seconds(1)))" }
 
     private static let expiry = """
         UPDATE offers SET state = 'EXPIRED', responded_at = now()

@@ -6,13 +6,13 @@ import Postgres
 struct Storm {
     let socket: String
     let master: Int64
-    let milliseconds: Int64
+    let duration: Duration
     /// It reads the reply before it closes.
     var reads = false
 
     /// Goes on until the time is over. Returns how many connections there were.
     func run() -> Int {
-        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
+        let end = MonotonicTime.now().advanced(by: duration)
         let request = Array(
             (#"{"jsonrpc":"2.0","id":1,"method":"listOffers","params":{"masterId":\#(master)}}"# + "\n").utf8)
         var chunk = [UInt8](repeating: 0, count: 65_536)

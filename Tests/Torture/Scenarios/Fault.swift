@@ -49,7 +49,7 @@ enum Fault: String, Sendable, CaseIterable {
         var disturbance = Disturbance(name: rawValue, span: Span(began: .now(), ended: .now()), excuses: excuses)
         disturbance.exhaustsRetries = self == .conflicts
         disturbance.endsConnections = self != .conflicts && self != .readOnly
-        let pause = Int64.random(in: 100...700, using: &generator)
+        let pause = Duration.milliseconds(Int64.random(in: 100...700, using: &generator))
         switch self {
         case .terminatedBackends: try await terminate(on: stage, &generator)
         case .conflicts:
@@ -58,23 +58,23 @@ enum Fault: String, Sendable, CaseIterable {
             _ = try await stage.control.rows("UPDATE audit.mood SET conflicts = 0")
         case .stopped:
             try await stage.database.server.stop(.immediate)
-            try await Task.sleep(for: .milliseconds(pause))
+            try await Task.sleep(for: pause)
             try await stage.database.server.start()
         case .frozen:
             try await stage.database.server.pause()
-            try await Task.sleep(for: .milliseconds(stage.options.writeDeadline + pause))
+            try await Task.sleep(for: stage.options.writeDeadline + pause)
             try await stage.database.server.resume()
         case .readOnly:
             try await stage.database.sql("ALTER SYSTEM SET default_transaction_read_only = on")
             try await stage.database.sql("SELECT pg_reload_conf()")
-            try await Task.sleep(for: .milliseconds(pause))
+            try await Task.sleep(for: pause)
             try await stage.database.sql("ALTER SYSTEM RESET default_transaction_read_only")
             try await stage.database.sql("SELECT pg_reload_conf()")
         case .refusedConnections:
             try await stage.database.sql("ALTER ROLE \(Audit.role) CONNECTION LIMIT 0")
             try await stage.database.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '\(Audit.role)'")
-            try await Task.sleep(for: .milliseconds(pause))
+            try await Task.sleep(for: pause)
             try await stage.database.sql("ALTER ROLE \(Audit.role) CONNECTION LIMIT -1")
         case .serviceKilled, .serviceStopped:
             let number = Int.random(in: 0..<stage.services.count, using: &generator)

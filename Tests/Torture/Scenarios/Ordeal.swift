@@ -8,8 +8,8 @@ import TestDatabase
 struct Ordeal: Sendable {
     /// The choices of all participants.
     var seed: UInt64
-    /// How long they work when there are no faults, and before and after each fault otherwise; in milliseconds.
-    var milliseconds: Int64
+    /// How long they work when there are no faults, and before and after each fault otherwise.
+    var phase: Duration
     /// What happens meanwhile, in this order.
     var faults: [Fault] = []
     var stage = Stage.Options()
@@ -50,10 +50,10 @@ struct Ordeal: Sendable {
             writers: writers, makeSession: stage.makeSession)
         try await crew.work(board) {
             var generator = SeededGenerator(seed: seed)
-            try await Task.sleep(for: .milliseconds(milliseconds))
+            try await Task.sleep(for: phase)
             for fault in faults {
                 board.note(try await fault.happen(on: stage, &generator))
-                try await Task.sleep(for: .milliseconds(milliseconds))
+                try await Task.sleep(for: phase)
             }
             let limit = MonotonicTime.now().advanced(by: .seconds(60))
             while board.calls.count(where: \.outcome.isAccept) < accepts, MonotonicTime.now() < limit {

@@ -11,16 +11,14 @@ struct Overload: Sendable {
         let name: String
         /// Calls of the well-behaved client; each was answered with the list.
         let calls: Int
-        /// In microseconds.
-        let median: UInt64
-        /// In microseconds.
-        let p99: UInt64
+        let median: Duration
+        let p99: Duration
         /// Of the service, at the end; in KiB.
         let resident: Int
     }
 
-    /// How long each misbehaviour is measured, in milliseconds.
-    var milliseconds: Int64
+    /// How long each misbehaviour is measured.
+    var duration: Duration
     /// Further arguments of `offersd serve`.
     var arguments: [String] = []
 
@@ -80,15 +78,15 @@ struct Overload: Sendable {
         }
     }
 
-    /// Lists, one call after the other, a millisecond apart. Returns how long each took, in microseconds.
-    private func behave(_ client: Client, _ master: Int) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
+    /// Lists, one call after the other, a millisecond apart. Returns how long each took.
+    private func behave(_ client: Client, _ master: Int) async throws -> [Duration] {
+        let end = MonotonicTime.now().advanced(by: duration)
         let offers = OffersClient(client)
-        var times: [UInt64] = []
+        var times: [Duration] = []
         repeat {
             let began = MonotonicTime.now()
             _ = try await offers.listOffers(.init(master: .id(Int64(master))))
-            times.append((MonotonicTime.now().nanoseconds - began.nanoseconds) / 1000)
+            times.append(began.duration(to: .now()))
             try await Task.sleep(for: .milliseconds(1))
         } while MonotonicTime.now() < end
         return times

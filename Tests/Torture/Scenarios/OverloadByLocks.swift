@@ -12,16 +12,13 @@ struct OverloadByLocks: Sendable {
         let name: String
         /// Accepts; all were granted.
         let accepts: Int
-        /// In microseconds.
-        let median: UInt64
-        /// In microseconds.
-        let p99: UInt64
-        /// In microseconds.
-        let longest: UInt64
+        let median: Duration
+        let p99: Duration
+        let longest: Duration
     }
 
-    /// How long each measure takes, in milliseconds; the locks are held for as long.
-    var milliseconds: Int64
+    /// How long each measure takes; the locks are held for as long.
+    var duration: Duration
     /// Further arguments of `offersd serve`.
     var arguments: [String] = []
 
@@ -35,7 +32,7 @@ struct OverloadByLocks: Sendable {
 
     /// Without locks, beside them, and without them again.
     func run() async throws -> [Measure] {
-        try await Stage.run(Stage.Options(services: 1, writeDeadline: 5000, arguments: arguments)) { stage in
+        try await Stage.run(Stage.Options(services: 1, writeDeadline: .seconds(5), arguments: arguments)) { stage in
             var measures: [Measure] = []
             for name in ["alone", "beside locks", "alone again"] {
                 measures.append(try await measure(name, isBesideLocks: name == "beside locks", stage))
@@ -48,7 +45,9 @@ struct OverloadByLocks: Sendable {
         let masters = try await stage.database.insert(
             (0..<Self.crowd + Self.held).map { _ in MasterRow(maxActiveOrdersOverride: 30_000) })
         let orders = try await stage.database.insert(
-            (0..<masters.count * Int(max(1, milliseconds * Self.ordersASecond / 1000))).map { _ in OrderRow(cityID: 1) }
+            (0..<masters.count * Int(max(1, duration.wholeMilliseconds * Self.ordersASecond / 1000))).map { _ in
+                OrderRow(cityID: 1)
+            }
         )
         try await stage.database.insert(
             orders.enumerated().map { OfferRow(orderID: $1, masterID: masters[$0 % masters.count]) })
@@ -61,7 +60,7 @@ struct OverloadByLocks: Sendable {
             ? "SELECT FROM orders WHERE id IN (\(heldOrders.map(String.init).joined(separator: ", "))) FOR UPDATE"
             : "SELECT"
         let times = try await HeldLock.hold(lock, in: stage.database) { lock in
-            try await withThrowingTaskGroup(of: [UInt64].self) { group in
+            try await withThrowingTaskGroup(of: [Duration].self) { group in
                 let socket = stage.services[0].socket
                 for master in Self.crowd..<masters.count where isBesideLocks {
                     group.addTask {
@@ -74,23 +73,23 @@ struct OverloadByLocks: Sendable {
                 for master in 0..<Self.crowd {
                     group.addTask { try await accept(pairs[master], on: socket, mayWait: false) }
                 }
-                return try await group.reduce(into: [UInt64]()) { $0 += $1 }.sorted()
+                return try await group.reduce(into: [Duration]()) { $0 += $1 }.sorted()
             }
         }
         return Measure(
             name: name, accepts: times.count, median: times[times.count / 2], p99: times[times.count * 99 / 100],
-            longest: times.last ?? 0)
+            longest: times.last ?? .zero)
     }
 
-    /// Accepts one after the other until the time is over, one at least. Returns how long each took, in microseconds.
-    private func accept(_ pairs: [(Int, Int)], on socket: String, mayWait: Bool) async throws -> [UInt64] {
-        let end = MonotonicTime.now().advanced(by: .milliseconds(milliseconds))
+    /// Accepts one after the other until the time is over, one at least. Returns how long each took.
+    private func accept(_ pairs: [(Int, Int)], on socket: String, mayWait: Bool) async throws -> [Duration] {
+        let end = MonotonicTime.now().advanced(by: duration)
         return try await Client.withConnection(to: socket) { client in
-            var times: [UInt64] = []
+            var times: [Duration] = []
             for (master, order) in pairs where times.isEmpty || MonotonicTime.now() < end {
                 let began = MonotonicTime.now()
                 let outcome = await LoadClient.outcome(of: .accept(master: master, order: order), client)
-                times.append((MonotonicTime.now().nanoseconds - began.nanoseconds) / 1000)
+                times.append(began.duration(to: .now()))
                 if case .accepted = outcome { continue }
                 guard mayWait else { throw Refused(outcome: outcome) }
             }

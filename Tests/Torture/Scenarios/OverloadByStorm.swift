@@ -1,3 +1,4 @@
+import Deadlines
 import Subprocess
 import SystemPackage
 import TestDatabase
@@ -13,8 +14,8 @@ struct OverloadByStorm: Sendable {
         let perSecond: Int
     }
 
-    /// How long each measure takes, in milliseconds.
-    var milliseconds: Int64
+    /// How long each measure takes.
+    var duration: Duration
     /// Whether to measure clients that connect for each list, too.
     var reconnects = false
     /// Further arguments of `offersd serve`.
@@ -27,7 +28,8 @@ struct OverloadByStorm: Sendable {
             let orders = try await stage.database.insert((0..<10).map { _ in OrderRow(cityID: 1) })
             try await stage.database.insert(orders.map { OfferRow(orderID: $0, masterID: master) })
             let common = [
-                "--socket", stage.services[0].socket, "--master", "\(master)", "--milliseconds", "\(milliseconds)",
+                "--socket", stage.services[0].socket, "--master", "\(master)",
+                "--milliseconds", "\(duration.wholeMilliseconds)",
             ]
             var measures: [Measure] = []
             for (name, flags) in crowds {
@@ -44,7 +46,7 @@ struct OverloadByStorm: Sendable {
                     measures.append(
                         Measure(
                             name: "\(name), \(storm)", crowd: measure,
-                            perSecond: count * 1000 / Int(milliseconds)))
+                            perSecond: count * 1000 / Int(duration.wholeMilliseconds)))
                 }
             }
             return measures

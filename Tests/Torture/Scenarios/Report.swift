@@ -10,9 +10,9 @@ struct Report: Sendable {
     /// What was broken, without what the machine alone may be to blame for when it is busy.
     ///
     /// - Parameters:
-    ///   - lateness: How much later than its deadline a reply may come, in milliseconds.
-    ///   - recovery: How long after a disturbance its effects are excused, in milliseconds.
-    func violations(lateness: Int64 = 200, recovery: Int64 = 1000) -> [Violation] {
+    ///   - lateness: How much later than its deadline a reply may come.
+    ///   - recovery: How long after a disturbance its effects are excused.
+    func violations(lateness: Duration = .milliseconds(200), recovery: Duration = .seconds(1)) -> [Violation] {
         var evidence = evidence
         evidence.terms.lateness = lateness
         evidence.terms.recovery = recovery
@@ -27,10 +27,10 @@ struct Report: Sendable {
         Dictionary(grouping: evidence.calls, by: \.outcome.name).mapValues(\.count)
     }
 
-    /// The milliseconds from the return of the database to the first list and the first verdict about a claim on each
-    /// service, by the name of the disturbance; the longest of each.
-    var recoveries: [String: Int64] {
-        var longest: [String: Int64] = [:]
+    /// The time from the return of the database to the first list and the first verdict about a claim on each service,
+    /// by the name of the disturbance; the longest of each.
+    var recoveries: [String: Duration] {
+        var longest: [String: Duration] = [:]
         let services = Set(evidence.calls.map(\.service))
         for disturbance in evidence.disturbances where Fault(rawValue: disturbance.name)?.isOutage == true {
             for service in disturbance.service.map({ [$0] }) ?? Array(services) {
@@ -39,8 +39,8 @@ struct Report: Sendable {
                         $0.service == service && $0.outcome[keyPath: isWanted]
                             && $0.span.ended >= disturbance.span.ended
                     }.map(\.span.ended).min()
-                    let time = first.map { disturbance.span.ended.duration(to: $0).wholeMilliseconds } ?? .max
-                    longest[disturbance.name] = max(longest[disturbance.name] ?? 0, time)
+                    let time = disturbance.span.ended.duration(to: first ?? Span.never)
+                    longest[disturbance.name] = max(longest[disturbance.name] ?? .zero, time)
                 }
             }
         }
@@ -54,10 +54,10 @@ struct Report: Sendable {
             "\(evidence.calls.count) calls, \(accepts) accepts, \(evidence.acts.count) acts of other writers, "
                 + "\(evidence.changes.count) changes of rows",
             counts,
-            "latest reply \(TimeRules.latest(evidence) ?? 0) ms after its deadline",
+            "latest reply \((TimeRules.latest(evidence) ?? .zero).wholeMilliseconds) ms after its deadline",
         ]
-        for (name, milliseconds) in recoveries.sorted(by: { $0.key < $1.key }) {
-            lines.append("\(name): first success after \(milliseconds) ms")
+        for (name, time) in recoveries.sorted(by: { $0.key < $1.key }) {
+            lines.append("\(name): first success after \(time.wholeMilliseconds) ms")
         }
         return lines.joined(separator: "\n")
     }

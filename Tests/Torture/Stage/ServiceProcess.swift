@@ -12,8 +12,8 @@ final class ServiceProcess: Sendable {
     /// How a process ended.
     struct Ending: Sendable {
         let status: TerminationStatus
-        /// From the last signal that was sent to it, in milliseconds; nil if none was.
-        let milliseconds: Int64?
+        /// From the last signal that was sent to it; nil if none was.
+        let time: Duration?
         /// The last lines of its log.
         let log: [String]
     }
@@ -132,7 +132,7 @@ final class ServiceProcess: Sendable {
                 state.endings.append(
                     Ending(
                         status: run.terminationStatus,
-                        milliseconds: state.signalled.map { $0.duration(to: .now()).wholeMilliseconds }, log: log))
+                        time: state.signalled.map { $0.duration(to: .now()) }, log: log))
                 return state.isNeeded
             }
             guard hasListened || !isNeeded else {

@@ -26,10 +26,8 @@ struct Stage: Sendable {
     struct Options: Sendable {
         var way = Way.direct
         var services = 2
-        /// In milliseconds.
-        var readDeadline: Int64 = 10_000
-        /// In milliseconds.
-        var writeDeadline: Int64 = 10_000
+        var readDeadline = Duration.seconds(10)
+        var writeDeadline = Duration.seconds(10)
         /// Further arguments of `offersd serve`.
         var arguments: [String] = []
     }
@@ -145,7 +143,8 @@ struct Stage: Sendable {
     ) async throws -> (value: Value, endings: [ServiceProcess.Ending]) {
         guard services.count < options.services else { return (try await body(services), []) }
         let arguments = [
-            "--read-deadline-ms", "\(options.readDeadline)", "--write-deadline-ms", "\(options.writeDeadline)",
+            "--read-deadline-ms", "\(options.readDeadline.wholeMilliseconds)",
+            "--write-deadline-ms", "\(options.writeDeadline.wholeMilliseconds)",
         ]
         let run = try await ServiceProcess.run(
             socket: "\(folder)/offers\(services.count).sock", database: database,
