@@ -86,7 +86,7 @@ struct CheckerTests {
     func behindTheBack() {
         for (at, isBehind) in [(Int64(42_000), true), (38_000, false)] {
             var evidence = Self.rightHistory()
-            for index in evidence.changes.indices { evidence.changes[index].at = at }
+            for index in evidence.changes.indices { evidence.changes[index].at = Timestamp(microseconds: at) }
             evidence.disturbances = [Disturbance(name: "x", span: Self.span(0, 100), endsConnections: true)]
             evidence.calls[1] = Self.call(
                 .accept(master: 7, order: 1), Self.span(30, 40), .refused(.orderNotAvailable))
@@ -118,7 +118,7 @@ struct CheckerTests {
                     2, by: .act(1), [(.offer(72, order: 1, master: 7, from: nil, to: newer), [])], to: &evidence)
                 evidence.acts = [Act(number: 1, name: "again", span: Self.span(32, 34), outcome: .done)]
                 if case .declined = outcome { decline(72, in: 3) }
-                for index in evidence.changes.indices { evidence.changes[index].at = at }
+                for index in evidence.changes.indices { evidence.changes[index].at = Timestamp(microseconds: at) }
                 evidence.orders = [1: Self.free]
                 evidence.calls = [Self.call(.decline(master: 7, order: 1), Self.span(30, 40), outcome)]
                 #expect(promises(evidence).contains(.explained), "nothing ended a connection")

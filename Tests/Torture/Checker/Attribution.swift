@@ -188,7 +188,7 @@ struct Attribution: Sendable {
     }
 
     private mutating func explain(
-        _ pair: Pair, _ offer: Int, at moment: Int64?, by declines: inout [Pair: [Int: [Call]]]
+        _ pair: Pair, _ offer: Int, at moment: Timestamp?, by declines: inout [Pair: [Int: [Call]]]
     ) -> Span? {
         if let calls = declines[pair]?.removeValue(forKey: offer), let call = calls.first {
             if calls.count > 1 { note(.acknowledgedOnce, "offer \(offer), one decline for all of: \(calls)") }
@@ -206,8 +206,8 @@ struct Attribution: Sendable {
     }
 
     /// Told that it was refused, and carried out behind the master's back.
-    private mutating func noteIfBehindHisBack(_ pair: Pair, _ moment: Int64?, _ calls: Span) {
-        guard let moment, moment > terms.microseconds(at: calls.ended) else { return }
+    private mutating func noteIfBehindHisBack(_ pair: Pair, _ moment: Timestamp?, _ calls: Span) {
+        guard let moment, moment > terms.clock(at: calls.ended) else { return }
         note(
             .explained,
             "order \(pair.order) was changed for master \(pair.master) after the last of their calls had ended")

@@ -1,4 +1,5 @@
 import Deadlines
+import Offers
 import Postgres
 
 /// What an accept writes, judged change by change in their order.
@@ -100,7 +101,7 @@ struct ClaimRules {
                     )
                 }
                 if let expires = from?.expires, let began = attribution.spans[claim.transaction]?.began,
-                    expires < evidence.terms.microseconds(at: began)
+                    expires < evidence.terms.clock(at: began)
                 {
                     note(.oneWinner, "\(name): offer \(id) had expired before the request was sent")
                 }
@@ -150,8 +151,10 @@ extension Change {
 }
 
 extension Terms {
-    /// The database's clock at a moment of ours, in microseconds since 2000-01-01 UTC.
-    func microseconds(at moment: MonotonicTime) -> Int64 {
-        moment == Span.never ? .max : epoch + Int64(clamping: moment.nanoseconds / 1000)
+    /// The database's clock at a moment of ours.
+    func clock(at moment: MonotonicTime) -> Timestamp {
+        Timestamp(
+            microseconds: moment == Span.never
+                ? .max : epoch.microseconds + Int64(clamping: moment.nanoseconds / 1000))
     }
 }

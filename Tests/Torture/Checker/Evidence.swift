@@ -31,8 +31,8 @@ struct Terms: Sendable {
     var lateness = Duration.milliseconds(200)
     /// How long after a disturbance its effects are excused.
     var recovery = Duration.seconds(1)
-    /// Microseconds since 2000-01-01 UTC at the beginning of the monotonic clock.
-    var epoch: Int64 = 0
+    /// The database's clock at the beginning of the monotonic clock.
+    var epoch = Timestamp(microseconds: 0)
 }
 
 /// From a moment to another one, both included.
@@ -128,8 +128,8 @@ struct OrderState: Sendable, Hashable {
 /// What an offer is.
 struct OfferState: Sendable, Hashable {
     var state: String
-    /// Microseconds since 2000-01-01 UTC; nil = never.
-    var expires: Int64?
+    /// Nil = never.
+    var expires: Timestamp?
 
     var isOpen: Bool { state == "SENT" || state == "VIEWED" }
 }
@@ -160,8 +160,8 @@ struct Change: Sendable {
     /// The columns whose values differ.
     let columns: Set<String>
     let content: Content
-    /// The database's clock when the row was changed, in microseconds since 2000-01-01 UTC; nil if it is not known.
-    var at: Int64?
+    /// The database's clock when the row was changed; nil if it is not known.
+    var at: Timestamp?
 
     /// The order that it is about; nil if it is about none.
     var order: Int? {

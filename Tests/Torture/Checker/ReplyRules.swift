@@ -96,7 +96,7 @@ struct ReplyRules {
         for offer in offersOfMaster[master] ?? [] where !shown.contains(offer.id) {
             let states = offer.timeline.possible(during: call.span)
             guard !offer.timeline.mayBeMissing(during: call.span),
-                states.allSatisfy({ $0.isOpen && $0.expires.map { $0 > list.asOf.microseconds } ?? true }),
+                states.allSatisfy({ $0.isOpen && $0.expires.map { $0 > list.asOf } ?? true }),
                 let order = orders[offer.order], !order.mayBeMissing(during: call.span),
                 order.possible(during: call.span).allSatisfy(\.isListed)
             else { continue }
@@ -144,7 +144,7 @@ struct ReplyRules {
         case .offerCanceled:
             return offerStates(master, order, call).contains { $0.state == "CANCELED" || $0.state == "ACCEPTED" }
         case .offerExpired:
-            let end = evidence.terms.microseconds(at: call.span.ended)
+            let end = evidence.terms.clock(at: call.span.ended)
             return offerStates(master, order, call).contains {
                 $0.state == "EXPIRED" || $0.isOpen && $0.expires.map { $0 <= end } ?? false
             }

@@ -1,5 +1,6 @@
 import Deadlines
 import Foundation
+import Offers
 import Postgres
 
 /// Triggers that write down every change of a row that offersd or others make, in the same transaction: what was rolled
@@ -67,7 +68,7 @@ enum Audit {
         evidence.orders = try await orders(session)
         let now = MonotonicTime.now()
         let microseconds = Int64((Date().timeIntervalSince1970 - 946_684_800) * 1_000_000)
-        evidence.terms.epoch = microseconds - Int64(now.nanoseconds / 1000)
+        evidence.terms.epoch = Timestamp(microseconds: microseconds - Int64(now.nanoseconds / 1000))
         return evidence
     }
 
@@ -84,8 +85,8 @@ enum Audit {
             case ("offers", "INSERT"), ("offers", "UPDATE"):
                 content = .offer(
                     integer(row[7]) ?? 0, order: integer(row[14]) ?? 0, master: integer(row[15]) ?? 0,
-                    from: hadRow ? OfferState(state: row[16] ?? "", expires: integer(row[18]).map(Int64.init)) : nil,
-                    to: OfferState(state: row[17] ?? "", expires: integer(row[19]).map(Int64.init)))
+                    from: hadRow ? OfferState(state: row[16] ?? "", expires: moment(row[18])) : nil,
+                    to: OfferState(state: row[17] ?? "", expires: moment(row[19])))
             case ("order_status_history", "INSERT"):
                 content = .history(
                     order: integer(row[14]) ?? 0, from: row[20] ?? "", to: row[21] ?? "", master: integer(row[22]),
@@ -97,7 +98,7 @@ enum Audit {
                 sequence: integer(row[0]) ?? 0, transaction: integer(row[1]) ?? 0,
                 writer: row[2] == "offersd" ? .offersd : integer(row[3]).map { .act($0) } ?? .setup,
                 columns: Set((row[6] ?? "").split(separator: ",").map(String.init)), content: content,
-                at: integer(row[24]).map(Int64.init))
+                at: moment(row[24]))
         }
     }
 
@@ -112,4 +113,8 @@ enum Audit {
     }
 
     private static func integer(_ text: String?) -> Int? { text.flatMap { Int($0) } }
+
+    private static func moment(_ text: String?) -> Timestamp? {
+        text.flatMap { Int64($0) }.map(Timestamp.init(microseconds:))
+    }
 }
