@@ -16,8 +16,9 @@ struct ServiceNumbers: Decodable, Sendable {
 
         /// All calls.
         var calls: Int64 { cumulativeCounts.last ?? 0 }
+        /// How many were refused, by reason.
         var refusals: [String: Int64] { outcomes.filter { $0.key != "ok" } }
-        /// Those that were refused.
+        /// All that were refused.
         var refused: Int64 { refusals.values.reduce(0, +) }
     }
 

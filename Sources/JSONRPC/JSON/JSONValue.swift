@@ -74,7 +74,7 @@ extension JSONValue {
         if case .bool(let bool) = self { bool } else { nil }
     }
 
-    /// The value as text: an array or object exactly as it was written, in the same memory.
+    /// The JSON text of the value. That of an array or object is exactly what was read, in the same memory.
     package var bytes: ByteBuffer {
         switch self {
         case .array(let text), .object(let text): return text.bytes
