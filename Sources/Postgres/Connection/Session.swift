@@ -44,8 +44,11 @@ final class Session {
 
     /// Completes what the start-up packet could not set, on a connection straight to the server. Behind a pooler
     /// nothing is set, as it would stick to another client's session.
+    ///
+    /// - Parameter limit: Until when the server may answer that.
     init(
-        _ opened: ConnectAttempt.Opened, _ settings: SessionSettings, watch: ServerWatch, term: UInt64
+        _ opened: ConnectAttempt.Opened, _ settings: SessionSettings, watch: ServerWatch, term: UInt64,
+        until limit: MonotonicTime
     ) throws(LibPQConnection.Broken) {
         connection = opened.connection
         self.watch = watch
@@ -75,7 +78,7 @@ final class Session {
         } else {
             (readLead, readTail) = ([], [])
             writeLead = [BoundStatement(Session.begin)]
-            backend = try Session.complete(connection, version, overrulesReadOnly: hasForeignDefault)
+            backend = try Session.complete(connection, version, overrulesReadOnly: hasForeignDefault, until: limit)
             if backend == nil { notes.insert(.unknownBackend) }
         }
         self.notes = notes
@@ -122,18 +125,19 @@ final class Session {
     /// - Returns: Nil if the role may not see itself in `pg_stat_activity`, as a role that another one has become by
     ///   `ALTER ROLE … SET role` may not.
     private static func complete(
-        _ connection: LibPQConnection, _ version: Int32, overrulesReadOnly: Bool
+        _ connection: LibPQConnection, _ version: Int32, overrulesReadOnly: Bool, until limit: MonotonicTime
     ) throws(LibPQConnection.Broken) -> Backend? {
         var settings: [String] = []
         if version >= 170_000 { settings.append("set_config('transaction_timeout', '0', false)") }
         if overrulesReadOnly { settings.append("set_config('default_transaction_read_only', 'off', false)") }
         if !settings.isEmpty {
             _ = try UnitReader.run(
-                Statement("offersd_session", sql: "SELECT \(settings.joined(separator: ", "))"), connection
+                Statement("offersd_session", sql: "SELECT \(settings.joined(separator: ", "))"), connection,
+                until: limit
             )
             .rows()
         }
-        guard case .rows(let rows) = try UnitReader.run(backendQuery, connection), rows.rowCount == 1,
+        guard case .rows(let rows) = try UnitReader.run(backendQuery, connection, until: limit), rows.rowCount == 1,
             let processID = try? rows.integer(row: 0, column: 0), let started = try? rows.timestamp(row: 0, column: 1),
             let serverStarted = try? rows.timestamp(row: 0, column: 2)
         else { return nil }
@@ -201,8 +205,9 @@ enum UnitReader {
         }
     }
 
-    static func run(_ statement: Statement, _ connection: LibPQConnection) throws(LibPQConnection.Broken) -> Unit {
-        let limit = MonotonicTime.now().advanced(by: .seconds(2))
+    static func run(
+        _ statement: Statement, _ connection: LibPQConnection, until limit: MonotonicTime
+    ) throws(LibPQConnection.Broken) -> Unit {
         _ = try connection.send(BoundStatement(statement))
         try connection.sync()
         try connection.flush(until: limit)

@@ -35,8 +35,8 @@ final class ServerWatch: Sendable {
     private static let findingsAge = Duration.milliseconds(300)
     /// How often waiting threads look whether their server was replaced.
     static let tick = Duration.milliseconds(50)
-    /// How long a new connection waits for a search. It is tried again.
-    private static let longestWait = Duration.seconds(5)
+    /// How long a new connection waits for a search, or as long as its attempt may take. It is tried again.
+    private static let leastWait = Duration.seconds(5)
     /// How often they look whether a search has ended.
     private static let searchTick = Duration.milliseconds(2)
     /// How long an answer waits at least for a search that could find another server.
@@ -63,27 +63,28 @@ final class ServerWatch: Sendable {
     ///
     /// - Throws: Why there is none, in libpq's words where there are some.
     func open(_ purpose: Purpose) throws(LibPQConnection.Broken) -> Session {
+        let target = try ConnectionTarget(configuration.connectionInfo)
         let asked = MonotonicTime.now()
         if !state.withLock({ $0.isFresh(at: asked) }) {
             let since = asked.advanced(by: -ServerWatch.findingsAge)
-            awaitSearch(since: since, until: asked.advanced(by: ServerWatch.longestWait))
+            awaitSearch(since: since, until: asked.advanced(by: max(ServerWatch.leastWait, target.attemptTimeout)))
         }
         let began = MonotonicTime.now()
         let (chosen, term) = state.withLock { ($0.chosen, $0.term) }
         guard let chosen, !(purpose.needsPrimary && chosen.report.role != .primary) else { throw unusable() }
         do throws(LibPQConnection.Broken) {
-            let target = try ConnectionTarget(configuration.connectionInfo)
             let settings = SessionSettings(
                 schema: configuration.schema, workload: purpose.workload,
                 statementTimeout: configuration.readDeadline)
             let options = StartupOptions(settings.options(after: target.options), support)
             let attempt = ConnectAttempt(configuration, chosen.address, options: options)
-            try finish(attempt, until: began.advanced(by: target.attemptTimeout), term: term)
+            let limit = began.advanced(by: target.attemptTimeout)
+            try finish(attempt, until: limit, term: term)
             let opened = try attempt.take()
             guard state.withLock({ $0.admits(opened.answer.report, term: term) }) else {
                 throw LibPQConnection.Broken(reason: "\(chosen.address.description) has become another server")
             }
-            let session = try Session(opened, settings, watch: self, term: term)
+            let session = try Session(opened, settings, watch: self, term: term, until: limit)
             note(session.notes)
             return session
         } catch {
