@@ -8,10 +8,11 @@ extension SimulatedPool {
     mutating func endReads(
         _ group: [WorkQueue<Int>.Taken], _ groups: inout [[WorkQueue<Int>.Taken]]
     ) -> [Ended] {
-        let (outcomes, problem) = server.reads(group.map(\.item.job))
+        let (outcomes, refused, problem) = server.reads(group.map(\.item.job))
         if let problem { report(problem) }
         var ended: [Ended] = []
-        for (taken, outcome) in zip(group, outcomes) {
+        for (place, (taken, outcome)) in zip(group, outcomes).enumerated() {
+            if case .refused = outcome, place != refused { report("job \(taken.item.job) was told another's error") }
             switch outcome {
             case .done(let rows):
                 if rows != taken.item.job { report("job \(taken.item.job) was given the rows of \(rows)") }
@@ -35,8 +36,9 @@ extension SimulatedPool {
         var (ended, undone, separated, isRolledBack) = ([Ended](), [Int](), 0, false)
         switch transaction.outcome {
         case .failed(let error):
-            let mayBeDone = error.leavesOutcomeUnknown
-            if !mayBeDone, !transaction.committed.isEmpty { report("\(error) was told of what was committed") }
+            if let problem = problem(telling: error, of: transaction, isShared: works.joined().count > 1, breaks) {
+                report(problem)
+            }
             for taken in group {
                 ended += end(running: [taken], error.isWorthAnotherAttempt ? .worthAnotherAttempt : .final)
             }
@@ -44,6 +46,7 @@ extension SimulatedPool {
             (undone, isRolledBack) = (Array(group.indices), true)
             if !transaction.committed.isEmpty { report("what was committed is done again") }
         case .done(let rows, let shares):
+            if transaction.isUnconfirmed { report("what no standby has confirmed was told as done") }
             for (place, taken) in group.enumerated() {
                 let done = rows[shares[place]].map(\.part)
                 if done != Array(works[place].prefix(done.count)) { report("\(works[place]) were given \(done)") }
@@ -54,7 +57,9 @@ extension SimulatedPool {
                     undone.append(place)
                 } else {
                     separated += taken.count - done.count
-                    ended += end(running: [taken], count: done.count, separated: taken.count - done.count, .final)
+                    // The first that is left out is run by itself; those behind it may share again.
+                    ended += end(
+                        running: [taken], count: done.count, separated: done.count < taken.count ? 1 : 0, .final)
                 }
             }
         }
@@ -65,6 +70,19 @@ extension SimulatedPool {
         isConnected[index] = transaction.isUsable
         defer { wake(woken) }
         return ended + putBack(undone.map { group[$0] }, rolledBack: isRolledBack, refused: refused.map(\.job))
+    }
+
+    /// What is wrong with telling all parts of a transaction this error.
+    private func problem(
+        telling error: PostgresError, of transaction: SimulatedServer.Transaction, isShared: Bool, _ breaks: Bool
+    ) -> String? {
+        switch error {
+        case .unknownOutcome: breaks ? nil : "an end that was heard was told as unknown"
+        case .unconfirmed: transaction.isUnconfirmed ? nil : "a confirmed commit was told as unconfirmed"
+        case .unexpectedResult: isShared ? nil : "the row of the only part was not taken"
+        case _ where !transaction.committed.isEmpty: "\(error) was told of what was committed"
+        default: isShared ? "\(error) was told to all parts, and need not concern all" : nil
+        }
     }
 
     /// Work was not done and is to be done again, each by itself. After the shutdown it has ended instead.
@@ -92,20 +110,12 @@ extension SimulatedPool {
 }
 
 extension PostgresError {
-    /// Whether what was sent may have been committed.
-    fileprivate var leavesOutcomeUnknown: Bool {
-        switch self {
-        case .unknownOutcome, .unconfirmed: true
-        default: false
-        }
-    }
-
-    /// Whether another attempt is made, as `WriteExecutor` does.
+    /// Whether another attempt is made, as `WriteExecutor` does of what the simulation has.
     fileprivate var isWorthAnotherAttempt: Bool {
         switch self {
-        case .connectionLost: true
+        case .connectionLost, .unknownOutcome, .unconfirmed: true
         case .refused(let message): message.isConflict
-        default: leavesOutcomeUnknown
+        default: false
         }
     }
 }

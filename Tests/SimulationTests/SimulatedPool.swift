@@ -139,8 +139,8 @@ struct SimulatedPool {
         markReady([item.job])
     }
 
-    /// Begins the work on connection `index` that a caller was told to begin. Returns the work that ended, as the connection
-    /// was lost before.
+    /// Begins the work on connection `index` that a caller was told to begin. Returns the work that ended, as the
+    /// connection was lost before.
     mutating func begin(on index: Int, at now: MonotonicTime) -> [Ended] {
         guard case .onItsWay(let taken, let since) = begun[index] else { return [] }
         calls += 1

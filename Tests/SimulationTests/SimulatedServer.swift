@@ -24,9 +24,13 @@ struct SimulatedServer {
         let isUsable: Bool
         /// Which of its parts the server has committed, whatever it could say of that.
         let committed: Set<Part>
+        /// Whether a standby has not confirmed the commit.
+        let isUnconfirmed: Bool
         /// What is wrong with how the answers are taken.
         let problem: String?
     }
+
+    private typealias Answers = TransactionAnswers<[Row]>
 
     private var random: SeededGenerator
 
@@ -46,16 +50,19 @@ struct SimulatedServer {
         let rows = rows(for: works)
         let failing = random.once(in: 4) ? random.below(Self.count) : nil
         let isRolledBack = failing != nil || random.once(in: 16)
+        let isUnconfirmed = !isRolledBack && random.once(in: 8)
         let prepares = (0..<Self.count).map { _ in random.once(in: 3) }
         let given = answers(
-            prepares, failing: failing, rows: rows, tag: failing != nil ? "" : isRolledBack ? "ROLLBACK" : "COMMIT")
+            prepares, failing: failing, rows: rows, tag: failing != nil ? "" : isRolledBack ? "ROLLBACK" : "COMMIT",
+            isUnconfirmed: isUnconfirmed)
         let heard = breaks ? random.below(given.count + 1) : given.count
         // A connection that breaks before the answer to COMMIT may do so before COMMIT is carried out.
         let commits = !isRolledBack && (heard == given.count || random.once(in: 2))
-        var answers = TransactionAnswers<[Row]>(prepares: prepares, leadCount: 2, ending: .commit)
+        var answers = Answers(prepares: prepares, leadCount: 2, ending: .commit)
         var problem: String?
-        for answer in given.prefix(heard) {
-            if answers.take(answer) == .isOneTooMany { problem = "an answer was one too many" }
+        for (answer, expected) in given.prefix(heard) {
+            let consequence = answers.take(answer)
+            if consequence != expected { problem = "an answer has the consequence \(consequence), not \(expected)" }
         }
         if breaks, heard < given.count, random.once(in: 3) {
             // A server that is stopped says farewell, whether it has committed or not.
@@ -66,11 +73,12 @@ struct SimulatedServer {
         let shared = SharedWrites(
             counts: works.map(\.count), ending: .commit, backend: nil, sent: MonotonicTime(nanoseconds: 0),
             lastStep: "decide")
-        let alone = rows.count == 1
+        let isAlone = rows.count == 1
         return Transaction(
             outcome: shared.outcome(of: end, leftOut: { $0.map(\.isLeftOut) }),
             isUsable: !breaks && isUsable(after: end),
-            committed: commits ? Set(rows.filter { alone || !$0.isLeftOut }.map(\.part)) : [], problem: problem)
+            committed: commits ? Set(rows.filter { isAlone || !$0.isLeftOut }.map(\.part)) : [],
+            isUnconfirmed: isUnconfirmed, problem: problem)
     }
 
     /// What a part waits for that is left out, those of its work behind it wait for, too.
@@ -84,36 +92,49 @@ struct SimulatedServer {
         }
     }
 
+    /// The answers to all statements, and what follows from each.
     private mutating func answers(
-        _ prepares: [Bool], failing: Int?, rows: [Row], tag: String
-    ) -> [TransactionAnswers<[Row]>.Answer] {
-        var answers: [TransactionAnswers<[Row]>.Answer] = []
-        let isUnconfirmed = random.once(in: 8)
+        _ prepares: [Bool], failing: Int?, rows: [Row], tag: String, isUnconfirmed: Bool
+    ) -> [(Answers.Answer, Answers.Consequence)] {
+        var answers: [(Answers.Answer, Answers.Consequence)] = []
+        // Warnings of earlier commits.
+        let warnings = random.below(3)
+        // Rows that are not those of the parts.
+        let isShort = rows.count > 1 && random.once(in: 16)
         for index in 0..<Self.count {
             let wasSkipped = failing.map { index > $0 } ?? false
             let failsPrepared = prepares[index] && random.once(in: 2)
             let refusal = index == failing ? ["40001", "23514", "57014", "57P01"][random.below(4)] : nil
             if prepares[index] {
-                answers.append(answer(refusal: failsPrepared ? refusal : nil, wasSkipped: wasSkipped))
+                let refused = failsPrepared ? refusal : nil
+                answers.append(
+                    (
+                        answer(refusal: refused, wasSkipped: wasSkipped, unconfirmed: warnings),
+                        refused != nil || wasSkipped ? .isNotPrepared(index) : .nothing
+                    ))
             }
+            let isLast = index == Self.count - 1
             answers.append(
-                answer(
-                    refusal: failsPrepared ? nil : refusal, wasSkipped: wasSkipped || refusal != nil && failsPrepared,
-                    tag: index == Self.count - 1 ? tag : "", rows: index == Self.count - 2 ? rows : [],
-                    unconfirmed: isUnconfirmed && index == Self.count - 1 ? 1 : 0))
+                (
+                    answer(
+                        refusal: failsPrepared ? nil : refusal,
+                        wasSkipped: wasSkipped || refusal != nil && failsPrepared, tag: isLast ? tag : "",
+                        rows: index == Self.count - 2 ? Array(rows.dropLast(isShort ? 1 : 0)) : [],
+                        unconfirmed: warnings + (isLast && isUnconfirmed ? 1 : 0)), .nothing
+                ))
         }
         return answers
     }
 
     private func answer(
         refusal: String? = nil, wasSkipped: Bool = false, tag: String = "", rows: [Row] = [], unconfirmed: Int = 0
-    ) -> TransactionAnswers<[Row]>.Answer {
-        TransactionAnswers<[Row]>.Answer(
+    ) -> Answers.Answer {
+        Answers.Answer(
             failure: refusal.map(Self.message), wasSkipped: wasSkipped, tag: tag, rows: rows,
             unconfirmedCommits: unconfirmed)
     }
 
-    private func isUsable(after end: TransactionAnswers<[Row]>.End) -> Bool {
+    private func isUsable(after end: Answers.End) -> Bool {
         switch end {
         case .done: true
         case .refused(let message, _): !message.closesConnection
@@ -128,8 +149,8 @@ struct SimulatedServer {
     // MARK: Reads
 
     /// Runs reads that were sent together. The answer to each is the number of its work. What is behind a refused one
-    /// is skipped.
-    mutating func reads(_ jobs: [Int]) -> (outcomes: [ReadAnswers<Int>.Outcome], problem: String?) {
+    /// is skipped. Returns the place of the refused one, too.
+    mutating func reads(_ jobs: [Int]) -> (outcomes: [ReadAnswers<Int>.Outcome], refused: Int?, problem: String?) {
         let failing = random.once(in: 4) ? random.below(jobs.count) : nil
         let prepares = jobs.map { _ in random.once(in: 3) }
         // Behind a pooler they are a transaction with settings of its own.
@@ -147,7 +168,7 @@ struct SimulatedServer {
         var problem: String?
         for answer in given where answers.take(answer) == .isOneTooMany { problem = "an answer was one too many" }
         if !answers.areComplete { problem = "all reads were answered, and more is expected" }
-        return (answers.outcomes, problem)
+        return (answers.outcomes, failing, problem)
     }
 
     private func row(_ job: Int, fails: Bool = false, _ wasSkipped: Bool = false) -> ReadAnswers<Int>.Answer {

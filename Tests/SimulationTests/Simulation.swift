@@ -77,7 +77,7 @@ struct Simulation {
     private var jobs: [Int?] = []
     private var isDatabaseUp = true
     /// How the seeds differ besides: the longest deadline, and how often a thread's turn is passed over.
-    private let patience: Int
+    private let longestDeadline: Int
     private let sloth: Int
     /// What was found first.
     private(set) var problem: String?
@@ -94,7 +94,7 @@ struct Simulation {
                 connections: writers, maximumGroup: 1 + random.below(4), parallelism: 1 + random.below(writers),
                 isOfWrites: true, server: SimulatedServer(seed: random.next())),
         ]
-        patience = [40, 200, 1500][random.below(3)]
+        longestDeadline = [40, 200, 1500][random.below(3)]
         sloth = [0, 0, 2, 6][random.below(4)]
         self.random = random
     }
@@ -252,7 +252,7 @@ struct Simulation {
         }
         let request = Request(
             entry: entry, keys: keys, batchKey: batchKey,
-            deadline: Deadline(.milliseconds(1 + random.below(patience)), from: deadlineStart))
+            deadline: Deadline(.milliseconds(1 + random.below(longestDeadline)), from: deadlineStart))
         guard joins else {
             if kind != .read { writing[client] = runs.count }
             runs.append(Run(client: client, pool: kind == .read ? 0 : 1, requests: [request]))
