@@ -30,10 +30,10 @@ extension EmbeddedPostgres.Supervisor {
 
         # Waits at most $1 times 20 ms for the server's end.
         await_end() {
-            patience=$1
+            ticks=$1
             while is_running; do
-                [ "$patience" -gt 0 ] || return 1
-                patience=$((patience - 1))
+                [ "$ticks" -gt 0 ] || return 1
+                ticks=$((ticks - 1))
                 sleep 0.02
             done
             [ -z "$server" ] || wait "$server"
@@ -80,14 +80,14 @@ extension EmbeddedPostgres.Supervisor {
             await_end 0
             "$programs/postgres" -D "$folder/data" </dev/null >>log 2>&1 &
             server=$!
-            patience=3000
+            ticks=3000
             until "$programs/pg_isready" -q -h "$folder" -d postgres -U postgres; do
                 if ! is_running; then
                     await_end 0
                     return 1
                 fi
-                [ "$patience" -gt 0 ] || return 2
-                patience=$((patience - 1))
+                [ "$ticks" -gt 0 ] || return 2
+                ticks=$((ticks - 1))
                 sleep 0.02
             done
         }

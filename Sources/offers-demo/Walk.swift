@@ -49,7 +49,7 @@ struct Walk {
         Screen.show("\n\(step). \(title)")
         Screen.show(json: request, after: "→")
         // It has an id, so there is a reply.
-        let line = try await client.exchange(line: request, deadline: OffersClient.patience) ?? ""
+        let line = try await client.exchange(line: request, deadline: OffersClient.replyTimeout) ?? ""
         Screen.show(json: line, after: "←")
         return Reply(value: try? JSONValue(parsing: ByteBuffer(string: line)))
     }

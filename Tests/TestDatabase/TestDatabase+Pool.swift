@@ -7,7 +7,7 @@ extension TestDatabase {
     package func withPool<Value: Sendable>(
         _ change: (inout PostgresConfiguration) -> Void = { _ in }, _ body: (PostgresClient) async throws -> Value
     ) async throws -> Value {
-        var configuration = PostgresConfiguration(connectionInfo: connectionString + TestDatabase.patience)
+        var configuration = PostgresConfiguration(connectionInfo: connectionString + TestDatabase.longConnectTimeout)
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
         change(&configuration)
         let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

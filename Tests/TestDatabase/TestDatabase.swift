@@ -28,7 +28,7 @@ package struct TestDatabase: Sendable {
 
     /// To be appended to a connection string, so that a connection may take longer than the usual two seconds, as it
     /// can beside all other tests.
-    package static let patience = " connect_timeout=100"
+    package static let longConnectTimeout = " connect_timeout=100"
 
     /// Lends a new database of the given generation with nothing in it but the setting `max_active_orders` = 5.
     /// Afterwards the database is dropped, with whatever is still connected to it.

@@ -7,13 +7,13 @@ package import JSONRPC
 /// write may have taken effect: repeat it, that is safe.
 package struct OffersClient: Sendable {
     /// How long a call waits if nothing else is said: a little longer than the service's own deadline for writes.
-    package static let patience: Duration = .seconds(6)
+    package static let replyTimeout: Duration = .seconds(6)
 
     private let client: Client
     private let deadline: Duration
 
     /// A client that waits `deadline` for each reply.
-    package init(_ client: Client, deadline: Duration = OffersClient.patience) {
+    package init(_ client: Client, deadline: Duration = OffersClient.replyTimeout) {
         self.client = client
         self.deadline = deadline
     }

@@ -2,7 +2,7 @@ package import JSONRPC
 
 /// A refusal or failure that the methods of the contract give, with what its `data` must carry.
 ///
-/// It is the only way to build these errors, so that code, reason, `retryable` and `data` always agree with ``Reason``.
+/// The methods build their errors in no other way, so that code, reason, `retryable` and `data` always agree with ``Reason``.
 /// The errors of the transport (FORBIDDEN, LINE_TOO_LONG, OVERLOADED for a connection too many, and the standard ones)
 /// are built by `JSONRPC`.
 package enum OffersError: Error, Hashable, Sendable {

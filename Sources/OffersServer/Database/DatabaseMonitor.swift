@@ -100,6 +100,8 @@ final class DatabaseMonitor: Sendable {
                 for await _ in self.looks where !Task.isCancelled {
                     await self.inspect()
                     self.finding.yield()
+                    // Each connection that comes or goes asks for a look, and requests without one do.
+                    if self.isSettling { try? await Task.sleep(for: Self.settling) }
                 }
             }
             group.addTask {
@@ -122,13 +124,15 @@ final class DatabaseMonitor: Sendable {
         }
     }
 
+    /// Whether some connections are missing: they are opened and lost one by one.
+    private var isSettling: Bool {
+        if case .partly = DatabaseState(postgres.status, inspection, known) { true } else { false }
+    }
+
     /// Says how the database is, if that is new.
     private func tell() async {
         logObstacles()
-        if case .partly = DatabaseState(postgres.status, inspection, known) {
-            // Connections are opened and lost one by one.
-            try? await Task.sleep(for: Self.settling)
-        }
+        if isSettling { try? await Task.sleep(for: Self.settling) }
         guard !Task.isCancelled else { return }
         let news = told.withLock { told in
             let pool = postgres.status

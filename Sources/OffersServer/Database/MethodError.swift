@@ -2,6 +2,8 @@ import Offers
 import Postgres
 
 /// Why a method has no result: what its caller is told, and what is wrong with the database, if that is why.
+///
+/// An unknown outcome comes without an obstacle: it says something of COMMIT, not of the method.
 struct MethodError: Error {
     let answer: OffersError
     let obstacle: Obstacle?

@@ -4,7 +4,7 @@ import Postgres
 enum Obstacle: Sendable, Equatable {
     /// The server refused it.
     case refused(ServerMessage)
-    /// Other programs hold it up, which the text says.
+    /// It is held up, by what the text says: locks of other programs, conflicts, or a lack of time or connections.
     case heldUp(String)
     /// COMMIT is not answered, or not confirmed.
     case unconfirmed

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// What the service manager is told of the service's life: ready, how the database is, stopping. In this order,
-/// whenever it is called: nothing is said before it is ready, and nothing more when it stops.
+/// What the service manager is told of the service's life, in this order: ready, how the database is, stopping. Nothing
+/// is said before the service is ready, and nothing more when it stops.
 final class StatusReport: Sendable {
     private enum Phase {
         case starting, serving, stopping

@@ -8,7 +8,8 @@ enum TrialStatements {
 
     /// A trial waits for others no longer than this. It is the last resort, for the server logs the error: tables that
     /// are locked are left alone, and so are rows.
-    static let lockTimeout = Statement("offersd_try_patience", sql: "SELECT set_config('lock_timeout', '500ms', true)")
+    static let lockTimeout = Statement(
+        "offersd_try_lock_timeout", sql: "SELECT set_config('lock_timeout', '500ms', true)")
 
     /// Some masters and orders among the newest offers, such that an accept is granted now; the oldest of them first,
     /// which masters answer least.

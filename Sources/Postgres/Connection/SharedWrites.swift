@@ -42,7 +42,7 @@ struct SharedWrites {
     }
 
     /// What is known when the end is not heard.
-    var unheard: PostgresError {
+    private var unheard: PostgresError {
         switch ending {
         case .commit: .unknownOutcome(backend, sent: sent)
         case .rollback: .connectionLost

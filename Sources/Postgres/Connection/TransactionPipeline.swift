@@ -176,7 +176,7 @@ struct TransactionPipeline {
             let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
             return tell(outcome(of: end), isUsable: isUsable, isStale: message.isStalePreparation)
         case .rolledBack, .unknown:
-            // What did that may do so again.
+            // What answers COMMIT by ROLLBACK may do so again, and what is not heard may still come.
             return tell(outcome(of: end), isUsable: false)
         }
     }

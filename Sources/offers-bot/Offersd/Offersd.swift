@@ -11,9 +11,9 @@ struct Offersd: OfferCalls {
     /// The socket.
     let socket: String
     /// How long a write may take in all.
-    var patience: Duration = .seconds(6)
+    var writeTimeout: Duration = .seconds(6)
     /// How long a read may take; the service itself gives up after 2 s.
-    var readPatience: Duration = .seconds(3)
+    var readTimeout: Duration = .seconds(3)
     /// How long a write waits for its answer before it is asked about on a new connection. The service answers in 5 s.
     var answering: Duration = .milliseconds(5250)
     /// How long it is tried again where nothing listens: a restart takes less, and a tap is not answered late by it.
@@ -54,7 +54,7 @@ extension Offersd {
 
     /// A read that lost its connection is repeated once.
     private func read<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
-        let end = Instant.now + readPatience
+        let end = Instant.now + readTimeout
         do {
             do {
                 return try await attempt(until: end, knockingUntil: .now + knocking, call)
@@ -74,10 +74,10 @@ extension Offersd {
     /// is restarted in between can say so.
     private func write<Result>(_ call: (OffersClient) async throws -> Result) async throws -> Result {
         let start = Instant.now
-        let end = start + patience
+        let end = start + writeTimeout
         var outcome = WriteOutcome()
         while true {
-            let heard = outcome.mayBeDone ? end : min(end, start + readPatience)
+            let heard = outcome.mayBeDone ? end : min(end, start + readTimeout)
             let answered = outcome.mayBeDone ? end : min(end, start + answering)
             do {
                 return try await Client.withServedConnection(to: socket, deadline: Self.left(until: heard)) {

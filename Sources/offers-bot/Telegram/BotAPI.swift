@@ -15,7 +15,7 @@ struct BotAPI: Sendable {
     private let token: Token
 
     /// How long an answer may take.
-    static let patience: Duration = .seconds(8)
+    static let timeout: Duration = .seconds(8)
     /// 100 updates with the longest texts are far shorter.
     private static let maximumAnswer = 16 << 20
 
@@ -50,18 +50,18 @@ struct BotAPI: Sendable {
     ///
     /// - Throws: ``BotError``, `CancellationError`.
     @discardableResult
-    func call(_ request: BotRequest, patience: Duration = BotAPI.patience) async throws -> JSONValue {
+    func call(_ request: BotRequest, timeout: Duration = BotAPI.timeout) async throws -> JSONValue {
         var writer = JSONWriter(into: ByteBuffer())
         request.encode(to: &writer)
         let body = writer.buffer
         let connections = if case .getUpdates = request { polls } else { calls }
         let (status, retryAfter, answer) = try await connections.use(isDead: Self.isNoAnswer) { client in
-            try await withDeadline(patience) {
+            try await withDeadline(timeout) {
                 var http = HTTPClientRequest(url: "\(base)/bot\(token.secret)/\(request.method)")
                 http.method = .POST
                 http.headers.add(name: "content-type", value: "application/json")
                 http.body = .bytes(body)
-                let response = try await client.execute(http, timeout: TimeAmount(patience))
+                let response = try await client.execute(http, timeout: TimeAmount(timeout))
                 let answer = try await response.body.collect(upTo: Self.maximumAnswer)
                 return (Int(response.status.code), response.headers.first(name: "retry-after"), answer)
             }
@@ -81,13 +81,13 @@ struct BotAPI: Sendable {
 
     /// The time is bounded here, too, because the client's bound does not cover a body that trickles.
     private func withDeadline<Value: Sendable>(
-        _ patience: Duration, _ body: @escaping @Sendable () async throws -> Value
+        _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         do {
             return try await withThrowingTaskGroup(of: Value?.self) { group in
                 group.addTask { try await body() }
                 group.addTask {
-                    try await Task.sleep(for: patience)
+                    try await Task.sleep(for: timeout)
                     return nil
                 }
                 defer { group.cancelAll() }

@@ -4,7 +4,7 @@ import Synchronization
 /// The one answer of a tap (answerCallbackQuery): the toast of its outcome, or an hourglass if that takes too long.
 final class TapAnswer: Sendable {
     /// How long a tap may wait for its outcome; Telegram's users think of two seconds as "nothing happens".
-    static let patience: Duration = .milliseconds(1500)
+    static let hourglassDelay: Duration = .milliseconds(1500)
     /// How long a screen waits for the toast before it comes without having heard of it.
     private static let priority: Duration = .seconds(2)
     /// How long to try to get an answer through; Telegram forgets a tap in about that time.
@@ -103,7 +103,7 @@ final class TapAnswer: Sendable {
                 }
                 let request = BotRequest.answerCallbackQuery(id: query, text: text, isAlert: isAlert)
                 do {
-                    try await api.call(request, patience: .seconds(5))
+                    try await api.call(request, timeout: .seconds(5))
                     return .delivered
                 } catch BotError.tooManyRequests(let seconds) {
                     flood = .seconds(seconds)

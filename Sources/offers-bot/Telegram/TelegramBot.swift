@@ -12,7 +12,7 @@ struct TelegramBot: Service {
     /// whether the connection is still alive.
     private static let longPoll = 6
     /// How much later the answer may come.
-    private static let pollPatience: Duration = .seconds(2)
+    private static let pollMargin: Duration = .seconds(2)
     /// How long polling waits for what comes before it.
     private static let preparation: Duration = .seconds(2)
     /// How long handlers may go on after the signal. With the confirmation it stays well below five seconds.
@@ -156,7 +156,7 @@ struct TelegramBot: Service {
     private func updates(from offset: Int64?) async throws -> [Update] {
         let result = try await api.call(
             .getUpdates(offset: offset, limit: PollingState.batch, timeout: Self.longPoll),
-            patience: .seconds(Self.longPoll) + Self.pollPatience)
+            timeout: .seconds(Self.longPoll) + Self.pollMargin)
         guard let elements = result.elements else { throw BotError.unintelligible }
         return elements.compactMap(Update.init)
     }
@@ -168,7 +168,7 @@ struct TelegramBot: Service {
         repeat {
             do {
                 let left = ContinuousClock.now.duration(to: end)
-                try await api.call(.getUpdates(offset: offset, limit: 1, timeout: 0), patience: left)
+                try await api.call(.getUpdates(offset: offset, limit: 1, timeout: 0), timeout: left)
                 return
             } catch {
                 // The poll that was given up a moment ago may still count as another one (409).

@@ -81,7 +81,7 @@ final class UpdateHandler: Sendable {
             outbox, query: event.query, chat: event.chat, order: arrival.order,
             tap: event.isPrivate ? event.tap : nil, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await answer.send(by: arrival.moment + TapAnswer.patience) }
+            group.addTask { try await answer.send(by: arrival.moment + TapAnswer.hourglassDelay) }
             if !event.isPrivate {
                 arrival.turn.end()
                 _ = try await answer.give("Откройте бота в личных сообщениях.")

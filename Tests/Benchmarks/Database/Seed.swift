@@ -43,7 +43,7 @@ enum Seed {
             FROM pg_index i WHERE i.indrelid = 'offers'::regclass AND NOT i.indisprimary;
             SELECT 'DROP INDEX ' || name FROM drops \\gexec
             -- In no order, as rows that came over months. The master's open offers (4 to 12) meet those of others at
-            -- about half of the open orders, two at each; their history is ten times as long.
+            -- about half of the open orders, two at each; the master's history is ten times as long.
             INSERT INTO offers (order_id, master_id, round_number, state, sent_at, responded_at, expires_at, created_at)
             SELECT order_id, master_id, round, state::offer_state, sent_at, responded_at, expires_at, sent_at FROM (
                 SELECT DISTINCT ON (order_id, m)

@@ -45,7 +45,7 @@ private struct LoadRun {
 
     /// The tag of the timer's events; the others are positions in `channels`.
     private static let timerTag = UInt32.max
-    private static let patience: UInt64 = 10_000_000_000
+    private static let replyTimeout: UInt64 = 10_000_000_000
 
     init(_ plan: LoadPlan) throws {
         self.plan = plan
@@ -91,7 +91,7 @@ private struct LoadRun {
                     try receive(on: Int(event.data.u32))
                 }
             }
-            if Clock.monotonic() > end + Self.patience {
+            if Clock.monotonic() > end + Self.replyTimeout {
                 throw LoadFailure(description: "\(sent - result.answered) of \(sent) requests were not answered")
             }
         }

@@ -23,8 +23,8 @@ struct OffersdTests {
     ///
     /// - Returns: What became of it, and how many requests were sent, the reads before writes aside.
     private func decline(
-        _ answers: [String], patience: Duration = .seconds(100), knocking: Duration = .seconds(100),
-        readPatience: Duration = .seconds(100), answering: Duration = .seconds(100)
+        _ answers: [String], writeTimeout: Duration = .seconds(100), knocking: Duration = .seconds(100),
+        readTimeout: Duration = .seconds(100), answering: Duration = .seconds(100)
     ) async throws -> (end: End, requests: Int) {
         let folder = "/tmp/offers-bot-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
@@ -38,7 +38,7 @@ struct OffersdTests {
         ) { execution in
             for try await line in execution.standardOutput.strings() where line.contains("listening") { break }
             let offersd = Offersd(
-                socket: socket, patience: patience, readPatience: readPatience, answering: answering,
+                socket: socket, writeTimeout: writeTimeout, readTimeout: readTimeout, answering: answering,
                 knocking: knocking)
             let end: End
             do {
@@ -79,7 +79,7 @@ struct OffersdTests {
     @Test("A write whose answer does not come is asked about on a new connection")
     func silent() async throws {
         #expect(try await decline(["silent", Self.done], answering: .milliseconds(100)) == (.done, 2))
-        #expect(try await decline(["silent"], patience: .seconds(3)) == (.outcomeUnknown, 1))
+        #expect(try await decline(["silent"], writeTimeout: .seconds(3)) == (.outcomeUnknown, 1))
     }
 
     @Test(
@@ -90,12 +90,12 @@ struct OffersdTests {
             [#"{"result":{}}"#, "probe:" + error(.overloaded)], [error(.outcomeUnknown), error(.forbidden)],
         ])
     func unheard(answers: [String]) async throws {
-        #expect(try await decline(answers, patience: .seconds(2)).end == .outcomeUnknown)
+        #expect(try await decline(answers, writeTimeout: .seconds(2)).end == .outcomeUnknown)
     }
 
     @Test("Where nothing answers a read, the write is not sent")
     func notServed() async throws {
-        #expect(try await decline(["probe:silent"], readPatience: .milliseconds(100)) == (.unreachable, 0))
+        #expect(try await decline(["probe:silent"], readTimeout: .milliseconds(100)) == (.unreachable, 0))
         #expect(try await decline(["probe:close"], knocking: .zero) == (.unreachable, 0))
         #expect(try await decline(["probe:line hello"]) == (.unintelligible, 0))
         #expect(try await decline(["probe:" + Self.error(.overloaded)]) == (.failed("OVERLOADED"), 0))

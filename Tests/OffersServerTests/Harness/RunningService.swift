@@ -28,7 +28,7 @@ struct RunningService: Sendable {
         let folder = "/tmp/offers-test-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        var settings = Settings(connectionInfo: connectionString + TestDatabase.patience)
+        var settings = Settings(connectionInfo: connectionString + TestDatabase.longConnectTimeout)
         settings.socketPath = folder + "/offers.sock"
         settings.opsSocketPath = folder + "/ops.sock"
         settings.postgres.writeConnections = 4

@@ -15,7 +15,7 @@ struct SeveralServersCheckTests {
                 let folders = "\(standby.folder),\(database.server.folder)"
                 let connectionInfo =
                     "host=\(folders) port=\(EmbeddedPostgres.Server.port) user=postgres dbname=\(database.name)"
-                    + TestDatabase.patience
+                    + TestDatabase.longConnectTimeout
                 let waiting = await DatabaseCheck.run(connectionInfo: connectionInfo)
                 #expect(waiting.verdict == .complete, "\(waiting.lines)")
                 #expect(waiting.lines.contains { $0.contains(standby.folder) && $0.hasSuffix(": it is in recovery") })

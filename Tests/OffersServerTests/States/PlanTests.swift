@@ -55,7 +55,7 @@ struct PlanTests {
         SELECT i, 7000000000 + i, 'Test', false, true FROM generate_series(1, 250) i
         """
     /// The next day: 3000 free orders with live offers, five of them of master 1 too, and 3000 that others are at and
-    /// that they let go by.
+    /// that master 1 let go by.
     private static let day = """
         INSERT INTO orders (id, city_id, status)
         SELECT i, 1, 'SEARCHING' FROM generate_series(1, 3000) i;

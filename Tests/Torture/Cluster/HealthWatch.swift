@@ -19,7 +19,7 @@ final class HealthWatch: Sendable {
 
     /// How often is asked.
     private static let pause = Duration.milliseconds(150)
-    private static let patience = Duration.seconds(5)
+    private static let replyTimeout = Duration.seconds(5)
 
     /// Asks until the task is cancelled, but for a service that is to be spared.
     func watch(_ service: Int, at socket: String, _ board: Board) async {
@@ -39,12 +39,14 @@ final class HealthWatch: Sendable {
 
     private func ask(_ client: Client, _ service: Int, withMetrics: Bool) async {
         let began = MonotonicTime.now()
-        let result = try? await OffersClient(client, deadline: HealthWatch.patience).health()
+        let result = try? await OffersClient(client, deadline: HealthWatch.replyTimeout).health()
         if Task.isCancelled { return }
         let sample = Sample(
             service: service, span: Span(began: began, ended: .now()), status: result?.status)
         samples.withLock { $0.append(sample) }
-        if withMetrics, (try? await client.call("metrics", deadline: HealthWatch.patience)) == nil, !Task.isCancelled {
+        if withMetrics, (try? await client.call("metrics", deadline: HealthWatch.replyTimeout)) == nil,
+            !Task.isCancelled
+        {
             unanswered.add(1, ordering: .relaxed)
         }
     }

@@ -14,7 +14,7 @@ struct LoadClient {
     private var next: [Call.Request] = []
 
     /// How long a reply is waited for beyond every deadline, before it counts as missing.
-    private static let patience = Duration.seconds(20)
+    private static let replyTimeout = Duration.seconds(20)
 
     /// - Parameter services: The services that it calls, as places in `sockets`; all of them by default.
     init(_ board: Board, sockets: [String], services: [Int]? = nil, seed: UInt64, number: Int) {
@@ -64,10 +64,10 @@ struct LoadClient {
 
     /// Goes away while the request is being carried out.
     private mutating func abandon(_ request: Call.Request, _ client: Client) async -> Call.Outcome {
-        let patience = Duration.milliseconds(Double.random(in: 0...4, using: &generator))
+        let delay = Duration.milliseconds(Double.random(in: 0...4, using: &generator))
         return await withTaskGroup { group in
             group.addTask { await LoadClient.outcome(of: request, client) }
-            try? await Task.sleep(for: patience)
+            try? await Task.sleep(for: delay)
             group.cancelAll()
             return await group.next() ?? .lost(byClient: true)
         }
@@ -75,7 +75,7 @@ struct LoadClient {
 
     /// Makes a call and puts into one value what became of it.
     static func outcome(of request: Call.Request, _ client: Client) async -> Call.Outcome {
-        let offers = OffersClient(client, deadline: patience)
+        let offers = OffersClient(client, deadline: replyTimeout)
         func pair(_ master: Int, _ order: Int) -> OrderParams {
             OrderParams(master: .id(Int64(master)), order: Int64(order))
         }
