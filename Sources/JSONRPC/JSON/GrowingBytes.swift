@@ -1,7 +1,10 @@
 /// A growing buffer that bytes are appended to. Room must be reserved first; then an append is a plain store.
 ///
-/// A reply takes hundreds of appends, so they are inlined wherever they are used. It belongs to one owner, which calls
-/// `deallocate`: with a `deinit` of its own it could not be inlined (compiler 6.3 crashes).
+/// A reply takes hundreds of appends, so they are inlined wherever they are used. With a `ByteBuffer` in its place a
+/// list of five offers takes 62,000 instructions more, which is 11 % of all that it costs, Postgres included.
+///
+/// It belongs to one owner, which calls `deallocate`: with a `deinit` of its own it could not be inlined (compiler 6.3
+/// crashes).
 @usableFromInline
 @unsafe
 struct GrowingBytes {
