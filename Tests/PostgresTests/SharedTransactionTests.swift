@@ -41,8 +41,8 @@ struct SharedTransactionTests {
             name: "test", batchKey: batchKey, part: [id, divisor], keys: keys,
             steps: { parts, _ in
                 [
-                    BoundStatement(Self.lock, [parts.column(0)]),
-                    BoundStatement(Self.insert, [parts.column(0), parts.column(1)]),
+                    BoundStatement(Self.lock, [parts.columns[0]]),
+                    BoundStatement(Self.insert, parts.columns),
                 ]
             },
             isLeftOut: { rows, row in isLeftOut && ((try? rows.integer(row: row, column: 0)) ?? 0) >= 3 },

@@ -14,7 +14,8 @@ struct SharedWritesTests {
     /// What becomes of writes with so many parts, in words. The rows are a letter each: an x is left out.
     private func outcome(_ end: End, _ counts: [Int], _ ending: Ending = .commit) -> String {
         let shared = SharedWrites(
-            counts: counts, ending: ending, backend: Self.backend, sent: Self.sent, lastStep: "decide")
+            counts: counts, ending: ending, backend: Self.backend, sent: Self.sent,
+            lastStep: Statement("decide", sql: ""))
         switch shared.outcome(of: end, leftOut: { rows in rows.map { $0 == "x" } }) {
         case .done(let rows, let shares):
             return shares.map { share in

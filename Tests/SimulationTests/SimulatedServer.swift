@@ -39,6 +39,8 @@ struct SimulatedServer {
     /// BEGIN, the time limits, two steps and COMMIT.
     private static let count = 5
 
+    private static let lastStep = Statement("decide", sql: "")
+
     // MARK: Writes
 
     /// Runs a transaction for these parts.
@@ -72,7 +74,7 @@ struct SimulatedServer {
         let end = breaks ? answers.endOfConnection : answers.end
         let shared = SharedWrites(
             counts: works.map(\.count), ending: .commit, backend: nil, sent: MonotonicTime(nanoseconds: 0),
-            lastStep: "decide")
+            lastStep: Self.lastStep)
         let isAlone = rows.count == 1
         return Transaction(
             outcome: shared.outcome(of: end, leftOut: { $0.map(\.isLeftOut) }),

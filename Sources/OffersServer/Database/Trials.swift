@@ -99,7 +99,7 @@ struct Trials: Sendable {
     func accept(anyOf pairs: [OrderParams]) async -> TrialOutcome? {
         await whole(pairs, of: AcceptOfferStatement.statement) { pair in
             let parts = BatchParameters([pair.part])
-            return BoundStatement(TrialStatements.accept, [parts.column(0), parts.column(1)])
+            return BoundStatement(TrialStatements.accept, parts.columns)
         }
     }
 

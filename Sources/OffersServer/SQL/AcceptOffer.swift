@@ -105,7 +105,7 @@ enum AcceptOfferStatement {
             steps: { parts, limit in
                 [
                     WriteLocks.step(params.master, parts, limit),
-                    BoundStatement(form, [parts.column(0), parts.column(1)]),
+                    BoundStatement(form, parts.columns),
                 ]
             },
             isLeftOut: { $0.text(row: $1, column: 0) == leftOut },

@@ -91,7 +91,7 @@ enum WriteLocks {
     /// The locks of the writes in `parts`, whose masters are named as `master` is, for a transaction that may take
     /// `limit`.
     static func step(_ master: MasterReference, _ parts: BatchParameters, _ limit: Duration) -> BoundStatement {
-        let parameters = [parts.column(0), parts.column(1), .int8(limit.wholeMilliseconds)]
+        let parameters = parts.columns + [.int8(limit.wholeMilliseconds)]
         return parts.areShared
             ? BoundStatement(ofFree.form(for: master), parameters + [parts.callerColumn])
             : BoundStatement(statement.form(for: master), parameters)

@@ -10,8 +10,8 @@ struct SharedWrites {
     let backend: Backend?
     /// When it began to be sent.
     let sent: MonotonicTime
-    /// The name of its last step, which gives a row for each part.
-    let lastStep: String
+    /// Its last step, which gives a row for each part.
+    let lastStep: Statement
 
     /// What becomes of the writes.
     enum Outcome<Rows> {
@@ -58,7 +58,7 @@ struct SharedWrites {
         let leftOut = leftOut(rows)
         guard leftOut.count == total else {
             return .failed(
-                .unexpectedResult(statement: lastStep, problem: "\(leftOut.count) rows for \(total) parts"))
+                .unexpectedResult(statement: lastStep.name, problem: "\(leftOut.count) rows for \(total) parts"))
         }
         var start = 0
         let shares = counts.map { count in

@@ -38,7 +38,8 @@ struct TransactionPipeline {
     private let silenceMargin: Duration
     private let session: Session
     private let statements: [BoundStatement]
-    private let shared: SharedWrites
+    private let ending: Ending
+    private let sent: MonotonicTime
     private var answers: TransactionAnswers<QueryResult>
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
@@ -84,19 +85,25 @@ struct TransactionPipeline {
             }
             timely.append(write)
             places.append(place)
-            parts += write.count == 1 ? [write.item.job.run.first.part] : write.parts
-            callers += repeatElement(Int64(place), count: write.count)
+            if write.count == 1 {
+                parts.append(write.item.job.run.first.part)
+                callers.append(Int64(place))
+            } else {
+                parts += write.parts
+                callers += repeatElement(Int64(place), count: write.count)
+            }
             deadline = min(deadline, own)
         }
         guard let first = timely.first?.item.job.run.first else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = parts.count > 1
         let bound = bound(of: now.duration(to: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : .zero
-        let statements =
-            session.writeLead + [
-                BoundStatement(Session.limits, [.int8(bound.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)])
-            ]
-            + first.steps(BatchParameters(parts, callers: callers), bound) + [BoundStatement(first.ending.statement)]
+        var statements = session.writeLead
+        statements.reserveCapacity(statements.count + 4)
+        statements.append(
+            BoundStatement(Session.limits, [.int8(bound.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)]))
+        statements += first.steps(BatchParameters(parts, callers: callers), bound)
+        statements.append(BoundStatement(first.ending.statement))
         // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not
         // leave. (That the connection is gone it says later, at the sync or when results are read.)
         let prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
@@ -104,10 +111,7 @@ struct TransactionPipeline {
         }
         let pipeline = TransactionPipeline(
             group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
-            statements: statements,
-            shared: SharedWrites(
-                counts: timely.map(\.count), ending: first.ending, backend: session.backend, sent: now,
-                lastStep: statements[statements.count - 2].statement.name),
+            statements: statements, ending: first.ending, sent: now,
             answers: TransactionAnswers(
                 prepares: prepares ?? [], leadCount: session.writeLead.count + 1, ending: first.ending))
         guard prepares != nil else { return .ended(pipeline.tell(.failed(.connectionLost), isUsable: false)) }
@@ -133,7 +137,7 @@ struct TransactionPipeline {
     /// Whether the server's word counts. One that woke up after another was chosen may say anything.
     private var isConfirmedByServer: Bool {
         do throws(LibPQConnection.Broken) {
-            try session.confirm(sent: shared.sent, until: deadline.advanced(by: -silenceMargin))
+            try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
             return true
         } catch {
             return false
@@ -183,6 +187,9 @@ struct TransactionPipeline {
 
     private func outcome(of end: TransactionAnswers<QueryResult>.End) -> SharedWrites.Outcome<QueryResult> {
         let plan = group[0].item.job.run.first
+        let shared = SharedWrites(
+            counts: group.map(\.count), ending: ending, backend: session.backend, sent: sent,
+            lastStep: statements[statements.count - 2].statement)
         return shared.outcome(of: end) { rows in (0..<rows.rowCount).map { plan.isLeftOut(rows, $0) } }
     }
 

@@ -117,24 +117,20 @@ package typealias Steps = @Sendable (BatchParameters, Duration) -> [BoundStateme
 
 /// The parameters of all parts of a transaction.
 package struct BatchParameters: Sendable {
-    private let rows: [[Int64?]]
-    private let callers: [Int64]
+    /// Whether there are several.
+    package let areShared: Bool
+    /// The parameters of each number, in the order of the parts.
+    package let columns: [Parameter]
+    /// The numbers of the callers, in the order of the parts.
+    package let callerColumn: Parameter
 
     /// - Parameter callers: A number for each part. Those with the same number take effect in their order; nil: each
     ///   has a number of its own.
     package init(_ rows: [[Int64?]], callers: [Int64]? = nil) {
-        self.rows = rows
-        self.callers = callers ?? rows.indices.map { Int64($0) }
+        areShared = rows.count > 1
+        columns = (rows.first ?? []).indices.map { number in .int8Array(rows.map { $0[number] }) }
+        callerColumn = .int8Array(callers ?? rows.indices.map { Int64($0) })
     }
-
-    /// Whether there are several.
-    package var areShared: Bool { rows.count > 1 }
-
-    /// The parameters with this number, in the order of the parts.
-    package func column(_ number: Int) -> Parameter { .int8Array(rows.map { $0[number] }) }
-
-    /// The numbers of the callers, in the order of the parts.
-    package var callerColumn: Parameter { .int8Array(callers) }
 }
 
 /// What a caller wants to happen in a transaction, which is sent as one pipeline: the steps in order, then COMMIT. An
