@@ -119,11 +119,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         switch action {
         case .startDeadline(let deadlineStart):
             deadlineStart.begin(at: .now())
-        case .read(let id, let request):
-            read(id, request)
-        case .write(let id, let request):
-            guard case .write(let start) = request.method.start else { return }
-            run = start(call(id, request))
+        case .start(let id, let request):
+            start(call(id, request), of: request.method, isFirst: id == 0)
         case .join(let id, let request):
             if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
         case .refused(let error):
@@ -140,11 +137,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private func read(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) {
-        guard case .read(let start) = request.method.start else { return }
-        let call = call(id, request)
+    private func start(_ call: Call, of method: Method, isFirst: Bool) {
+        switch method.start {
         // What only reads, for a client that is gone, would have others wait for nothing.
-        if findsClientGone(at: id) { call.drop() } else { start(call) }
+        case .read(let start): if findsClientGone(isFirst) { call.drop() } else { start(call) }
+        case .write(let start): run = start(call)
+        }
     }
 
     private func call(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) -> Call {
@@ -156,9 +154,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a
     /// half-close is not. The kernel is asked where that is likely: at a connection's first request, and behind the end
     /// of its input.
-    private func findsClientGone(at id: ConnectionState.EntryID) -> Bool {
+    private func findsClientGone(_ isFirst: Bool) -> Bool {
         guard !isGone, channel.isActive else { return true }
-        guard state.inputHasEnded || id == 0 else { return false }
+        guard state.inputHasEnded || isFirst else { return false }
         withSocket { socket in
             var entry = pollfd(fd: socket, events: 0, revents: 0)
             isGone = unsafe poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0

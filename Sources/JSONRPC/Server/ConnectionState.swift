@@ -28,11 +28,9 @@ struct ConnectionState {
     enum Action {
         /// The time of a request runs from now on.
         case startDeadline(DeadlineStart)
-        /// Call a method that reads; `finish` is told how it ended.
-        case read(EntryID, StartedRequest)
-        /// Call a method that writes, which begins a run; `finish` is told how it ended.
-        case write(EntryID, StartedRequest)
-        /// The same, but the call joins the run that is under way; if that takes no more, `didNotJoin` is told.
+        /// Call the method; `finish` is told how it ended. A write begins a run.
+        case start(EntryID, StartedRequest)
+        /// Have a write join the run that is under way; if that takes no more, `didNotJoin` is told.
         case join(EntryID, StartedRequest)
         /// Count an error that the connection gives by itself.
         case refused(RPCError)
@@ -127,9 +125,9 @@ extension ConnectionState {
         while true {
             if let error = refusals.popFirst() { return .refused(error) }
             if let deadlineStart = sequencer.nextDeadlineStart() { return .startDeadline(deadlineStart) }
-            if let (id, request) = sequencer.nextRead() { return .read(id, request) }
+            if let (id, request) = sequencer.nextRead() { return .start(id, request) }
             if let ((id, request), joins) = sequencer.nextWrite() {
-                return joins ? .join(id, request) : .write(id, request)
+                return joins ? .join(id, request) : .start(id, request)
             }
             if let line = sequencer.nextLine() { return .send(bytes(of: line)) }
             guard takeLine() else { break }

@@ -18,18 +18,12 @@ final class OffersDatabase: Sendable {
         self.metrics = metrics
     }
 
-    /// Called once, on any thread, with what came of a query.
-    typealias End<Value> = @Sendable (Result<Value, MethodError>) -> Void
-
-    /// The master's list: exactly one statement.
-    func listOffers(_ params: ListOffersParams, _ operation: Operation, end: @escaping End<ListOffersReply>) {
-        listOffers(params, monitor.hasUniqueOpenPairs ? .unique : .distinct, operation, end: end)
+    /// The master's list, which ends the operation: exactly one statement.
+    func listOffers(_ params: ListOffersParams, _ operation: Operation) {
+        listOffers(params, monitor.hasUniqueOpenPairs ? .unique : .distinct, operation)
     }
 
-    private func listOffers(
-        _ params: ListOffersParams, _ form: ListOffersQuery.Form, _ operation: Operation,
-        end: @escaping End<ListOffersReply>
-    ) {
+    private func listOffers(_ params: ListOffersParams, _ form: ListOffersQuery.Form, _ operation: Operation) {
         let bound = ListOffersQuery.bound(params, form)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
@@ -37,32 +31,33 @@ final class OffersDatabase: Sendable {
             {
                 // It was refused, so this is still the one statement that answers.
                 monitor.uniqueOpenPairsAreGone()
-                return listOffers(params, .distinct, operation, end: end)
+                return listOffers(params, .distinct, operation)
             }
-            end(
+            operation.end(
                 answer(result, to: bound) { rows throws(ResultMismatch) in
                     try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
                 })
         }
     }
 
-    /// The card of one offer.
-    func getOffer(_ params: OrderParams, _ operation: Operation, end: @escaping End<GetOfferResult>) {
+    /// The card of one offer, which ends the operation.
+    func getOffer(_ params: OrderParams, _ operation: Operation) {
         let bound = GetOfferQuery.bound(params)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
-            end(answer($0, to: bound, GetOfferQuery.decode))
+            operation.end(answer($0, to: bound, GetOfferQuery.decode))
         }
     }
 
-    /// Why an order can or cannot be accepted, or why the list is as it is: one statement, and so of one moment.
-    func explainOffer(_ params: ExplainOfferParams, _ operation: Operation, end: @escaping End<ExplainOfferResult>) {
+    /// Why an order can or cannot be accepted, or why the list is as it is, which ends the operation: one statement, and
+    /// so of one moment.
+    func explainOffer(_ params: ExplainOfferParams, _ operation: Operation) {
         if let order = params.order {
             let mayReadHistory = monitor.inspection?.canReadHistory ?? true
-            return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation, end: end)
+            return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation)
         }
         let bound = ExplainListQuery.statement(params.master)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
-            end(
+            operation.end(
                 answer($0, to: bound) { rows throws(ResultMismatch) in
                     .success(try ExplainListQuery.decode(rows, params))
                 })
@@ -70,17 +65,16 @@ final class OffersDatabase: Sendable {
     }
 
     private func explainOffer(
-        _ params: ExplainOfferParams, _ order: Int64?, _ form: ExplainOfferQuery.Form, _ operation: Operation,
-        end: @escaping End<ExplainOfferResult>
+        _ params: ExplainOfferParams, _ order: Int64?, _ form: ExplainOfferQuery.Form, _ operation: Operation
     ) {
         let bound = ExplainOfferQuery.bound(params.master, order, form)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .complete, case .failure(.refused(let message)) = result, message.isMissingObject {
                 // Perhaps it is only the history that cannot be read.
                 monitor.lookAgain()
-                return explainOffer(params, order, .withoutHistory, operation, end: end)
+                return explainOffer(params, order, .withoutHistory, operation)
             }
-            end(
+            operation.end(
                 answer(result, to: bound) { rows throws(ResultMismatch) in
                     .success(try ExplainOfferQuery.decode(rows, params, hasHistory: form == .complete))
                 })
@@ -99,7 +93,7 @@ final class OffersDatabase: Sendable {
             succeed: { [self] acceptance, unknownSince in
                 let result = accepted(acceptance, unknownSince)
                 writesByOrder.end(params.order)
-                operation.succeed(result)
+                operation.succeed(result, wrote: !result.alreadyAccepted)
             })
     }
 
@@ -129,7 +123,7 @@ final class OffersDatabase: Sendable {
     func declineOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
         PendingWrite(
             DeclineOfferStatement.transaction(params), deadline: operation.deadline, fail: { operation.fail($0) },
-            succeed: { result, _ in operation.succeed(result) })
+            succeed: { result, _ in operation.succeed(result, wrote: !result.alreadyDeclined) })
     }
 
     /// What came of a statement, in the contract's terms.

@@ -11,7 +11,8 @@ struct PendingWrite: Sendable {
 
     let plan: TransactionPlan
     let deadline: Deadline
-    /// Reads the write's row.
+    /// Reads the write's row. The type of its value is erased here: a plan that is generic on its way through the pool, a
+    /// module away, costs an accept a quarter more instructions.
     let verdict: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> WriteVerdict<Success>
     /// Told once that it has not, or that it is not known.
     let fail: @Sendable (MethodError) -> Void

@@ -27,20 +27,18 @@ struct OffersMethods {
     /// All methods, for the server.
     var table: [Method] {
         [
-            reading(Contract.listOffers, .listOffers, ListOffersParams.init) { [database] params, operation in
-                database.listOffers(params, operation) { operation.end($0) }
+            reading(Contract.listOffers, .listOffers, ListOffersParams.init) { [database] in
+                database.listOffers($0, $1)
             },
-            reading(Contract.getOffer, .getOffer, OrderParams.init) { [database] params, operation in
-                database.getOffer(params, operation) { operation.end($0) }
-            },
+            reading(Contract.getOffer, .getOffer, OrderParams.init) { [database] in database.getOffer($0, $1) },
             writing(Contract.acceptOffer, .acceptOffer, OrderParams.init) { [database] in
                 database.acceptOffer($0, $1)
             },
             writing(Contract.declineOffer, .declineOffer, OrderParams.init) { [database] in
                 database.declineOffer($0, $1)
             },
-            reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init) { [database] params, operation in
-                database.explainOffer(params, operation) { operation.end($0) }
+            reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init) { [database] in
+                database.explainOffer($0, $1)
             },
             reading(Contract.health, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline) }

@@ -86,8 +86,14 @@ final class Operation: Sendable {
     }
 
     /// Ends with a result.
-    func succeed(_ value: some JSONEncodable) {
-        if let work = kind.work { noteSuccess(of: work, value) }
+    ///
+    /// - Parameter wrote: Whether it has written. An accept or decline that found its work done tells nothing of the
+    ///   database.
+    func succeed(_ value: some JSONEncodable, wrote: Bool = false) {
+        if let work = kind.work, wrote || kind.effect == .read {
+            shared.monitor.succeeded(work, at: .now())
+            if wrote { shared.monitor.succeeded(.commit, at: .now()) }
+        }
         note(outcome: "ok")
         call.succeed(value)
     }
@@ -117,15 +123,6 @@ final class Operation: Sendable {
     }
 
     // MARK: What it tells
-
-    /// What a success tells of the database. An accept or decline that found its work done and wrote nothing tells
-    /// nothing.
-    private func noteSuccess(of work: Work, _ value: some JSONEncodable) {
-        if kind.effect == .read { return shared.monitor.succeeded(work, at: .now()) }
-        guard (value as? any WriteResult)?.wasDoneBefore == false else { return }
-        shared.monitor.succeeded(work, at: .now())
-        shared.monitor.succeeded(.commit, at: .now())
-    }
 
     /// What a failure tells of the database.
     private func noteFailure(of work: Work, _ failure: MethodError) {
@@ -165,20 +162,6 @@ final class Operation: Sendable {
         }
         shared.logger.log(level: level, "\(kind.method)", metadata: fields)
     }
-}
-
-/// The result of a method that writes.
-private protocol WriteResult {
-    /// Whether it found its work done and wrote nothing.
-    var wasDoneBefore: Bool { get }
-}
-
-extension AcceptOfferResult: WriteResult {
-    fileprivate var wasDoneBefore: Bool { alreadyAccepted }
-}
-
-extension DeclineOfferResult: WriteResult {
-    fileprivate var wasDoneBefore: Bool { alreadyDeclined }
 }
 
 extension Requirement.Purpose {
