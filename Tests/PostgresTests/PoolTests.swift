@@ -43,6 +43,12 @@ struct PoolTests {
         _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
     }
 
+    /// Returns when `hold` runs. The pool's own questions make a connection busy, too.
+    private func untilHeld(_ database: TestDatabase) async throws {
+        let sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        while try await database.sql(sleeps).isEmpty {}
+    }
+
     private func release(_ database: TestDatabase) async throws {
         try await database.sql("INSERT INTO released DEFAULT VALUES")
     }
@@ -222,7 +228,7 @@ struct PoolTests {
         try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
             try await prepareHeld(database)
             async let held: Void = hold(pool)
-            while pool.status.reads.busy == 0 { await Task.yield() }
+            try await untilHeld(database)
             await #expect(throws: PostgresError.timedOut) {
                 _ = try await pool.read(
                     BoundStatement(Self.divide, [.int8(1)]), deadline: Deadline(in: .milliseconds(300))
@@ -281,7 +287,7 @@ struct PoolTests {
         try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
             try await prepareHeld(database)
             async let running: Void = hold(pool)
-            while pool.status.reads.busy == 0 { await Task.yield() }
+            try await untilHeld(database)
             pool.shutDown()
             #expect(await divide(pool, by: 1) == .failure(.shuttingDown))
             try await release(database)

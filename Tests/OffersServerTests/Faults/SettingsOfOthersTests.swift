@@ -120,6 +120,20 @@ struct SettingsOfOthersTests {
         try await database.sql("SELECT pg_reload_conf()")
     }
 
+    /// Returns when each connection has been opened so often, and is open.
+    private func untilOpened(_ times: Int, _ client: TestClient) async throws {
+        var isWhole = false
+        while !isWhole {
+            let pools = try await client.call("metrics").result?["pool"]?.members ?? []
+            isWhole =
+                pools.count == 3
+                && pools.allSatisfy { pool in
+                    let numbers = ["connections", "connected", "opened"].map { pool.value[$0]?.int64Value ?? 0 }
+                    return numbers[1] == numbers[0] && numbers[2] >= Int64(times) * numbers[0]
+                }
+        }
+    }
+
     @Test("backends that an administrator ends are replaced, and no caller notices")
     func terminatedBackends() async throws {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
@@ -127,7 +141,9 @@ struct SettingsOfOthersTests {
             try await database.setSetting("max_active_orders", to: "0")
             try await RunningService.run(on: database.connectionString) { (service) async throws in
                 try await service.withClient { (client) async throws in
-                    for _ in 0..<10 {
+                    for round in 1...10 {
+                        // What is ended are connections, and no attempt to replace them.
+                        try await untilOpened(round, client)
                         let order = try await scene.offeredOrder()
                         async let ended = database.sql(
                             """
