@@ -1,3 +1,4 @@
+internal import DequeModule
 import Glibc
 package import NIOCore
 
@@ -20,8 +21,8 @@ package enum Frame: Sendable, Equatable {
 /// a line that is too long.
 package struct LineDecoder {
     private let maximumLine: Int
-    /// What was appended and not yet looked at.
-    private var chunk = ByteBuffer()
+    /// What was appended and not looked at; none is empty.
+    private var chunks: Deque<ByteBuffer> = []
     /// The beginning of a line whose end has not come yet; it has no `\n`.
     private var start = ByteBuffer()
     /// Whether what comes belongs to a line that was reported as too long.
@@ -32,29 +33,25 @@ package struct LineDecoder {
         self.maximumLine = maximumLine
     }
 
-    /// Takes the next bytes of the stream. To copy nothing, call it only after ``next()`` gave nil.
+    /// Takes the next bytes of the stream.
     package mutating func append(_ bytes: ByteBuffer) {
-        if self.chunk.readableBytes == 0 {
-            self.chunk = bytes
-        } else {
-            self.chunk.writeImmutableBuffer(bytes)
-        }
+        if bytes.readableBytes > 0 { self.chunks.append(bytes) }
     }
 
     /// The next line that is complete, or already too long; nil when more bytes are needed.
     package mutating func next() -> Frame? {
-        while self.chunk.readableBytes > 0 {
-            let newline = self.chunk.firstOffset(of: UInt8(ascii: "\n"))
+        while !self.chunks.isEmpty {
+            let newline = self.chunks[0].firstOffset(of: UInt8(ascii: "\n"))
             // The slice is there: its length is at most what is readable.
-            let piece = self.chunk.readSlice(length: newline ?? self.chunk.readableBytes)!
+            let piece = self.chunks[0].readSlice(length: newline ?? self.chunks[0].readableBytes)!
             if newline != nil {
-                self.chunk.moveReaderIndex(forwardBy: 1)
+                self.chunks[0].moveReaderIndex(forwardBy: 1)
             }
+            if self.chunks[0].readableBytes == 0 { self.chunks.removeFirst() }
             if let frame = self.add(piece, endsLine: newline != nil) {
                 return frame
             }
         }
-        self.chunk = ByteBuffer()
         return nil
     }
 

@@ -47,8 +47,6 @@ struct ConnectionState {
     private let methods: [String: Method]
     private let limits: Limits
 
-    /// What the channel has read and was not taken in.
-    private var chunks: Deque<ByteBuffer> = []
     private var decoder: LineDecoder
     private var sequencer = RequestSequencer<StartedRequest, ByteBuffer>()
     private var refusals: Deque<RPCError> = []
@@ -84,7 +82,7 @@ extension ConnectionState {
     /// The channel has read a chunk. It is taken in by `nextAction`.
     mutating func received(_ chunk: ByteBuffer) {
         readIsRequested = false
-        chunks.append(chunk)
+        decoder.append(chunk)
     }
 
     /// The client has ended its output.
@@ -149,22 +147,13 @@ extension ConnectionState {
     /// Takes the next line in, if there is one and room for it.
     private mutating func takeLine() -> Bool {
         guard !hasReadAll, hasRoom else { return false }
-        guard let frame = nextFrame() else {
+        guard let frame = inputHasEnded && !dropsRest ? decoder.finish() : decoder.next() else {
             hasReadAll = inputHasEnded
             return false
         }
         take(frame)
         hasReadAll = role == .refused
         return true
-    }
-
-    private mutating func nextFrame() -> Frame? {
-        while true {
-            if let frame = decoder.next() { return frame }
-            guard let chunk = chunks.popFirst() else { break }
-            decoder.append(chunk)
-        }
-        return inputHasEnded && !dropsRest ? decoder.finish() : nil
     }
 
     private mutating func take(_ frame: Frame) {
