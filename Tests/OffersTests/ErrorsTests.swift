@@ -60,7 +60,7 @@ import Testing
         "The transport's errors agree with the contract's table",
         arguments: [
             (Reason.overloaded, RPCError.overloaded(retryAfterMilliseconds: 100)), (.forbidden, .forbidden),
-            (.shuttingDown, .shuttingDown), (.lineTooLong, .lineTooLong(limit: 65536)),
+            (.lineTooLong, .lineTooLong(limit: 65536)),
             (.batchTooLong, .batchTooLong(limit: 50)), (.invalidRequest, .invalidRequest("The batch is empty.")),
             (.methodNotFound, .methodNotFound), (.invalidParams, .invalidParams(path: "limit", message: "Must be 1.")),
             (.internalError, .internalError),

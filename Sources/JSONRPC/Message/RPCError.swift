@@ -114,11 +114,6 @@ extension RPCError {
     package static let forbidden = RPCError(
         code: -32005, reason: "FORBIDDEN", message: "This method is not allowed on this socket; use another one.")
 
-    /// The service is stopping, and nothing was done.
-    package static let shuttingDown = RPCError(
-        code: -32006, reason: "SHUTTING_DOWN",
-        message: "The service is stopping and did nothing; connect again and repeat the request.", retryable: true)
-
     /// The line has more than `limit` bytes; it was skipped, and the next one is read as usual.
     package static func lineTooLong(limit: Int) -> RPCError {
         RPCError(

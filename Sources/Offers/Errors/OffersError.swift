@@ -66,14 +66,8 @@ package enum OffersError: Error, Hashable, Sendable {
 
     /// The error as it goes over the wire.
     package var rpcError: RPCError {
-        switch self {
-        case .shuttingDown: .shuttingDown
-        case .internalError: .internalError
-        default:
-            RPCError(
-                code: reason.code, reason: reason.rawValue, message: message, retryable: reason.retryable,
-                details: details)
-        }
+        RPCError(
+            code: reason.code, reason: reason.rawValue, message: message, retryable: reason.retryable, details: details)
     }
 
     private var message: String {

@@ -15,7 +15,6 @@ struct RPCErrorTests {
             (.internalError, -32603, "INTERNAL_ERROR", false),
             (.overloaded(retryAfterMilliseconds: 100), -32002, "OVERLOADED", true),
             (.forbidden, -32005, "FORBIDDEN", false),
-            (.shuttingDown, -32006, "SHUTTING_DOWN", true),
             (.lineTooLong(limit: 65_536), -32007, "LINE_TOO_LONG", false),
         ] as [(RPCError, Int, String, Bool)])
     func contract(_ error: RPCError, _ code: Int, _ reason: String, _ retryable: Bool) throws {

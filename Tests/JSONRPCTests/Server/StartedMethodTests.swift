@@ -19,8 +19,8 @@ struct StartedMethodTests {
             let second = try #require(await calls.next())
             second.succeed(JSONResult(json: "22"))
             notification.succeed(JSONResult(json: "0"))
-            first.fail(.shuttingDown)
-            #expect(try reason(await client.line()) == "SHUTTING_DOWN")
+            first.fail(.forbidden)
+            #expect(try reason(await client.line()) == "FORBIDDEN")
             #expect(try await client.line() == reply(2, "22"))
         }
     }
