@@ -44,10 +44,15 @@ struct ByMaster: Sendable {
     private let byID: Statement
     private let byTelegramUser: Statement
 
-    /// `sql` is given the column that names the master `m`.
+    /// Both texts.
+    init(_ name: String, parameters: [ParameterType], byID: String, byTelegramUser: String) {
+        self.byID = Statement(name, parameters: parameters, sql: byID)
+        self.byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: byTelegramUser)
+    }
+
+    /// Two texts that differ in the column which names the master `m`; `sql` is given it.
     init(_ name: String, parameters: [ParameterType], sql: (_ masterNumber: String) -> String) {
-        byID = Statement(name, parameters: parameters, sql: sql("m.id"))
-        byTelegramUser = Statement(name + "_tg", parameters: parameters, sql: sql("m.tg_user_id"))
+        self.init(name, parameters: parameters, byID: sql("m.id"), byTelegramUser: sql("m.tg_user_id"))
     }
 
     /// Both forms.

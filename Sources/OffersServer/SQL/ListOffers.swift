@@ -29,27 +29,18 @@ enum ListOffersQuery {
     /// The unique index on the order and master of open offers, which not all databases have.
     static let uniqueIndex = "uq_offers__order_master_active"
 
-    private static let parameters: [ParameterType] = [.int8, .int8]
-    private static let distinctForm = ByMaster(.distinct)
-    private static let uniqueForm = ByMaster(.unique)
+    private static let distinct = make(.distinct)
+    private static let unique = make(.unique)
 
-    /// The statement of one form, for either way to name the master.
-    private struct ByMaster: Sendable {
-        let id: Statement
-        let telegramUser: Statement
-
-        init(_ form: Form) {
-            id = Statement(
-                form.rawValue, parameters: parameters,
-                sql: sql(
-                    master: "CASE WHEN p.total IS NULL THEN (SELECT m.id FROM masters m WHERE m.id = $1) END",
-                    from: "(SELECT) AS one LEFT JOIN (\(page(of: "$1", form))) p ON true", where: ""))
-            telegramUser = Statement(
-                form.rawValue + "_tg", parameters: parameters,
-                sql: sql(
-                    master: "m.id", from: "masters m LEFT JOIN LATERAL (\(page(of: "m.id", form))) p ON true",
-                    where: "WHERE m.tg_user_id = $1"))
-        }
+    private static func make(_ form: Form) -> ByMaster {
+        ByMaster(
+            form.rawValue, parameters: [.int8, .int8],
+            byID: sql(
+                master: "CASE WHEN p.total IS NULL THEN (SELECT m.id FROM masters m WHERE m.id = $1) END",
+                from: "(SELECT) AS one LEFT JOIN (\(page(of: "$1", form))) p ON true", where: ""),
+            byTelegramUser: sql(
+                master: "m.id", from: "masters m LEFT JOIN LATERAL (\(page(of: "m.id", form))) p ON true",
+                where: "WHERE m.tg_user_id = $1"))
     }
 
     private static func sql(master: String, from: String, where condition: String) -> String {
@@ -87,26 +78,18 @@ enum ListOffersQuery {
         }
     }
 
-    private static func byMaster(_ form: Form) -> ByMaster {
+    /// The statement of one form.
+    static func statement(of form: Form) -> ByMaster {
         switch form {
-        case .distinct: distinctForm
-        case .unique: uniqueForm
+        case .distinct: distinct
+        case .unique: unique
         }
-    }
-
-    /// The statements of one form: the master by id, and by Telegram user.
-    static func statements(_ form: Form) -> [Statement] {
-        let statement = byMaster(form)
-        return [statement.id, statement.telegramUser]
     }
 
     static func bound(_ params: ListOffersParams, _ form: Form) -> BoundStatement {
-        let statement = byMaster(form)
-        let rows = Parameter.int8(Int64(params.offset) + Int64(params.limit))
-        return switch params.master {
-        case .id(let number): BoundStatement(statement.id, [.int8(number), rows])
-        case .telegramUser(let number): BoundStatement(statement.telegramUser, [.int8(number), rows])
-        }
+        BoundStatement(
+            statement(of: form).form(for: params.master),
+            [.int8(params.master.number), .int8(Int64(params.offset) + Int64(params.limit))])
     }
 
     /// The twelve columns from offer id to expiry, as list and card have them.

@@ -24,7 +24,7 @@ struct ServiceStatement: Sendable {
 enum ServiceStatements {
     /// The list in one form, with the master named by either id.
     static func list(_ form: ListOffersQuery.Form) -> [ServiceStatement] {
-        ListOffersQuery.statements(form).map { ServiceStatement(.listOffers, $0) }
+        ListOffersQuery.statement(of: form).forms.map { ServiceStatement(.listOffers, $0) }
     }
 
     static let card = GetOfferQuery.statement.forms.map { ServiceStatement(.getOffer, $0) }
