@@ -25,6 +25,9 @@ package struct PostgresConfiguration: Sendable {
     /// How long before its deadline a transaction whose COMMIT was sent and not answered is taken for lost: the time
     /// for asking on another connection what became of it.
     package var silenceMargin = Duration.milliseconds(250)
+    /// How long an answer waits at least for the proof that its server was not replaced while it was silent, and a
+    /// transaction at the most before it is sent.
+    package var proofTime = Duration.seconds(1)
 
     /// The defaults, with this database.
     package init(connectionInfo: String = "") {

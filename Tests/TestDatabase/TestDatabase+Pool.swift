@@ -9,6 +9,8 @@ extension TestDatabase {
     ) async throws -> Value {
         var configuration = PostgresConfiguration(connectionInfo: connectionString + TestDatabase.longConnectTimeout)
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
+        // On a slow machine the server is silent, too, and no connection is to be given up for that.
+        configuration.proofTime = .seconds(60)
         change(&configuration)
         let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -52,7 +52,7 @@ struct TransactionPipeline {
     private static let leastSharedTimeout = Duration.milliseconds(200)
 
     /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
-    static func limit(ofProving writes: [TransactionWorker.Taken]) -> MonotonicTime {
+    static func limit(ofProving writes: [TransactionWorker.Taken], within proofTime: Duration) -> MonotonicTime {
         let now = MonotonicTime.now()
         return writes.reduce(now.advanced(by: proofTime)) { limit, write in
             let own = write.item.deadline.instant(startedBy: now)
@@ -60,8 +60,7 @@ struct TransactionPipeline {
         }
     }
 
-    /// How long that may take, and what is left for the transaction at least.
-    private static let proofTime = Duration.milliseconds(500)
+    /// What is left for the transaction at least.
     private static let leastAfterProof = Duration.milliseconds(750)
 
     /// How long the statements of a transaction may take, of what is left of the nearest deadline.

@@ -4,6 +4,7 @@ struct TransactionWorker: ConnectionDriver {
 
     let session: Session
     private let usual: TransactionPipeline.Margins
+    private let proofTime: Duration
     private var begun: TransactionPipeline.Begun?
     /// What is to be sent when the server is known to be still the one in use.
     private var unproven: Taken?
@@ -11,6 +12,7 @@ struct TransactionWorker: ConnectionDriver {
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
         usual = .usual(silence: configuration.silenceMargin)
+        proofTime = configuration.proofTime
     }
 
     mutating func begin(_ write: Taken) -> Bool {
@@ -30,7 +32,8 @@ struct TransactionWorker: ConnectionDriver {
         unproven = nil
         guard !waiting.isEmpty else { return finish() }
         do throws(LibPQConnection.Broken) {
-            try session.confirmBeforeSending(until: TransactionPipeline.limit(ofProving: waiting))
+            try session.confirmBeforeSending(
+                until: TransactionPipeline.limit(ofProving: waiting, within: proofTime))
         } catch {
             for write in waiting { write.fail(.connectionLost) }
             return WorkEnd(isUsable: false)

@@ -39,8 +39,6 @@ final class ServerWatch: Sendable {
     private static let leastWait = Duration.seconds(5)
     /// How often they look whether a search has ended.
     private static let searchTick = Duration.milliseconds(2)
-    /// How long an answer waits at least for a search that could find another server.
-    private static let proofTime = Duration.seconds(1)
 
     init(_ configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -156,7 +154,7 @@ final class ServerWatch: Sendable {
         case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
-            let least = now.advanced(by: ServerWatch.proofTime)
+            let least = now.advanced(by: configuration.proofTime)
             try prove(term: term, since: since, until: max(least, limit ?? least), meanwhile: meanwhile)
             if isOther { throw ServerWatch.retired }
         }
