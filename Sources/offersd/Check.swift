@@ -15,12 +15,13 @@ struct Check: AsyncParsableCommand {
         _ = try database.connectionInfo()
         _ = try database.preparesStatements()
         _ = try database.schema.name()
+        _ = try database.readDeadline()
     }
 
     func run() async throws {
         let report = await DatabaseCheck.run(
             connectionInfo: try database.connectionInfo(), schema: try database.schema.name(),
-            preparesStatements: try database.preparesStatements())
+            preparesStatements: try database.preparesStatements(), readDeadline: try database.readDeadline())
         try StandardOutput.write(report.lines.map { $0 + "\n" }.joined())
         switch report.verdict {
         case .complete: break

@@ -14,6 +14,8 @@ struct DatabaseOptions: ParsableArguments {
             "Prepare no statements and set nothing per session, as behind a pooler; a pooler is also detected without this. [OFFERSD_NO_PREPARED_STATEMENTS]"
     )
     var noPreparedStatements = false
+    @Option(help: "Deadline of a read in milliseconds, default 2000. [OFFERSD_READ_DEADLINE_MS]")
+    var readDeadlineMs: Int?
 
     /// - Throws: `ValidationError` when libpq cannot parse the connection string.
     func connectionInfo() throws -> String {
@@ -27,6 +29,11 @@ struct DatabaseOptions: ParsableArguments {
     /// - Throws: `ValidationError` when the variable is neither on nor off.
     func preparesStatements() throws -> Bool {
         try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
+    }
+
+    /// - Throws: `ValidationError` when it is outside its range. Nil: the default.
+    func readDeadline() throws -> Duration? {
+        try Environment.integer(readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", in: 100...60_000).map { .milliseconds($0) }
     }
 }
 

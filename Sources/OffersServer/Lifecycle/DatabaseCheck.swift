@@ -22,12 +22,17 @@ package enum DatabaseCheck {
     }
 
     /// Connects, looks, tries, and disconnects. Through a transaction pooler nothing may be prepared.
+    ///
+    /// - Parameter readDeadline: That of the service: a list that takes longer does not work. Nil: the default.
     package static func run(
-        connectionInfo: String, schema: String = "public", preparesStatements: Bool = true
+        connectionInfo: String, schema: String = "public", preparesStatements: Bool = true,
+        readDeadline: Duration? = nil
     ) async -> Report {
         var configuration = PostgresConfiguration(connectionInfo: connectionInfo)
         configuration.schema = schema
         configuration.preparesStatements = preparesStatements
+        if let readDeadline { configuration.readDeadline = readDeadline }
+        let limit = max(.seconds(5), configuration.readDeadline + .seconds(1))
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
         let postgres = PostgresClient(
             configuration, logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
@@ -36,7 +41,7 @@ package enum DatabaseCheck {
             defer { postgres.shutDown() }
             do {
                 return await report(
-                    try await Inspection.inspect(postgres, deadline: Deadline(in: .seconds(5))), postgres)
+                    try await Inspection.inspect(postgres, deadline: Deadline(in: limit)), postgres, limit)
             } catch {
                 // The operator who runs the check is the one to be told why.
                 return Report(
@@ -47,22 +52,25 @@ package enum DatabaseCheck {
         }
     }
 
-    private static func report(_ inspection: Inspection, _ postgres: PostgresClient) async -> Report {
-        let proof = Proof(inspection, postgres)
+    /// - Parameter limit: How long each question to the database may take.
+    private static func report(
+        _ inspection: Inspection, _ postgres: PostgresClient, _ limit: Duration
+    ) async -> Report {
+        let proof = Proof(inspection, postgres, limit: limit)
         let found = await proof.found()
         let isComplete = inspection.isComplete && found.allSatisfy(\.isNote)
         return Report(
             verdict: isComplete ? .complete : .lacking,
-            lines: await servers(postgres) + inspection.report + found.map(\.text) + postgres.status.notes
+            lines: await servers(postgres, limit) + inspection.report + found.map(\.text) + postgres.status.notes
                 + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
     }
 
     /// Where several servers are named: what each of them is, and what survives the loss of the primary.
-    private static func servers(_ postgres: PostgresClient) async -> [String] {
+    private static func servers(_ postgres: PostgresClient, _ limit: Duration) async -> [String] {
         let sightings = postgres.sightings
         guard sightings.count > 1 else { return [] }
         let durability = try? await postgres.read(
-            BoundStatement(Durability.query), for: .control, deadline: Deadline(in: .seconds(5))
+            BoundStatement(Durability.query), for: .control, deadline: Deadline(in: limit)
         ) { rows throws(ResultMismatch) in
             try Durability(rows)
         }

@@ -16,10 +16,11 @@ struct Proof: Sendable {
     /// The purposes that lack something: that has lines of its own.
     private let lacking: Set<Requirement.Purpose>
 
-    init(_ inspection: Inspection, _ postgres: PostgresClient) {
+    /// - Parameter limit: How long a trial may take.
+    init(_ inspection: Inspection, _ postgres: PostgresClient, limit: Duration) {
         self.inspection = inspection
         self.postgres = postgres
-        trials = Trials(postgres: postgres, limit: .seconds(3))
+        trials = Trials(postgres: postgres, limit: limit)
         lacking = Set(inspection.shortcomings.flatMap(\.purposes))
     }
 

@@ -269,7 +269,7 @@ struct LockTests {
         try await TestDatabase.withDatabase(.g3) { (database) async throws in
             for table in ["offers", "orders", "masters", "order_status_history", "distribution_metrics"] {
                 try await HeldLock.hold("LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE", in: database) { _ in
-                    let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                    let report = await DatabaseCheck.report(on: database.connectionString)
                     // What only optional rows need is a note.
                     #expect(report.verdict == (table == "distribution_metrics" ? .complete : .lacking))
                     let line = "timeout: \(table) locked by others"

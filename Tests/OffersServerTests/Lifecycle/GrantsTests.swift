@@ -28,7 +28,7 @@ struct GrantsTests {
             // What every character that has a meaning somewhere does to it.
             let role = #"o'Brien's "\role\" $grants$ \#(database.name)"#
             let connectionString = try await database.makeGrantedRole(role)
-            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            let report = await DatabaseCheck.report(on: connectionString)
             #expect(report.verdict == .complete, "\(report.lines)")
             #expect(!report.lines.contains { $0.hasPrefix("This role lacks") }, "\(report.lines)")
             try await RunningService.run(on: connectionString) { service in
@@ -119,7 +119,7 @@ struct GrantsTests {
                 ("USAGE ON SEQUENCE distribution_metrics_id_seq", "This role lacks INSERT on distribution_metrics"),
             ] {
                 try await database.sql("REVOKE \(grant) FROM \(role)")
-                let report = await DatabaseCheck.run(connectionInfo: connectionString)
+                let report = await DatabaseCheck.report(on: connectionString)
                 #expect(report.lines.contains { $0.contains(name) }, "\(grant): \(report.lines)")
                 try await database.sql("GRANT \(grant) TO \(role)")
             }
@@ -138,7 +138,7 @@ struct GrantsTests {
             let role = "rights_\(database.name)"
             let connectionString = try await database.makeGrantedRole(role)
             try await database.sql("\(revoke) FROM \(role)")
-            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            let report = await DatabaseCheck.report(on: connectionString)
             #expect(report.verdict == .complete, "\(report.lines)")
             #expect(report.lines.contains("No distribution_metrics rows are written; nothing else changes."))
             #expect(report.lines.last == "ok: nothing that the service needs is missing")
@@ -149,8 +149,8 @@ struct GrantsTests {
     func oldest() async throws {
         try await TestDatabase.withDatabase(.g0) { database in
             try await database.sql("ALTER SEQUENCE order_status_history_id_seq OWNED BY NONE")
-            let report = await DatabaseCheck.run(
-                connectionInfo: try await database.makeGrantedRole("of_\(database.name)"))
+            let report = await DatabaseCheck.report(
+                on: try await database.makeGrantedRole("of_\(database.name)"))
             #expect(
                 report.lines.filter { $0.hasPrefix("missing") || $0.hasPrefix("fails") } == [
                     "missing: order_status_history.actor_type (needed for accept)",
@@ -160,8 +160,8 @@ struct GrantsTests {
         // Without those two columns it would have been complete.
         try await TestDatabase.withDatabase { database in
             try await database.sql("ALTER SEQUENCE order_status_history_id_seq OWNED BY NONE")
-            let report = await DatabaseCheck.run(
-                connectionInfo: try await database.makeGrantedRole("of_\(database.name)"))
+            let report = await DatabaseCheck.report(
+                on: try await database.makeGrantedRole("of_\(database.name)"))
             #expect(report.verdict == .complete, "\(report.lines)")
         }
     }

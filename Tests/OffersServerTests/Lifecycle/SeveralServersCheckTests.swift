@@ -16,7 +16,7 @@ struct SeveralServersCheckTests {
                 let connectionInfo =
                     "host=\(folders) port=\(EmbeddedPostgres.Server.port) user=postgres dbname=\(database.name)"
                     + TestDatabase.longConnectTimeout
-                let waiting = await DatabaseCheck.run(connectionInfo: connectionInfo)
+                let waiting = await DatabaseCheck.report(on: connectionInfo)
                 #expect(waiting.verdict == .complete, "\(waiting.lines)")
                 #expect(waiting.lines.contains { $0.contains(standby.folder) && $0.hasSuffix(": it is in recovery") })
                 #expect(
@@ -27,7 +27,7 @@ struct SeveralServersCheckTests {
 
                 try await database.server.sql("ALTER SYSTEM RESET synchronous_standby_names")
                 try await database.server.sql("SELECT pg_reload_conf()")
-                let alone = await DatabaseCheck.run(connectionInfo: connectionInfo)
+                let alone = await DatabaseCheck.report(on: connectionInfo)
                 #expect(alone.verdict == .complete, "\(alone.lines)")
                 #expect(alone.lines.contains { $0.hasPrefix("note: accepts wait for no standby") }, "\(alone.lines)")
             }
@@ -37,7 +37,7 @@ struct SeveralServersCheckTests {
     @Test("of one server none of it is said")
     func oneServer() async throws {
         try await TestDatabase.withDatabase { database in
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(!report.lines.contains { $0.hasPrefix("server ") || $0.contains("standby") }, "\(report.lines)")
         }
     }

@@ -256,7 +256,7 @@ struct LifecycleTests {
     @Test("check says what is missing, and its exit status says how bad it is")
     func check() async throws {
         let offersd = try BuiltProgram.path("offersd").string
-        let script = "\"$1\" check --database \"$2\"; echo \"status=$?\""
+        let script = "\(Self.check); echo \"status=$?\""
         for (generation, lines) in [
             (Generation.g3, ["generation G3", "status=0"]),
             (
@@ -276,6 +276,9 @@ struct LifecycleTests {
         #expect(nowhere.output.hasSuffix("status=3\n"), "\(nowhere.output)")
     }
 
+    /// On a slow machine what it tries takes its time.
+    private static let check = #"OFFERSD_READ_DEADLINE_MS=60000 "$1" check --database "$2""#
+
     @Test("check sets nothing for a session, and prepares nothing, where it is told that there is a transaction pooler")
     func checkThroughPooler() async throws {
         let offersd = try BuiltProgram.path("offersd").string
@@ -283,7 +286,7 @@ struct LifecycleTests {
             for isPooler in [false, true] {
                 try await FaultProxy.withProxy(to: database) { (proxy) async throws in
                     let run = try await BuiltProgram.shell(
-                        "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \"$1\" check --database \"$2\"",
+                        "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \(Self.check)",
                         offersd, proxy.connectionString)
                     #expect(run.output.hasSuffix("ok: nothing that the service needs is missing\n"), "\(run.output)")
                     // Every statement of a transaction is prepared where there is no pooler, and none is named where

@@ -104,7 +104,7 @@ struct ExplainTests {
                     #expect(health["status"]?.stringValue == "ok")
                     #expect(health["database"]?["missing"]?.elements == [])
                     #expect(health["database"]?["notes"]?.elements == [])
-                    let report = await DatabaseCheck.run(connectionInfo: connectionString)
+                    let report = await DatabaseCheck.report(on: connectionString)
                     #expect(report.verdict == .complete, "\(report.lines)")
                     #expect(report.lines.contains { $0.hasPrefix(remark) }, "\(report.lines)")
                     _ = try await eventually(
@@ -116,7 +116,7 @@ struct ExplainTests {
                     #expect(healed.history == [])
                 }
             }
-            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            let report = await DatabaseCheck.report(on: connectionString)
             #expect(!report.lines.contains { $0.hasPrefix(remark) }, "\(report.lines)")
         }
     }
@@ -133,7 +133,7 @@ struct ExplainTests {
                 CREATE POLICY work ON order_status_history FOR INSERT WITH CHECK (true)
                 """)
             let note = "Row security is active on order_status_history: explainOffer may show less of it than there is."
-            let report = await DatabaseCheck.run(connectionInfo: connectionString)
+            let report = await DatabaseCheck.report(on: connectionString)
             #expect(report.verdict == .complete && report.lines.contains(note), "\(report.lines)")
             #expect(!report.lines.contains { $0.contains("hides nothing") }, "\(report.lines)")
             try await RunningService.run(on: connectionString) { service in

@@ -51,7 +51,7 @@ struct GenerationServiceTests {
                     #expect(try await client.listedOrders(scene.master) == (isOldest ? [orders[0]] : []))
                 }
             }
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(report.verdict == (generation == .g0 ? .lacking : .complete))
             #expect(report.lines.first == "database is of generation \(name)")
             let remarks = report.lines.filter { $0.hasPrefix("offers has ") }
@@ -64,7 +64,7 @@ struct GenerationServiceTests {
     func indexes() async throws {
         try await TestDatabase.withDatabase { database in
             func remarks() async -> [String] {
-                await DatabaseCheck.run(connectionInfo: database.connectionString).lines
+                await DatabaseCheck.report(on: database.connectionString).lines
                     .filter { $0.hasPrefix("No full index") }
             }
             #expect(await remarks() == [])
@@ -133,7 +133,7 @@ struct GenerationServiceTests {
                     }
                 }
             }
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(report.verdict == .lacking)
             #expect(report.lines.first == "database is of generation unknown")
             #expect(report.lines.contains { $0.hasPrefix("missing: offers (") })
@@ -200,7 +200,7 @@ struct GenerationServiceTests {
                 try await database.sql("SELECT pg_reload_conf()")
             }
             try await alter("on")
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains("not tried: acceptOffer and declineOffer: the database is read-only."))
             try await RunningService.run(on: database.connectionString) { service in

@@ -18,14 +18,14 @@ struct RowLocksTests {
             let scene = try await Scene(database)
             _ = try await scene.offeredOrder()
             try await HeldLock.hold("SELECT FROM orders FOR UPDATE", in: database) { _ in
-                let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                let report = await DatabaseCheck.report(on: database.connectionString)
                 #expect(report.verdict == .complete, "\(report.lines)")
                 #expect(report.lines.contains { $0.hasSuffix("the row of the only one is locked.") }, "\(report.lines)")
             }
             try await HeldLock.hold("SELECT FROM offers FOR UPDATE", in: database) { _ in
                 let order = try await scene.order()
                 _ = try await database.insert(OfferRow(orderID: order, masterID: scene.rival))
-                let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                let report = await DatabaseCheck.report(on: database.connectionString)
                 #expect(report.verdict == .complete, "\(report.lines)")
                 #expect(!report.lines.contains { $0.hasPrefix("note:") }, "\(report.lines)")
             }
@@ -42,7 +42,7 @@ struct RowLocksTests {
             try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
                 try await HeldLock.hold("UPDATE masters SET updated_at = now()", in: database) { _ in
-                    let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                    let report = await DatabaseCheck.report(on: database.connectionString)
                     #expect(report.verdict == .lacking, "\(report.lines)")
                     let text = "timeout: the rows of all offers that were tried are locked by others"
                     #expect(
@@ -71,11 +71,11 @@ struct RowLocksTests {
                 "LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", "LOCK TABLE masters IN EXCLUSIVE MODE", "SELECT",
             ] {
                 try await HeldLock.hold(lock, in: database) { _ in
-                    _ = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                    _ = await DatabaseCheck.report(on: database.connectionString)
                 }
             }
             try await database.sql("UPDATE orders SET status = 'CLOSED' WHERE id = \(order)")
-            #expect(await DatabaseCheck.run(connectionInfo: database.connectionString).verdict == .complete)
+            #expect(await DatabaseCheck.report(on: database.connectionString).verdict == .complete)
             let log = database.server.lastLinesOfLog(1000)
             #expect(!log.contains("ERROR:"), "\(log)")
         }

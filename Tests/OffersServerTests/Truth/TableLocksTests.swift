@@ -44,7 +44,7 @@ struct TableLocksTests {
             try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
                 #expect(try await service.waitUntilInspected()["status"]?.stringValue == "ok")
                 try await HeldLock.hold("LOCK TABLE \(table) IN \(mode) MODE", in: database) { _ in
-                    let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                    let report = await DatabaseCheck.report(on: database.connectionString)
                     #expect(report.verdict == .lacking)
                     let line = "not tried: \(work): timeout: \(table) locked by others."
                     #expect(report.lines.contains { $0.hasPrefix(line) }, "\(report.lines)")
@@ -72,13 +72,13 @@ struct TableLocksTests {
             try await HeldLock.hold("LOCK TABLE offers IN ACCESS SHARE MODE", in: database) { reader in
                 async let locks = HeldLock.hold("LOCK TABLE offers IN ACCESS EXCLUSIVE MODE", in: database) { _ in }
                 try await reader.isWaitedFor()
-                let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+                let report = await DatabaseCheck.report(on: database.connectionString)
                 #expect(report.verdict == .lacking, "\(report.lines)")
                 #expect(report.lines.contains { $0.hasPrefix("not tried: listOffers: timeout: offers locked") })
                 try await reader.release()
                 try await locks
             }
-            #expect(await DatabaseCheck.run(connectionInfo: database.connectionString).verdict == .complete)
+            #expect(await DatabaseCheck.report(on: database.connectionString).verdict == .complete)
         }
     }
 }

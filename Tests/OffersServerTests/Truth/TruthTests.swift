@@ -16,11 +16,11 @@ struct TruthTests {
         try await TestDatabase.withDatabase { database in
             let scene = try await Scene(database)
             _ = try await scene.offeredOrder(toRival: true)
-            let well = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let well = await DatabaseCheck.report(on: database.connectionString)
             #expect(well.verdict == .complete, "\(well.lines)")
             try await database.sql(broken.sql)
             let before = try await scene.rows()
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains { $0.hasPrefix(broken.line) }, "\(report.lines)")
             #expect(!report.lines.contains { $0.contains("Mill Lane") }, "\(report.lines)")
@@ -63,7 +63,7 @@ struct TruthTests {
                 BrokenDatabase.trigger(
                     "BEFORE UPDATE ON orders FOR EACH ROW WHEN (NEW.status = 'ASSIGNED')", isConstraint: false))
             let before = try await scene.rows()
-            let report = await DatabaseCheck.run(connectionInfo: database.connectionString)
+            let report = await DatabaseCheck.report(on: database.connectionString)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains { $0.hasPrefix("fails: acceptOffer: P0001 in offersd_accept (raised") })
             try await RunningService.run(on: database.connectionString, { $0.triesWork = true }) { service in
@@ -101,7 +101,7 @@ struct TruthTests {
                 Row security is active on masters: rows may be read that are not locked, and accepts and declines of them \
                 are refused, as no policy for UPDATE applies to this role.
                 """
-            let report = await DatabaseCheck.run(connectionInfo: connection)
+            let report = await DatabaseCheck.report(on: connection)
             #expect(report.verdict == .lacking)
             #expect(report.lines.contains(fault), "\(report.lines)")
             try await RunningService.run(on: connection, { $0.triesWork = true }) { service in
@@ -121,7 +121,7 @@ struct TruthTests {
                     #expect(try await client.accept(999_999, by: scene.master).reason == "OFFER_NOT_FOUND")
                 }
             }
-            #expect(await DatabaseCheck.run(connectionInfo: connection).verdict == .complete)
+            #expect(await DatabaseCheck.report(on: connection).verdict == .complete)
         }
     }
 
@@ -150,7 +150,7 @@ struct TruthTests {
             _ = try await scene.offeredOrder()
             let connection = try await database.makeGrantedRole("rows_\(database.name)")
             try await database.sql("ALTER TABLE offers ENABLE ROW LEVEL SECURITY; \(policy)")
-            let report = await DatabaseCheck.run(connectionInfo: connection)
+            let report = await DatabaseCheck.report(on: connection)
             let faults = report.lines.filter { $0.hasPrefix("Row security is active on") }
             if let fault {
                 #expect(report.verdict == .lacking)
@@ -184,7 +184,7 @@ struct TruthTests {
                 """)
             let connection = try await database.makeGrantedRole("views_\(database.name)")
             try await database.sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO views_\(database.name)")
-            let report = await DatabaseCheck.run(connectionInfo: connection)
+            let report = await DatabaseCheck.report(on: connection)
             #expect(report.verdict == .complete, "\(report.lines)")
             #expect(!report.lines.contains { $0.hasPrefix("note:") }, "\(report.lines)")
             #expect(report.lines.contains { $0.hasPrefix("This role may not execute pg_logical_emit_message") })

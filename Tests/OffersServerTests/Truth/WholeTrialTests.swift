@@ -11,7 +11,7 @@ import Turns
 @Suite(.inTurn)
 struct WholeTrialTests {
     private func check(_ database: TestDatabase) async -> DatabaseCheck.Report {
-        await DatabaseCheck.run(connectionInfo: database.connectionString)
+        await DatabaseCheck.report(on: database.connectionString)
     }
 
     @Test("Constraints and triggers that every accept fulfils are fulfilled, and nothing is left")
