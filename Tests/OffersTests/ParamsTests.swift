@@ -32,7 +32,7 @@ func params(_ text: String) throws -> Params {
             (#"{"masterId":99999999999999999999}"#, ListOffersParams(master: .id(nil))),
         ])
     func listOffers(text: String, expected: ListOffersParams) throws {
-        #expect(try ListOffersParams(params(text)) == expected)
+        #expect(try ListOffersParams(params(text), of: Contract.listOffers) == expected)
     }
 
     @Test(
@@ -46,7 +46,7 @@ func params(_ text: String) throws -> Params {
             ),
         ])
     func order(text: String, expected: OrderParams) throws {
-        #expect(try OrderParams(params(text)) == expected)
+        #expect(try OrderParams(params(text), of: Contract.acceptOffer) == expected)
     }
 
     @Test(
@@ -66,7 +66,7 @@ func params(_ text: String) throws -> Params {
             ("[1,2,3,4]", "3"), ("[1,null]", "limit"), (#"["1"]"#, "masterId"),
         ])
     func refused(text: String, path: String) throws {
-        let error = try #require(throws: RPCError.self) { try ListOffersParams(params(text)) }
+        let error = try #require(throws: RPCError.self) { try ListOffersParams(params(text), of: Contract.listOffers) }
         #expect(error.reason == Reason.invalidParams.rawValue)
         #expect(error.code == Reason.invalidParams.code)
         #expect(error.detail("path") == .string(path))
@@ -81,7 +81,7 @@ func params(_ text: String) throws -> Params {
             (#"{"masterId":1,"orderId":2,"limit":1}"#, "limit"),
         ])
     func refusedOrder(text: String, path: String) throws {
-        let error = try #require(throws: RPCError.self) { try OrderParams(params(text)) }
+        let error = try #require(throws: RPCError.self) { try OrderParams(params(text), of: Contract.acceptOffer) }
         #expect(error.detail("path") == .string(path))
     }
 
@@ -97,7 +97,7 @@ func params(_ text: String) throws -> Params {
             ),
         ])
     func explain(text: String, expected: ExplainOfferParams) throws {
-        #expect(try ExplainOfferParams(params(text)) == expected)
+        #expect(try ExplainOfferParams(params(text), of: Contract.explainOffer) == expected)
     }
 
     @Test(
@@ -107,17 +107,19 @@ func params(_ text: String) throws -> Params {
             ("[1,null]", "orderId"), ("[1,2,3]", "2"), (#"{"masterId":1,"limit":1}"#, "limit"),
         ])
     func refusedExplain(text: String, path: String) throws {
-        let error = try #require(throws: RPCError.self) { try ExplainOfferParams(params(text)) }
+        let error = try #require(throws: RPCError.self) {
+            try ExplainOfferParams(params(text), of: Contract.explainOffer)
+        }
         #expect(error.detail("path") == .string(path))
     }
 
     @Test("metrics takes json, prometheus, or nothing, and nothing else")
     func metrics() throws {
-        #expect(try MetricsParams(.none).format == .json)
-        #expect(try MetricsParams(params(#"{"format":"prometheus"}"#)).format == .prometheus)
-        #expect(try MetricsParams(params(#"["json"]"#)).format == .json)
+        #expect(try MetricsParams(.none, of: Contract.metrics).format == .json)
+        #expect(try MetricsParams(params(#"{"format":"prometheus"}"#), of: Contract.metrics).format == .prometheus)
+        #expect(try MetricsParams(params(#"["json"]"#), of: Contract.metrics).format == .json)
         for text in [#"{"format":"xml"}"#, #"{"format":null}"#, #"{"format":"JSON"}"#] {
-            let error = try #require(throws: RPCError.self) { try MetricsParams(params(text)) }
+            let error = try #require(throws: RPCError.self) { try MetricsParams(params(text), of: Contract.metrics) }
             #expect(error.detail("path") == .string("format"))
         }
         guard case .choice(let labels, default: let label) = Contract.metrics.parameters[0].kind else {
@@ -130,12 +132,12 @@ func params(_ text: String) throws -> Params {
 
     @Test("A method without params refuses any")
     func none() throws {
-        _ = try NoParams(.none)
-        _ = try NoParams(params("{}"))
-        _ = try NoParams(params("[]"))
-        let named = try #require(throws: RPCError.self) { try NoParams(params(#"{"a":1}"#)) }
+        _ = try NoParams(.none, of: Contract.health)
+        _ = try NoParams(params("{}"), of: Contract.health)
+        _ = try NoParams(params("[]"), of: Contract.health)
+        let named = try #require(throws: RPCError.self) { try NoParams(params(#"{"a":1}"#), of: Contract.health) }
         #expect(named.detail("path") == .string("a"))
-        let positional = try #require(throws: RPCError.self) { try NoParams(params("[1]")) }
+        let positional = try #require(throws: RPCError.self) { try NoParams(params("[1]"), of: Contract.health) }
         #expect(positional.detail("path") == .string("0"))
     }
 
@@ -143,12 +145,12 @@ func params(_ text: String) throws -> Params {
     func roundTrip() throws {
         for master in [MasterReference.id(7), .telegramUser(7_000_000_007)] {
             let list = ListOffersParams(master: master, limit: 3, offset: 9)
-            #expect(try ListOffersParams(.named(list.members)) == list)
+            #expect(try ListOffersParams(.named(list.members), of: Contract.listOffers) == list)
             let order = OrderParams(master: master, order: 1042)
-            #expect(try OrderParams(.named(order.members)) == order)
+            #expect(try OrderParams(.named(order.members), of: Contract.acceptOffer) == order)
             for order in [Int64??.none, 1042] {
                 let explain = ExplainOfferParams(master: master, order: order)
-                #expect(try ExplainOfferParams(.named(explain.members)) == explain)
+                #expect(try ExplainOfferParams(.named(explain.members), of: Contract.explainOffer) == explain)
             }
         }
     }

@@ -107,19 +107,13 @@ struct SharedTransactionTests {
         }
     }
 
-    private struct Run: TransactionRun {
-        let plans: [TransactionPlan]
-
-        var first: TransactionPlan { plans[0] }
-        func close() -> [TransactionPlan] { plans }
-    }
-
     /// The outcomes of those of the run that it is told of, and how many behind them are to be done by themselves.
     private func perform(
         _ run: [Transaction<Written>], attempt: Attempt = .first, on pool: PostgresClient
     ) async -> (outcomes: [Outcome], separated: Int) {
         let performed = await pool.perform(
-            Run(plans: run.map(\.plan)), attempt: attempt, deadline: Deadline(in: .seconds(60)))
+            run[0].plan, joinedBy: { run.dropFirst().map(\.plan) }, attempt: attempt,
+            deadline: Deadline(in: .seconds(60)))
         switch performed.outcome {
         case .failed(let error, let count):
             return (Array(repeating: .failure(error), count: count), performed.separated)

@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// The writes that are under way, or were last.
+    /// What a write that follows may join: the run of what was started last.
     private var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
@@ -120,7 +120,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .startDeadline(let deadlineStart):
             deadlineStart.begin(at: .now())
         case .start(let id, let request):
-            start(call(id, request), of: request.method, isFirst: id == 0)
+            let call = call(id, request)
+            // What only reads, for a client that is gone, would have others wait for nothing.
+            if request.method.effect == .read, findsClientGone(isFirst: id == 0) { return call.drop() }
+            run = request.method.start(call)
         case .join(let id, let request):
             if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
         case .refused(let error):
@@ -137,14 +140,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private func start(_ call: Call, of method: Method, isFirst: Bool) {
-        switch method.start {
-        // What only reads, for a client that is gone, would have others wait for nothing.
-        case .read(let start): if findsClientGone(isFirst) { call.drop() } else { start(call) }
-        case .write(let start): run = start(call)
-        }
-    }
-
     private func call(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) -> Call {
         Call(
             request: request.request, peer: peer, deadlineStart: request.deadlineStart, id: id,
@@ -154,7 +149,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Whether the client has closed both directions of its connection: poll(2) tells that by POLLHUP, which a
     /// half-close is not. The kernel is asked where that is likely: at a connection's first request, and behind the end
     /// of its input.
-    private func findsClientGone(_ isFirst: Bool) -> Bool {
+    private func findsClientGone(isFirst: Bool) -> Bool {
         guard !isGone, channel.isActive else { return true }
         guard state.inputHasEnded || isFirst else { return false }
         withSocket { socket in

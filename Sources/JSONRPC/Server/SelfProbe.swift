@@ -25,7 +25,10 @@ package struct SelfProbe: Sendable {
     let limits: Limits
 
     /// The only method that is known on such a connection.
-    private static let method = Method(reading: "self") { $0.succeed(RPCError.Scalar.null) }
+    private static let method = Method("self", .read) { call in
+        call.succeed(RPCError.Scalar.null)
+        return nil
+    }
     private static let line = #"{"jsonrpc":"2.0","id":1,"method":"self"}"# + "\n"
     private static let reply = #"{"jsonrpc":"2.0","id":1,"result":null}"# + "\n"
 

@@ -17,8 +17,8 @@ package struct ListOffersParams: Hashable, Sendable {
     }
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
-    package init(_ params: Params) throws(RPCError) {
-        let arguments = try Arguments(params, of: Contract.listOffers)
+    package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        let arguments = try Arguments(params, of: method)
         master = try arguments.master()
         limit = arguments.integer("limit")
         offset = arguments.integer("offset")
@@ -48,9 +48,8 @@ package struct OrderParams: Hashable, Sendable {
     }
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
-    package init(_ params: Params) throws(RPCError) {
-        // The three methods have the same params; a test holds them to that.
-        let arguments = try Arguments(params, of: Contract.getOffer)
+    package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        let arguments = try Arguments(params, of: method)
         master = try arguments.master()
         order = try arguments.requiredIdentifier("orderId")
     }
@@ -75,8 +74,8 @@ package struct ExplainOfferParams: Hashable, Sendable {
     }
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
-    package init(_ params: Params) throws(RPCError) {
-        let arguments = try Arguments(params, of: Contract.explainOffer)
+    package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        let arguments = try Arguments(params, of: method)
         master = try arguments.master()
         order = arguments.identifier("orderId")
     }
@@ -101,15 +100,15 @@ package struct MetricsParams: Hashable, Sendable {
     package let format: Format
 
     /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
-    package init(_ params: Params) throws(RPCError) {
-        format = try Format(rawValue: Arguments(params, of: Contract.metrics).choice("format")) ?? .json
+    package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        format = try Format(rawValue: Arguments(params, of: method).choice("format")) ?? .json
     }
 }
 
 /// The params of a method that has none: `health` and `rpc.discover`. An empty object or array is none, too.
 package struct NoParams: Hashable, Sendable {
     /// Checks that the request has none; every refusal is INVALID_PARAMS with `data.path`.
-    package init(_ params: Params) throws(RPCError) {
-        _ = try Arguments(params, of: Contract.health)
+    package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
+        _ = try Arguments(params, of: method)
     }
 }

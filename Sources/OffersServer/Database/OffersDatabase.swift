@@ -85,7 +85,7 @@ final class OffersDatabase: Sendable {
     func acceptOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
         writesByOrder.begin(params.order)
         return PendingWrite(
-            AcceptOfferStatement.transaction(params), deadline: operation.deadline,
+            AcceptOfferStatement.transaction(params), deadline: operation.deadline, trace: operation.trace,
             fail: { [self] error in
                 writesByOrder.end(params.order)
                 operation.fail(error)
@@ -122,7 +122,8 @@ final class OffersDatabase: Sendable {
     /// A decline of all open offers of the pair, which ends as its operation.
     func declineOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
         PendingWrite(
-            DeclineOfferStatement.transaction(params), deadline: operation.deadline, fail: { operation.fail($0) },
+            DeclineOfferStatement.transaction(params), deadline: operation.deadline, trace: operation.trace,
+            fail: { operation.fail($0) },
             succeed: { result, _ in operation.succeed(result, wrote: !result.alreadyDeclined) })
     }
 

@@ -46,8 +46,8 @@ struct WriteExecutor: Sendable {
     ///
     /// As many of them as can share a transaction. What that has left undone is run one by one.
     func run(_ run: WriteRun) async {
-        var performed = await postgres.perform(run, attempt: .first, deadline: run.deadline)
-        var rest = run.closedWrites()[...]
+        var performed = await perform(run.first, joinedBy: { run.close().plansToShare }, attempt: .first)
+        var rest = run.close()[...]
         var separated = 0
         while true {
             for (number, write) in rest.prefix(performed.count).enumerated() {
@@ -58,9 +58,17 @@ struct WriteExecutor: Sendable {
             guard let next = rest.first else { return }
             performed =
                 separated > 0
-                ? await postgres.perform(next.plan, attempt: .another, deadline: next.deadline)
-                : await postgres.perform(FixedRun(first: rest), attempt: .first, deadline: next.deadline)
+                ? await perform(next, attempt: .another)
+                : await perform(next, joinedBy: { [rest] in rest.plansToShare }, attempt: .first)
         }
+    }
+
+    private func perform(
+        _ write: PendingWrite, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] }, attempt: Attempt,
+        deadline: Deadline? = nil
+    ) async -> Performed {
+        await postgres.perform(
+            write.plan, joinedBy: others, attempt: attempt, deadline: deadline ?? write.deadline, trace: write.trace)
     }
 
     private typealias Outcome = Result<WriteVerdict<PendingWrite.Success>, PostgresError>
@@ -115,7 +123,7 @@ struct WriteExecutor: Sendable {
             onRetry()
             progress.attempts += 1
             outcome = self.outcome(
-                of: write, await postgres.perform(write.plan, attempt: progress.attempt, deadline: deadline), 0)
+                of: write, await perform(write, attempt: progress.attempt, deadline: deadline), 0)
         }
     }
 

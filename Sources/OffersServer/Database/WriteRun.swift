@@ -11,6 +11,8 @@ struct PendingWrite: Sendable {
 
     let plan: TransactionPlan
     let deadline: Deadline
+    /// That of its operation.
+    let trace: PoolTrace?
     /// Reads the write's row. The type of its value is erased here: a plan that is generic on its way through the pool, a
     /// module away, costs an accept a quarter more instructions.
     let verdict: @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> WriteVerdict<Success>
@@ -18,12 +20,13 @@ struct PendingWrite: Sendable {
     let fail: @Sendable (MethodError) -> Void
 
     init<Value: Sendable>(
-        _ transaction: Transaction<WriteVerdict<Value>>, deadline: Deadline,
+        _ transaction: Transaction<WriteVerdict<Value>>, deadline: Deadline, trace: PoolTrace?,
         fail: @escaping @Sendable (MethodError) -> Void,
         succeed: @escaping @Sendable (Value, _ unknownSince: MonotonicTime?) -> Void
     ) {
         plan = transaction.plan
         self.deadline = deadline
+        self.trace = trace
         self.fail = fail
         verdict = { [decode = transaction.decode] rows, row throws(ResultMismatch) in
             switch try decode(rows, row) {
@@ -37,17 +40,14 @@ struct PendingWrite: Sendable {
 
 /// Writes of one connection and one method that follow one another, in their order. More may join until a database
 /// connection takes the first.
-final class WriteRun: CallRun, TransactionRun {
-    let first: TransactionPlan
-    /// Until when the first is to be answered.
-    let deadline: Deadline
+final class WriteRun: CallRun {
+    let first: PendingWrite
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
     /// Reads the params of a call; nil where they cannot be read, which ends it.
     private let read: @Sendable (Call) -> PendingWrite?
 
     init(_ first: PendingWrite, read: @escaping @Sendable (Call) -> PendingWrite?) {
-        self.first = first.plan
-        deadline = first.deadline
+        self.first = first
         contents = Mutex(([first], false))
         self.read = read
     }
@@ -60,10 +60,8 @@ final class WriteRun: CallRun, TransactionRun {
         }
     }
 
-    func close() -> [TransactionPlan] { FixedRun(first: closedWrites()[...]).plans }
-
-    /// Has nothing join any more, and returns all of them.
-    func closedWrites() -> [PendingWrite] {
+    /// Has nothing join from here on, and returns all of them.
+    func close() -> [PendingWrite] {
         contents.withLock { contents in
             contents.isClosed = true
             return contents.writes
@@ -71,16 +69,10 @@ final class WriteRun: CallRun, TransactionRun {
     }
 }
 
-/// Transactions that nothing joins.
-struct FixedRun: TransactionRun {
-    let plans: [TransactionPlan]
-
-    /// Those of the first writes, as far as they may share one; there is at least one.
-    init(first writes: ArraySlice<PendingWrite>) {
-        let first = writes[writes.startIndex].plan
-        plans = writes.prefix { $0.plan.batchKey == first.batchKey }.map { $0.plan }
+extension Collection<PendingWrite> {
+    /// The plans behind the first, as far as they may share its transaction.
+    var plansToShare: [TransactionPlan] {
+        guard let batchKey = first?.plan.batchKey else { return [] }
+        return dropFirst().prefix { $0.plan.batchKey == batchKey }.map(\.plan)
     }
-
-    var first: TransactionPlan { plans[0] }
-    func close() -> [TransactionPlan] { plans }
 }

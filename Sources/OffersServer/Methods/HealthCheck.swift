@@ -12,9 +12,9 @@ struct HealthCheck: Sendable {
     let started = MonotonicTime.now()
 
     /// Never fails: a database that cannot be asked is a result.
-    func check(deadline: Deadline) async -> HealthResult {
+    func check(deadline: Deadline, trace: PoolTrace? = nil) async -> HealthResult {
         let answer = try? await postgres.read(
-            HealthQuery.bound, for: .control, deadline: deadline, decode: HealthQuery.decode)
+            HealthQuery.bound, for: .control, deadline: deadline, trace: trace, decode: HealthQuery.decode)
         var inspection = monitor.inspection
         // Reached, but not looked at yet: only the first question after the start takes more than one round trip.
         if answer != nil, inspection == nil { inspection = await monitor.inspect() }

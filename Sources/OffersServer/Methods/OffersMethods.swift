@@ -41,7 +41,7 @@ struct OffersMethods {
                 database.explainOffer($0, $1)
             },
             reading(Contract.health, nil, NoParams.init) { [health] _, operation in
-                operation.run { await health.check(deadline: operation.deadline) }
+                operation.run { await health.check(deadline: operation.deadline, trace: operation.trace) }
             },
             reading(Contract.metrics, nil, MetricsParams.init) { [metrics] params, operation in
                 let report = metrics.report(params.format)
@@ -57,48 +57,48 @@ struct OffersMethods {
     ///
     /// - Parameter work: What its success or failure says about the database.
     private func reading<Value: LoggedParams>(
-        _ description: MethodDescription, _ work: Work?,
-        _ read: @escaping @Sendable (Params) throws(RPCError) -> Value,
+        _ description: MethodDescription, _ work: Work?, _ read: @escaping ParamsReader<Value>,
         _ start: @escaping @Sendable (Value, Operation) -> Void
     ) -> Method {
-        let kind = Operation.Kind(method: description.name, effect: .read, work: work)
-        return Method(reading: kind.method) { [shared] call in
-            guard let (params, operation) = Self.operation(kind, call, read, shared, shared.trace) else { return }
-            start(params, operation)
+        let kind = Operation.Kind(description, effect: .read, work: work)
+        return Method(description.name, .read) { [shared] call in
+            if let (params, operation) = Self.operation(call, kind, read, shared, shared.trace) {
+                start(params, operation)
+            }
+            return nil
         }
     }
 
     /// The same for a method that writes: what `write` returns takes part in the run of its connection.
     private func writing<Value: LoggedParams>(
-        _ description: MethodDescription, _ work: Work,
-        _ read: @escaping @Sendable (Params) throws(RPCError) -> Value,
+        _ description: MethodDescription, _ work: Work, _ read: @escaping ParamsReader<Value>,
         _ write: @escaping @Sendable (Value, Operation) -> PendingWrite
     ) -> Method {
-        let kind = Operation.Kind(method: description.name, effect: .write, work: work)
+        let kind = Operation.Kind(description, effect: .write, work: work)
         let opsMayWrite = settings.opsWrites
         return Method(
-            writing: kind.method, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
+            description.name, .write, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
             start: { [shared, writes] call in
                 let trace = shared.trace
                 let next: @Sendable (Call) -> PendingWrite? = { call in
-                    Self.operation(kind, call, read, shared, trace).map { write($0, $1) }
+                    Self.operation(call, kind, read, shared, trace).map { write($0, $1) }
                 }
                 guard let first = next(call) else { return nil }
                 let run = WriteRun(first, read: next)
-                call.run {
-                    await PoolTrace.$current.withValue(trace) { await writes.run(run) }
-                }
+                call.run { await writes.run(run) }
                 return run
             })
     }
 
+    private typealias ParamsReader<Value> = @Sendable (Params, MethodDescription) throws(RPCError) -> Value
+
     /// The params of a call, and its operation; nil where they cannot be read, which ends it.
     private static func operation<Value: LoggedParams>(
-        _ kind: Operation.Kind, _ call: Call, _ read: (Params) throws(RPCError) -> Value, _ shared: Operation.Shared,
+        _ call: Call, _ kind: Operation.Kind, _ read: ParamsReader<Value>, _ shared: Operation.Shared,
         _ trace: PoolTrace?
     ) -> (Value, Operation)? {
         do throws(RPCError) {
-            let params = try read(call.request.params)
+            let params = try read(call.request.params, kind.description)
             return (params, Operation(call, kind, params.subject, shared, trace))
         } catch {
             Operation(call, kind, nil, shared, trace).refuse(error)

@@ -29,10 +29,16 @@ final class Operation: Sendable {
 
     /// What all operations of a method have in common.
     struct Kind {
-        let method: String
+        let description: MethodDescription
         let effect: Method.Effect
         /// What success or failure says about the database.
         let work: Work?
+
+        init(_ description: MethodDescription, effect: Method.Effect, work: Work?) {
+            self.description = description
+            self.effect = effect
+            self.work = work
+        }
     }
 
     /// Collects where the time goes in the pool; nil where the log does not show it.
@@ -62,19 +68,8 @@ final class Operation: Sendable {
     // MARK: The end
 
     /// Works in a task of the connection, and ends with what comes of it.
-    func run<Value: JSONEncodable & Sendable>(
-        _ body: @escaping @Sendable () async throws(MethodError) -> Value
-    ) {
-        call.run { [self] in
-            guard let trace else { return end(await Self.result(of: body)) }
-            end(await PoolTrace.$current.withValue(trace) { await Self.result(of: body) })
-        }
-    }
-
-    private static func result<Value>(
-        of body: @Sendable () async throws(MethodError) -> Value
-    ) async -> Result<Value, MethodError> {
-        do throws(MethodError) { return .success(try await body()) } catch { return .failure(error) }
+    func run(_ body: @escaping @Sendable () async -> some JSONEncodable) {
+        call.run { [self] in succeed(await body()) }
     }
 
     /// Ends with a result or an error of the contract.
@@ -114,7 +109,7 @@ final class Operation: Sendable {
     private func answer(to failure: MethodError) -> RPCError {
         if let obstacle = failure.obstacle, obstacle.isUnforeseen {
             shared.logger.error(
-                "unforeseen failure", metadata: ["method": "\(kind.method)", "detail": "\(obstacle.detail)"])
+                "unforeseen failure", metadata: ["method": "\(kind.description.name)", "detail": "\(obstacle.detail)"])
         }
         guard case .databaseUnavailable(let retryAfterMs, _) = failure.answer else { return failure.answer.rpcError }
         shared.monitor.lookAgain()
@@ -141,7 +136,8 @@ final class Operation: Sendable {
         // A write that waited for those before it on its connection is not slow for that.
         let counted = kind.effect == .read ? began : max(began, call.deadlineStart.began ?? now)
         let isSlow = counted.duration(to: now) >= shared.settings.slowRequest
-        shared.metrics.count(method: kind.method, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
+        shared.metrics.count(
+            method: kind.description.name, outcome: outcome, microseconds: microseconds, isSlow: isSlow)
         let level: Logger.Level = isSlow ? .warning : kind.effect == .read ? .debug : .info
         guard level >= shared.logLevel else { return }
         var fields: Logger.Metadata = [
@@ -160,7 +156,7 @@ final class Operation: Sendable {
             fields["waitedMs"] = "\(Double(times.waiting / 1000) / 1000)"
             fields["databaseMs"] = "\(Double(times.working / 1000) / 1000)"
         }
-        shared.logger.log(level: level, "\(kind.method)", metadata: fields)
+        shared.logger.log(level: level, "\(kind.description.name)", metadata: fields)
     }
 }
 

@@ -85,7 +85,7 @@ struct TransactionPipeline {
             timely.append(write)
             places.append(place)
             if write.count == 1 {
-                parts.append(write.item.job.run.first.part)
+                parts.append(write.item.job.plan.part)
                 callers.append(Int64(place))
             } else {
                 parts += write.parts
@@ -93,7 +93,7 @@ struct TransactionPipeline {
             }
             deadline = min(deadline, own)
         }
-        guard let first = timely.first?.item.job.run.first else { return .ended(WorkEnd(isUsable: true)) }
+        guard let first = timely.first?.item.job.plan else { return .ended(WorkEnd(isUsable: true)) }
         let isShared = parts.count > 1
         let bound = bound(of: now.duration(to: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : .zero
@@ -185,7 +185,7 @@ struct TransactionPipeline {
     }
 
     private func outcome(of end: TransactionAnswers<QueryResult>.End) -> SharedWrites.Outcome<QueryResult> {
-        let plan = group[0].item.job.run.first
+        let plan = group[0].item.job.plan
         let shared = SharedWrites(
             counts: group.map(\.count), ending: ending, backend: session.backend, sent: sent,
             lastStep: statements[statements.count - 2].statement)
@@ -229,7 +229,7 @@ extension Ending {
 }
 
 extension WorkQueue<Write>.Taken {
-    fileprivate var parts: [[Int64?]] { item.job.run.close().prefix(count).map(\.part) }
+    fileprivate var parts: [[Int64?]] { [item.job.plan.part] + item.job.others().prefix(count - 1).map(\.part) }
 
     /// The transaction is committed; these rows of its last step are those of the first parts. The one behind them was
     /// left out, if there is one.

@@ -38,7 +38,9 @@ extension WorkItem<Read> {
 /// Writes of one caller, in their order. The first ones may share a transaction. Exactly one of `complete` and `fail`
 /// is called, once.
 struct Write: Sendable {
-    let run: any TransactionRun
+    let plan: TransactionPlan
+    /// Those behind the first, once it is taken.
+    let others: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
     let caller: CheckedContinuation<Performed, Never>
 
@@ -53,20 +55,7 @@ struct Write: Sendable {
     }
 }
 
-/// Transactions of one caller, in their order, of one batch key.
-package protocol TransactionRun: Sendable {
-    var first: TransactionPlan { get }
-    /// All of them. Asked when the first one is taken; nothing joins the run afterwards. It must not wait.
-    func close() -> [TransactionPlan]
-}
-
-/// A transaction by itself.
-extension TransactionPlan: TransactionRun {
-    package var first: TransactionPlan { self }
-    package func close() -> [TransactionPlan] { [self] }
-}
-
-/// What has become of the first writes of a run. The others are as if they had not been handed over.
+/// What has become of the first of the writes that were handed over. The others are as if they had not been.
 package struct Performed: Sendable {
     /// The rows of the transaction's last step, and which of them are those of the writes that were done; or the error
     /// of so many writes.

@@ -1,8 +1,8 @@
 import Deadlines
 import Synchronization
 
-/// Where the time of one request goes in the pool: bound to the request's task, it collects what
-/// all its reads and transactions took. Without one nothing is measured.
+/// Where the time of one request goes in the pool: it collects what all the reads and transactions took that it is
+/// handed over with.
 package final class PoolTrace: Sendable {
     /// What was measured.
     package struct Times: Sendable, Equatable {
@@ -13,9 +13,6 @@ package final class PoolTrace: Sendable {
         /// Nanoseconds from then until the caller went on.
         package var working: UInt64 = 0
     }
-
-    /// The trace of the present task.
-    @TaskLocal package static var current: PoolTrace?
 
     private struct State {
         var times = Times()

@@ -171,11 +171,11 @@ package final class PostgresClient: Sendable {
 
     /// The same for a task, which waits for what `decode` makes of the rows.
     package func read<Value>(
-        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: Deadline,
+        _ bound: BoundStatement, for purpose: Purpose = .work, deadline: Deadline, trace: PoolTrace? = nil,
         decode: (QueryResult) throws(ResultMismatch) -> Value
     ) async throws(PostgresError) -> Value {
         let result = await withCheckedContinuation { caller in
-            read(bound, for: purpose, deadline: deadline, trace: PoolTrace.current) { caller.resume(returning: $0) }
+            read(bound, for: purpose, deadline: deadline, trace: trace) { caller.resume(returning: $0) }
         }
         let rows = try result.get()
         do { return try decode(rows) } catch { throw PostgresError(error, in: bound.statement.name) }
@@ -247,25 +247,28 @@ package final class PostgresClient: Sendable {
         }
     }
 
-    /// Runs the first transaction of `run` once, and with it those behind it whose keys are free when a connection
-    /// takes it. They take effect in their order, or at the same moment.
+    /// Runs a transaction once, and with it the first of `others` whose keys are free when a connection takes it. They
+    /// take effect in their order, or at the same moment.
     ///
-    /// A first attempt may also share its transaction with those of other callers that wait at the same time. If the
-    /// first of `run` is left out, or that is rolled back, it is run by itself before others get their turn: what it is
-    /// told is never what another one's statements met.
+    /// A first attempt may also share its transaction with those of other callers that wait at the same time. If `plan`
+    /// is left out, or that is rolled back, it is run by itself before others get their turn: what it is told is never
+    /// what another one's statements met.
     ///
-    /// - Parameter deadline: That of the first one.
+    /// - Parameters:
+    ///   - others: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
+    ///     returns is the same from then on. It must not wait.
+    ///   - deadline: That of `plan`.
     package func perform(
-        _ run: any TransactionRun, attempt: Attempt, deadline: Deadline
+        _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
-        let trace = PoolTrace.current
         guard admit(trace, .limited) else { return Performed(outcome: .failed(.overloaded, count: 1), separated: 0) }
         let performed = await withCheckedContinuation { caller in
             writes.submit(
                 WorkItem(
-                    keys: run.first.keys, others: { run.close().dropFirst().map(\.keys) },
-                    batchKey: attempt == .first ? run.first.batchKey : nil, deadline: deadline,
-                    job: Write(run: run, attempt: attempt, caller: caller), trace: trace))
+                    keys: plan.keys, others: { others().map(\.keys) },
+                    batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
+                    job: Write(plan: plan, others: others, attempt: attempt, caller: caller), trace: trace))
             armTimer()
         }
         if case .failed(let error, _) = performed.outcome {

@@ -42,18 +42,19 @@ struct ConnectionHandlerTests {
         init(_ limits: Limits = Limits(), role: ConnectionState.Role = .served) throws {
             let (tasks, continuation) = AsyncStream<CallTask>.makeStream()
             self.tasks = tasks
-            let hold: @Sendable (Call) -> Void = { [calls] call in calls.held.withLock { $0.append(call) } }
+            let hold: @Sendable (Call) -> (any CallRun)? = { [calls] call in
+                calls.held.withLock { $0.append(call) }
+                return nil
+            }
             let methods = [
-                Method(reading: "hold", start: hold),
-                Method(writing: "write") { call in
-                    hold(call)
-                    return nil
-                },
-                Method(reading: "forget") { _ in },
-                Method(reading: "stutter") { call in
+                Method("hold", .read, start: hold),
+                Method("write", .write, start: hold),
+                Method("forget", .read) { _ in nil },
+                Method("stutter", .read) { call in
                     call.succeed(JSONResult(json: "1"))
                     call.succeed(JSONResult(json: "2"))
                     call.fail(.internalError)
+                    return nil
                 },
             ]
             let handler = ConnectionHandler(

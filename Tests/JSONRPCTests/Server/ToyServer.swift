@@ -61,17 +61,11 @@ extension Method {
         name: String, effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
         run: @escaping @Sendable (Call) async throws(RPCError) -> any JSONEncodable
     ) {
-        let answer: @Sendable (Call) async -> Void = { call in
-            do throws(RPCError) { call.succeed(try await run(call)) } catch { call.fail(error) }
-        }
-        switch effect {
-        case .read:
-            self.init(reading: name, allowed: allowed) { call in call.run { await answer(call) } }
-        case .write:
-            self.init(writing: name, allowed: allowed) { call in
-                call.run { await answer(call) }
-                return nil
+        self.init(name, effect, allowed: allowed) { call in
+            call.run {
+                do throws(RPCError) { call.succeed(try await run(call)) } catch { call.fail(error) }
             }
+            return nil
         }
     }
 }
@@ -121,7 +115,7 @@ func toyMethods(_ state: ToyState) -> [Method] {
             return JSONResult(json: "\(state.value.withLock { $0 })")
         },
         // Begins a run, which takes more until the gate opens; then notes it, and answers with nothing.
-        Method(writing: "note") { call in
+        Method("note", .write) { call in
             let run = ToyRun(call)
             call.run {
                 await state.gate.pass()
@@ -131,7 +125,10 @@ func toyMethods(_ state: ToyState) -> [Method] {
             }
             return run
         },
-        Method(reading: "later") { state.started.continuation.yield($0) },
+        Method("later", .read) { call in
+            state.started.continuation.yield(call)
+            return nil
+        },
         Method(name: "add", effect: .write) { _ in
             let before = state.value.withLock { $0 }
             await Task.yield()
