@@ -19,7 +19,8 @@ actor SharedCluster {
         let template = try await template(Template(generation: generation, metrics: metrics), in: server)
         databases += 1
         let database = TestDatabase(server: server, name: "test_\(databases)")
-        try await server.sql("CREATE DATABASE \(database.name) TEMPLATE \(template)")
+        // To copy the files takes a fifth of the time that it takes to write all pages to the log, as is the default.
+        try await server.sql("CREATE DATABASE \(database.name) TEMPLATE \(template) STRATEGY FILE_COPY")
         return database
     }
 
