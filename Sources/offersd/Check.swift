@@ -12,16 +12,11 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func validate() throws {
-        _ = try database.connectionInfo()
-        _ = try database.preparesStatements()
-        _ = try database.schema.name()
-        _ = try database.readDeadline()
+        _ = try database.settings()
     }
 
     func run() async throws {
-        let report = await DatabaseCheck.run(
-            connectionInfo: try database.connectionInfo(), schema: try database.schema.name(),
-            preparesStatements: try database.preparesStatements(), readDeadline: try database.readDeadline())
+        let report = await DatabaseCheck.run(try database.settings())
         try StandardOutput.write(report.lines.map { $0 + "\n" }.joined())
         switch report.verdict {
         case .complete: break

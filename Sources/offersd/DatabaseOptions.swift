@@ -1,5 +1,6 @@
 import ArgumentParser
 import OffersServer
+import Postgres
 
 /// The database, and whether a pooler is in front of it.
 struct DatabaseOptions: ParsableArguments {
@@ -16,24 +17,32 @@ struct DatabaseOptions: ParsableArguments {
     var noPreparedStatements = false
     @Option(help: "Deadline of a read in milliseconds, default 2000. [OFFERSD_READ_DEADLINE_MS]")
     var readDeadlineMs: Int?
+    @Option(help: "Deadline of accept and decline in milliseconds, default 5000. [OFFERSD_WRITE_DEADLINE_MS]")
+    var writeDeadlineMs: Int?
 
-    /// - Throws: `ValidationError` when libpq cannot parse the connection string.
-    func connectionInfo() throws -> String {
+    /// The settings that are about the database; the others are the defaults.
+    ///
+    /// - Throws: `ValidationError` that names what is wrong.
+    func settings() throws -> Settings {
+        var settings = Settings(connectionInfo: try connectionInfo())
+        settings.postgres.preparesStatements =
+            try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
+        settings.postgres.schema = try schema.name()
+        if let value = try Environment.integer(readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", in: 100...60_000) {
+            settings.postgres.readDeadline = .milliseconds(value)
+        }
+        if let value = try Environment.integer(writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", in: 1000...60_000) {
+            settings.writeDeadline = .milliseconds(value)
+        }
+        return settings
+    }
+
+    private func connectionInfo() throws -> String {
         let text = Environment.text(database, "OFFERSD_DATABASE") ?? ""
         if let problem = Settings.problem(withConnectionInfo: text) {
             throw ValidationError("the connection string cannot be used: \(problem)")
         }
         return text
-    }
-
-    /// - Throws: `ValidationError` when the variable is neither on nor off.
-    func preparesStatements() throws -> Bool {
-        try !Environment.isSet(noPreparedStatements, "OFFERSD_NO_PREPARED_STATEMENTS")
-    }
-
-    /// - Throws: `ValidationError` when it is outside its range. Nil: the default.
-    func readDeadline() throws -> Duration? {
-        try Environment.integer(readDeadlineMs, "OFFERSD_READ_DEADLINE_MS", in: 100...60_000).map { .milliseconds($0) }
     }
 }
 

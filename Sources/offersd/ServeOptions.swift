@@ -28,8 +28,6 @@ struct ServeOptions: ParsableArguments {
     var maxPipeline: Int?
     @Option(help: "Requests that may wait in all, default 4096. [OFFERSD_MAX_WAITING]")
     var maxWaiting: Int?
-    @Option(help: "Deadline of accept and decline in milliseconds, default 5000. [OFFERSD_WRITE_DEADLINE_MS]")
-    var writeDeadlineMs: Int?
     @Option(help: "Bytes of one line, default 65536. [OFFERSD_MAX_LINE_BYTES]")
     var maxLineBytes: Int?
     @Option(help: "Requests of one batch, default 50. [OFFERSD_MAX_BATCH]")
@@ -58,10 +56,7 @@ struct ServeOptions: ParsableArguments {
 
     /// - Throws: `ValidationError` that names what is wrong.
     func settings(_ database: DatabaseOptions) throws -> Settings {
-        var settings = Settings(connectionInfo: try database.connectionInfo())
-        settings.postgres.preparesStatements = try database.preparesStatements()
-        settings.postgres.schema = try database.schema.name()
-        if let deadline = try database.readDeadline() { settings.postgres.readDeadline = deadline }
+        var settings = try database.settings()
         settings.socketPath = Environment.text(socket, "OFFERSD_SOCKET")
         settings.opsSocketPath = Environment.text(opsSocket, "OFFERSD_OPS_SOCKET")
         settings.opsWrites = try Environment.isSet(opsWrites, "OFFERSD_OPS_WRITES")
@@ -98,7 +93,6 @@ struct ServeOptions: ParsableArguments {
     private var times: [(Int?, String, ClosedRange<Int>, unit: Duration, WritableKeyPath<Settings, Duration>)] {
         let (milliseconds, seconds) = (Duration.milliseconds(1), Duration.seconds(1))
         return [
-            (writeDeadlineMs, "OFFERSD_WRITE_DEADLINE_MS", 1000...60_000, milliseconds, \.writeDeadline),
             (slowRequestMs, "OFFERSD_SLOW_REQUEST_MS", 1...60_000, milliseconds, \.slowRequest),
             (stalledSeconds, "OFFERSD_STALLED_SECONDS", 1...3600, seconds, \.limits.stalledOutput),
             (drainSeconds, "OFFERSD_DRAIN_SECONDS", 1...600, seconds, \.limits.drain),

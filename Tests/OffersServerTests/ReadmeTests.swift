@@ -31,8 +31,7 @@ struct ReadmeTests {
             try await Self.insertOffers(into: database)
             let connectionString = "\(database.connectionString) user=readme_role"
             let (report, verdict) = try await BuiltProgram.shell(
-                #"OFFERSD_READ_DEADLINE_MS=60000 exec "$1" check --database "$2""#, BuiltProgram.path("offersd").string,
-                connectionString)
+                LifecycleTests.checkCommand, BuiltProgram.path("offersd").string, connectionString)
             #expect(verdict == .exited(0), "\(report)")
             try await Self.withServer(on: connectionString) { socket in
                 let first = try await BuiltProgram.shell(#"python3 -c "$1" "$2""#, client, socket)

@@ -6,13 +6,16 @@ import Postgres
 /// rolled back. A trial that goes all the way uses up one number of the sequence behind `order_status_history.id`.
 struct Trials: Sendable {
     let postgres: PostgresClient
-    /// How long a trial may take.
-    var limit = Duration.milliseconds(1500)
+    /// How long a trial of a read may take.
+    var readLimit = Duration.milliseconds(1500)
+    /// The same for an accept, a decline, or a commit.
+    var writeLimit = Duration.milliseconds(1500)
 
     /// Looks which tables other programs lock, which waits for none of them. Nil: it could not be asked.
     func tableLocks() async -> TableLocks? {
         let bound = BoundStatement(TableLocks.query, isPrepared: false)
-        return try? await postgres.read(bound, for: .control, deadline: deadline) { rows throws(ResultMismatch) in
+        return try? await postgres.read(bound, for: .control, deadline: Deadline(in: readLimit)) {
+            rows throws(ResultMismatch) in
             try TableLocks(rows)
         }
     }
@@ -43,7 +46,7 @@ struct Trials: Sendable {
 
     private func read(_ bound: BoundStatement, of name: String, _ depth: ProofDepth) async -> TrialOutcome {
         do throws(PostgresError) {
-            try await postgres.read(bound.unprepared, deadline: deadline) { _ in }
+            try await postgres.read(bound.unprepared, deadline: Deadline(in: readLimit)) { _ in }
             return .success(depth)
         } catch {
             return Trials.outcome(error, of: name, depth)
@@ -70,7 +73,7 @@ struct Trials: Sendable {
     }
 
     private func pairs(_ statement: Statement) async -> [OrderParams]? {
-        try? await postgres.read(BoundStatement(statement).unprepared, deadline: deadline) {
+        try? await postgres.read(BoundStatement(statement).unprepared, deadline: Deadline(in: readLimit)) {
             rows throws(ResultMismatch) in
             var pairs: [OrderParams] = []
             for row in 0..<rows.rowCount {
@@ -117,7 +120,7 @@ struct Trials: Sendable {
             let isWritten = try await postgres.transaction(
                 trial({ _ in [BoundStatement(TrialStatements.history)] }) { rows throws(ResultMismatch) in
                     try rows.bool(row: 0, column: 0) == true
-                }, deadline: deadline)
+                }, deadline: Deadline(in: writeLimit))
             return isWritten ? .success(.planned) : nil
         } catch {
             if case .refused(let message) = error, message.isRaised { return nil }
@@ -135,14 +138,14 @@ struct Trials: Sendable {
                 Transaction(
                     name: "trial", steps: { _ in [BoundStatement(TrialStatements.commit, isPrepared: false)] },
                     decode: { _ in }),
-                deadline: deadline)
+                deadline: Deadline(in: writeLimit))
             return .success(.whole)
         } catch .unconfirmed {
             return .failure(.unconfirmed, needs: .asked)
         } catch .unknownOutcome(let backend, _) {
             // A connection that broke at once is another matter, and seen elsewhere.
-            guard began.duration(to: .now()) >= limit / 2 else { return .nothing }
-            if let backend { _ = await postgres.end(backend, deadline: deadline) }
+            guard began.duration(to: .now()) >= writeLimit / 2 else { return .nothing }
+            if let backend { _ = await postgres.end(backend, deadline: Deadline(in: writeLimit)) }
             return .failure(.unconfirmed, needs: .asked)
         } catch {
             return Trials.outcome(error, of: "offersd_commit", .whole)
@@ -152,15 +155,14 @@ struct Trials: Sendable {
     /// No such master, and no such order.
     private static let impossible = OrderParams(master: .id(-1), order: -1)
 
-    private var deadline: Deadline { Deadline(in: limit) }
-
     private func write<Success>(_ write: Transaction<WriteVerdict<Success>>) async -> TrialOutcome {
         let steps: @Sendable (Duration) -> [BoundStatement] = {
             write.plan.steps(BatchParameters([Trials.impossible.part]), $0)
         }
         do throws(PostgresError) {
             let verdict = try await postgres.transaction(
-                trial(steps) { rows throws(ResultMismatch) in try write.decode(rows, 0) }, deadline: deadline)
+                trial(steps) { rows throws(ResultMismatch) in try write.decode(rows, 0) },
+                deadline: Deadline(in: writeLimit))
             if case .notLocked = verdict { return .failure(.rowsNotLocked, needs: .planned) }
             return .success(.planned)
         } catch {
@@ -194,7 +196,7 @@ struct Trials: Sendable {
             do throws(PostgresError) {
                 let rehearsed = try await postgres.transaction(
                     trial({ _ in [lock, step(pair)] }) { rows throws(ResultMismatch) in try Rehearsed(rows) },
-                    deadline: deadline)
+                    deadline: Deadline(in: writeLimit))
                 // Otherwise another program has it, or had it in the meantime.
                 guard rehearsed.isGranted, rehearsed.isHeld else { continue }
                 return rehearsed.unwritten.map { .failure(.unwritten(table: $0), needs: .whole) } ?? .success(.whole)

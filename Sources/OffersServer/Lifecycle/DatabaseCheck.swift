@@ -21,18 +21,11 @@ package enum DatabaseCheck {
         package let lines: [String]
     }
 
-    /// Connects, looks, tries, and disconnects. Through a transaction pooler nothing may be prepared.
+    /// Connects, looks, tries, and disconnects, with one connection of each kind.
     ///
-    /// - Parameter readDeadline: That of the service: a list that takes longer does not work. Nil: the default.
-    package static func run(
-        connectionInfo: String, schema: String = "public", preparesStatements: Bool = true,
-        readDeadline: Duration? = nil
-    ) async -> Report {
-        var configuration = PostgresConfiguration(connectionInfo: connectionInfo)
-        configuration.schema = schema
-        configuration.preparesStatements = preparesStatements
-        if let readDeadline { configuration.readDeadline = readDeadline }
-        let limit = max(.seconds(5), configuration.readDeadline + .seconds(1))
+    /// - Parameter settings: Those of the service. What takes longer than its deadlines does not work.
+    package static func run(_ settings: Settings) async -> Report {
+        var configuration = settings.postgres
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
         let postgres = PostgresClient(
             configuration, logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
@@ -41,7 +34,8 @@ package enum DatabaseCheck {
             defer { postgres.shutDown() }
             do {
                 return await report(
-                    try await Inspection.inspect(postgres, deadline: Deadline(in: limit)), postgres, limit)
+                    try await Inspection.inspect(postgres, deadline: Deadline(in: settings.questionLimit)), postgres,
+                    settings)
             } catch {
                 // The operator who runs the check is the one to be told why.
                 return Report(
@@ -52,28 +46,32 @@ package enum DatabaseCheck {
         }
     }
 
-    /// - Parameter limit: How long each question to the database may take.
     private static func report(
-        _ inspection: Inspection, _ postgres: PostgresClient, _ limit: Duration
+        _ inspection: Inspection, _ postgres: PostgresClient, _ settings: Settings
     ) async -> Report {
-        let proof = Proof(inspection, postgres, limit: limit)
+        let proof = Proof(inspection, postgres, settings)
         let found = await proof.found()
         let isComplete = inspection.isComplete && found.allSatisfy(\.isNote)
         return Report(
             verdict: isComplete ? .complete : .lacking,
-            lines: await servers(postgres, limit) + inspection.report + found.map(\.text) + postgres.status.notes
+            lines: await servers(postgres, settings) + inspection.report + found.map(\.text) + postgres.status.notes
                 + [isComplete ? "ok: nothing that the service needs is missing" : "not ok"])
     }
 
     /// Where several servers are named: what each of them is, and what survives the loss of the primary.
-    private static func servers(_ postgres: PostgresClient, _ limit: Duration) async -> [String] {
+    private static func servers(_ postgres: PostgresClient, _ settings: Settings) async -> [String] {
         let sightings = postgres.sightings
         guard sightings.count > 1 else { return [] }
         let durability = try? await postgres.read(
-            BoundStatement(Durability.query), for: .control, deadline: Deadline(in: limit)
+            BoundStatement(Durability.query), for: .control, deadline: Deadline(in: settings.questionLimit)
         ) { rows throws(ResultMismatch) in
             try Durability(rows)
         }
         return sightings + (durability?.notes ?? ["note: whether accepts wait for a standby could not be asked"])
     }
+}
+
+extension Settings {
+    /// How long a question of a check may take that the service itself does not ask.
+    fileprivate var questionLimit: Duration { max(.seconds(5), postgres.readDeadline) }
 }

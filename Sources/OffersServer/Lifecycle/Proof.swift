@@ -16,11 +16,13 @@ struct Proof: Sendable {
     /// The purposes that lack something: that has lines of its own.
     private let lacking: Set<Requirement.Purpose>
 
-    /// - Parameter limit: How long a trial may take.
-    init(_ inspection: Inspection, _ postgres: PostgresClient, limit: Duration) {
+    init(_ inspection: Inspection, _ postgres: PostgresClient, _ settings: Settings) {
         self.inspection = inspection
         self.postgres = postgres
-        trials = Trials(postgres: postgres, limit: limit)
+        // The server ends what takes longer than the deadline of a read, and says so a moment later.
+        trials = Trials(
+            postgres: postgres, readLimit: settings.postgres.readDeadline + .seconds(1),
+            writeLimit: settings.writeDeadline)
         lacking = Set(inspection.shortcomings.flatMap(\.purposes))
     }
 

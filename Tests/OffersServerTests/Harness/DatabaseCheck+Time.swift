@@ -1,8 +1,11 @@
 import OffersServer
+import Postgres
 
 extension DatabaseCheck {
-    /// What a check says of a database that has a minute for each read: on a slow machine it needs more than a list may.
+    /// Checks with a minute for each statement. A slow machine needs more than the defaults.
     static func report(on connectionInfo: String) async -> Report {
-        await run(connectionInfo: connectionInfo, readDeadline: .seconds(60))
+        var settings = Settings(connectionInfo: connectionInfo)
+        (settings.postgres.readDeadline, settings.writeDeadline) = (.seconds(60), .seconds(60))
+        return await run(settings)
     }
 }

@@ -256,7 +256,7 @@ struct LifecycleTests {
     @Test("check says what is missing, and its exit status says how bad it is")
     func check() async throws {
         let offersd = try BuiltProgram.path("offersd").string
-        let script = "\(Self.check); echo \"status=$?\""
+        let script = "\(Self.checkCommand); echo \"status=$?\""
         for (generation, lines) in [
             (Generation.g3, ["generation G3", "status=0"]),
             (
@@ -276,8 +276,35 @@ struct LifecycleTests {
         #expect(nowhere.output.hasSuffix("status=3\n"), "\(nowhere.output)")
     }
 
+    @Test("check gives a statement the time that the service has")
+    func checkDeadlines() async throws {
+        let offersd = try BuiltProgram.path("offersd").string
+        try await TestDatabase.withDatabase { database in
+            _ = try await Scene(database).offeredOrder()
+            try await database.sql(
+                """
+                ALTER TABLE cities RENAME TO real_cities;
+                CREATE VIEW cities AS SELECT id, name || pg_sleep(1.5)::text AS name, timezone FROM real_cities;
+                CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN PERFORM pg_sleep(1.5); RETURN new; END $$;
+                CREATE TRIGGER pause BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION pause();
+                """)
+            let patient = try await BuiltProgram.shell(Self.checkCommand, offersd, database.connectionString)
+            #expect(patient.status == .exited(0), "\(patient.output)")
+            for variable in ["OFFERSD_READ_DEADLINE_MS", "OFFERSD_WRITE_DEADLINE_MS"] {
+                let work = variable.contains("READ") ? "getOffer" : "acceptOffer"
+                let hasty = try await BuiltProgram.shell(
+                    Self.checkCommand.replacing("\(variable)=60000", with: "\(variable)=1000"), offersd,
+                    database.connectionString)
+                #expect(hasty.output.contains("not tried: \(work): timeout"), "\(hasty.output)")
+                #expect(hasty.status == .exited(1))
+            }
+        }
+    }
+
     /// On a slow machine what it tries takes its time.
-    private static let check = #"OFFERSD_READ_DEADLINE_MS=60000 "$1" check --database "$2""#
+    static let checkCommand =
+        #"OFFERSD_READ_DEADLINE_MS=60000 OFFERSD_WRITE_DEADLINE_MS=60000 "$1" check --database "$2""#
 
     @Test("check sets nothing for a session, and prepares nothing, where it is told that there is a transaction pooler")
     func checkThroughPooler() async throws {
@@ -286,7 +313,7 @@ struct LifecycleTests {
             for isPooler in [false, true] {
                 try await FaultProxy.withProxy(to: database) { (proxy) async throws in
                     let run = try await BuiltProgram.shell(
-                        "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \(Self.check)",
+                        "\(isPooler ? "export OFFERSD_NO_PREPARED_STATEMENTS=1;" : "") \(Self.checkCommand)",
                         offersd, proxy.connectionString)
                     #expect(run.output.hasSuffix("ok: nothing that the service needs is missing\n"), "\(run.output)")
                     // Every statement of a transaction is prepared where there is no pooler, and none is named where
