@@ -59,24 +59,16 @@ struct SimulatedClient {
     /// The next entry to start, and whether it is to join the run of those before it; a start that the order does not
     /// allow is a problem.
     mutating func nextStart() -> (number: Int, joins: Bool, problem: String?)? {
-        let write: (write: (id: Int, work: Void), joins: Bool)?
-        let number: Int
-        if let read = sequencer.nextRead() {
-            (number, write) = (read.id, nil)
-        } else {
-            write = sequencer.nextWrite()
-            guard let write else { return nil }
-            number = write.write.id
-        }
-        let problem = problem(starting: number, joins: write?.joins ?? false)
-        entries[number].hasStarted = true
-        return (number, write?.joins ?? false, problem)
+        guard let start = sequencer.nextStart() else { return nil }
+        let problem = problem(starting: start.id, joins: start.joins)
+        entries[start.id].hasStarted = true
+        return (start.id, start.joins, problem)
     }
 
     /// The run had been closed.
     mutating func didNotJoin(_ number: Int) {
         entries[number].hasStarted = false
-        sequencer.didNotJoin((number, ()))
+        sequencer.didNotJoin(number, ())
     }
 
     private func problem(starting number: Int, joins: Bool) -> String? {

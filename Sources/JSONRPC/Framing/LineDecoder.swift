@@ -17,8 +17,8 @@ package enum Frame: Sendable, Equatable {
 /// take what is left with ``finish()``.
 ///
 /// Every byte is searched once. A line that lies within one chunk is a slice of it; only one that does not is copied.
-/// Between chunks no more than the longest allowed line is held (as a slice it keeps its chunk alive), and nothing of
-/// a line that is too long.
+/// Of what was looked at, no more than the longest allowed line is held (as a slice it keeps its chunk alive), and
+/// nothing of a line that is too long.
 package struct LineDecoder {
     private let maximumLine: Int
     /// What was appended and not looked at; none is empty.

@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// What a write that follows may join: the run of what was started last.
+    /// The run that the call which was started last has begun, if any. A write that follows may join it.
     private var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
@@ -172,19 +172,16 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Closes the connection when its client takes nothing of what waits for it for too long.
     private func watchOutput() {
-        guard !stallCheckIsScheduled, let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        guard !stallCheckIsScheduled, let unsent = try? channel.syncOptions?.getOption(.bufferedWritableBytes),
+            unsent > 0
         else { return }
-        switch state.checkOutput(unsent: unsent, now: channel.eventLoop.now) {
-        case .nothingToWatch:
-            break
-        case .checkAgain(let delay):
-            stallCheckIsScheduled = true
-            channel.eventLoop.assumeIsolated().scheduleTask(in: delay) {
-                self.stallCheckIsScheduled = false
-                self.watchOutput()
-            }
-        case .stalled:
-            channel.close(promise: nil)
+        guard let delay = state.checkOutput(unsent: unsent, now: channel.eventLoop.now) else {
+            return channel.close(promise: nil)
+        }
+        stallCheckIsScheduled = true
+        channel.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            self.stallCheckIsScheduled = false
+            self.watchOutput()
         }
     }
 }

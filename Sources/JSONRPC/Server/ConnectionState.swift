@@ -101,17 +101,17 @@ extension ConnectionState {
     mutating func drain() { dropsRest = true }
 
     /// The run takes no more: this call waits for its end.
-    mutating func didNotJoin(_ id: EntryID, _ request: StartedRequest) { sequencer.didNotJoin((id, request)) }
+    mutating func didNotJoin(_ id: EntryID, _ request: StartedRequest) { sequencer.didNotJoin(id, request) }
 
     /// An entry has ended; `reply` is nil for a notification.
     mutating func finish(_ id: EntryID, _ reply: ByteBuffer?) { sequencer.finish(id, reply) }
 
-    /// What is known of the output by the bytes that are unsent `now`. A client that takes nothing for too long is
-    /// `stalled`: its connection is to be closed.
-    mutating func checkOutput(unsent: Int, now: NIODeadline) -> StallDetector.Verdict {
-        let verdict = stall.check(unsent: unsent, now: now)
-        if verdict == .stalled { dropsRest = true }
-        return verdict
+    /// Judges the output by the bytes that are unsent `now`, at least one. Returns after what time to ask again; nil
+    /// for a client that takes nothing for too long: its connection is to be closed.
+    mutating func checkOutput(unsent: Int, now: NIODeadline) -> TimeAmount? {
+        let delay = stall.check(unsent: unsent, now: now)
+        if delay == nil { dropsRest = true }
+        return delay
     }
 }
 
@@ -123,8 +123,7 @@ extension ConnectionState {
         while true {
             if let error = refusals.popFirst() { return .refused(error) }
             if let deadlineStart = sequencer.nextDeadlineStart() { return .startDeadline(deadlineStart) }
-            if let (id, request) = sequencer.nextRead() { return .start(id, request) }
-            if let ((id, request), joins) = sequencer.nextWrite() {
+            if let (id, request, joins) = sequencer.nextStart() {
                 return joins ? .join(id, request) : .start(id, request)
             }
             if let line = sequencer.nextLine() { return .send(bytes(of: line)) }

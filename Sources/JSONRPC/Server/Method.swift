@@ -14,13 +14,12 @@ package final class Method: Sendable {
     package let effect: Effect
     /// Whether this peer may call it. If not, the answer is FORBIDDEN.
     package let allowed: @Sendable (Peer) -> Bool
-    /// Begins with a call, on the connection's event loop. Without a task, a list takes a tenth less of the service's
-    /// instructions.
+    /// Begins with a call. It gets no task: without one, a list takes a tenth less of the service's instructions.
     let start: @Sendable (Call) -> (any CallRun)?
 
     /// - Parameter start: It is called on the connection's event loop and must not block there. The call is answered
-    ///   later, within the request's deadline: nothing cancels it. A write may return the run that its call has begun,
-    ///   which other calls of the method may join. While they are not all answered, nothing else of the connection runs.
+    ///   later, within the request's deadline: nothing cancels it. A write may return the run that its call has begun.
+    ///   Other calls of the method may join it. Nothing else of the connection runs before all of them are answered.
     package init(
         _ name: String, _ effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },
         start: @escaping @Sendable (Call) -> (any CallRun)?

@@ -3,8 +3,8 @@ import DequeModule
 
 /// The order of one connection: which requests may start now, and which lines of replies are complete.
 ///
-/// A pure value without I/O. Lines go in as they are read, `finish` is told what ended, and the questions `nextRead()`,
-/// `nextWrite()`, `nextDeadlineStart()` and `nextLine()` are asked until they have no more to say.
+/// A pure value without I/O. Lines go in as they are read, `finish` is told what ended, and the questions
+/// `nextDeadlineStart()`, `nextStart()` and `nextLine()` are asked until they have no more to say.
 ///
 /// Rules (the order promised in `Protocol/README.md`):
 /// - entries start strictly in the order in which they were read;
@@ -25,8 +25,8 @@ struct RequestSequencer<Work, Reply> {
         case write(String)
     }
 
-    /// An entry that starts.
-    typealias Start = (id: EntryID, work: Work)
+    /// An entry that starts, and whether it is to join the run of writes that is under way.
+    typealias Start = (id: EntryID, work: Work, joins: Bool)
 
     /// One entry of a line, as it is read.
     enum NewEntry {
@@ -107,30 +107,28 @@ struct RequestSequencer<Work, Reply> {
         advanceFinishFrontier()
     }
 
-    /// The next entry that may start now, if it is a read. It counts as started.
-    mutating func nextRead() -> Start? {
-        guard case .read? = nextKind else { return nil }
-        if running > 0, case .write = runningKind { return nil }
-        runningKind = .read
-        return start()
-    }
-
-    /// The next entry that may start now, if it is a write, and whether it is to join the run that is under way. It
-    /// counts as started.
-    mutating func nextWrite() -> (write: Start, joins: Bool)? {
-        guard let kind = nextKind, case .write = kind else { return nil }
-        let joins = running > 0
-        if joins, !isRunOpen || kind != runningKind { return nil }
-        (runningKind, isRunOpen) = (kind, true)
-        return start().map { ($0, joins) }
+    /// The next entry that may start now. It counts as started.
+    mutating func nextStart() -> Start? {
+        guard let kind = nextKind else { return nil }
+        var joins = false
+        if running > 0 {
+            guard kind == runningKind else { return nil }
+            joins = kind != .read
+            if joins, !isRunOpen { return nil }
+        }
+        guard let work = entries[startFrontier - first].work.take() else { return nil }
+        (runningKind, isRunOpen) = (kind, kind != .read)
+        startFrontier += 1
+        running += 1
+        return (startFrontier - 1, work, joins)
     }
 
     /// The run takes no more: this write, which was started last, waits for its end.
-    mutating func didNotJoin(_ write: Start) {
-        precondition(write.id == startFrontier - 1, "the last one that started")
+    mutating func didNotJoin(_ id: EntryID, _ work: Work) {
+        precondition(id == startFrontier - 1, "the last one that started")
         startFrontier -= 1
         running -= 1
-        entries[startFrontier - first].work = write.work
+        entries[startFrontier - first].work = work
         isRunOpen = false
     }
 
@@ -144,13 +142,6 @@ struct RequestSequencer<Work, Reply> {
             }
             return nil
         }
-    }
-
-    private mutating func start() -> Start? {
-        guard let work = entries[startFrontier - first].work.take() else { return nil }
-        startFrontier += 1
-        running += 1
-        return (startFrontier - 1, work)
     }
 
     /// The entry whose turn began since the last question, if it is still unfinished.
