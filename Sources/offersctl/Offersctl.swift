@@ -226,7 +226,7 @@ struct Offersctl: AsyncParsableCommand {
     }
 
     static func line(_ value: some JSONEncodable) -> String {
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         value.encode(to: &writer)
         return String(buffer: writer.buffer)
     }

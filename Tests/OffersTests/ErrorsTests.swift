@@ -47,7 +47,7 @@ import Testing
             (.internalError, -32603, #"{"reason":"INTERNAL_ERROR","retryable":false}"#),
         ])
     func table(error: OffersError, code: Int, data: String) throws {
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         error.rpcError.encode(to: &writer)
         let written = try JSONValue(parsing: writer.buffer)
         #expect(written["code"]?.int64Value == Int64(code))

@@ -97,7 +97,7 @@ let protocolFolder = URL(filePath: #filePath)
     }
 
     private func compact(_ value: JSONValue) -> String {
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         value.encode(to: &writer)
         return String(buffer: writer.buffer)
     }

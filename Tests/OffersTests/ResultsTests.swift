@@ -110,7 +110,7 @@ import Testing
     @Test("An entry is written in the contract's order, nulls included")
     func exactBytes() throws {
         let list = ListOffersResult(masterId: 7, total: 1, asOf: Timestamp(microseconds: 0), offers: [Self.bare])
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         list.encode(to: &writer)
         #expect(
             String(buffer: writer.buffer) == #"{"masterId":7,"total":1,"asOf":"2000-01-01T00:00:00.000000Z","offers":["#

@@ -52,7 +52,7 @@ struct SchemaCheck {
 
 /// What an encodable writes, read back.
 func written(_ value: some JSONEncodable) throws -> JSONValue {
-    var writer = JSONWriter(into: ByteBuffer())
+    var writer = JSONWriter()
     value.encode(to: &writer)
     return try JSONValue(parsing: writer.buffer)
 }

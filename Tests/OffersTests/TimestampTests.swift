@@ -31,7 +31,7 @@ import Testing
     func unrepresentable(microseconds: Int64) {
         let moment = Timestamp(microseconds: microseconds)
         #expect(moment.text == nil)
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         moment.encode(to: &writer)
         #expect(String(buffer: writer.buffer) == "null")
     }

@@ -200,7 +200,7 @@ extension Client {
 
 extension Client {
     private static func line(_ id: Int64, _ method: String, _ params: Params) -> ByteBuffer {
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         writer.beginObject()
         writer.member("jsonrpc", "2.0")
         writer.member("id", id)

@@ -14,27 +14,22 @@ package protocol JSONEncodable: Sendable {
 /// It is public, and so is what a list is written with, because the compiler (6.3) inlines nothing across modules that
 /// is less: a reply is made of hundreds of calls.
 @safe public struct JSONWriter: ~Copyable {
-    private let start: ByteBuffer
     /// What was written. Replies are made of hundreds of small pieces, which plain memory takes much faster than an
     /// array or a ByteBuffer does.
     @usableFromInline var text = unsafe GrowingBytes()
     /// Whether the next value or key follows a value on its level.
     @usableFromInline var followsValue = false
 
-    /// Writes behind what `buffer` holds.
-    package init(into buffer: ByteBuffer = ByteBuffer()) {
-        self.start = buffer
-    }
+    /// Nothing is written.
+    package init() {}
 
     deinit {
         unsafe self.text.deallocate()
     }
 
-    /// What was in the buffer before, and behind it what was written. It is copied at every call.
+    /// What was written. It is copied at every call.
     package var buffer: ByteBuffer {
-        var buffer = self.start
-        unsafe buffer.writeBytes(UnsafeRawBufferPointer(self.text.written))
-        return buffer
+        unsafe ByteBuffer(bytes: UnsafeRawBufferPointer(self.text.written))
     }
 
     /// What was written, as a line with its line feed.

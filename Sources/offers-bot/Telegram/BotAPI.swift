@@ -51,7 +51,7 @@ struct BotAPI: Sendable {
     /// - Throws: ``BotError``, `CancellationError`.
     @discardableResult
     func call(_ request: BotRequest, timeout: Duration = BotAPI.timeout) async throws -> JSONValue {
-        var writer = JSONWriter(into: ByteBuffer())
+        var writer = JSONWriter()
         request.encode(to: &writer)
         let body = writer.buffer
         let connections = if case .getUpdates = request { polls } else { calls }

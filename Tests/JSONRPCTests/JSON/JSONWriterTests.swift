@@ -70,14 +70,6 @@ struct JSONWriterTests {
         for number in numbers { #expect(written { $0.integer(number) } == String(number)) }
     }
 
-    @Test("It writes behind what is there")
-    func appends() {
-        var writer = JSONWriter(into: ByteBuffer(string: "before "))
-        writer.beginArray()
-        writer.endArray()
-        #expect(String(buffer: writer.buffer) == "before []")
-    }
-
     @Test("Only quotes, backslashes and control characters are escaped")
     func escapes() {
         for scalar in (0...0x10FFFF as ClosedRange<UInt32>).lazy.compactMap(Unicode.Scalar.init) {

@@ -68,7 +68,7 @@ actor BotAPIDouble {
         }
 
         private func quoted(_ text: String) -> String {
-            var writer = JSONWriter(into: ByteBuffer())
+            var writer = JSONWriter()
             writer.string(text)
             return String(buffer: writer.buffer)
         }
@@ -283,7 +283,7 @@ actor BotAPIDouble {
     private func change(_ call: Call) -> String? {
         guard let chat = call.chat else { return nil }
         let keyboard = call.body["reply_markup"].map { markup in
-            var writer = JSONWriter(into: ByteBuffer())
+            var writer = JSONWriter()
             writer.value(markup)
             return String(buffer: writer.buffer)
         }
