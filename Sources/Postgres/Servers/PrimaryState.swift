@@ -50,8 +50,9 @@ package struct PrimaryState: Sendable {
     private var chainBegan = MonotonicTime(nanoseconds: 0)
     /// When the newest search began that looked everywhere and found no other server.
     private var provenFrom = MonotonicTime(nanoseconds: 0)
-    /// About the least time from a question to its answer of late.
-    private var roundTrip = Duration.zero
+    /// About the least time from a question to its answer of late, in nanoseconds: each answer reckons with it, and a
+    /// division of a `Duration` is one of 128 bits.
+    private var roundTrip: UInt64 = 0
     /// When the last search ended.
     private var searched = MonotonicTime(nanoseconds: 0)
 
@@ -65,7 +66,7 @@ package struct PrimaryState: Sendable {
     /// The same while all is well: two servers may take writes, and neither know of the other.
     static let longPause = Duration.seconds(2)
 
-    private var gap: Duration { PrimaryState.shortestGap + roundTrip * 2 }
+    private var gap: Duration { PrimaryState.shortestGap + .nanoseconds(Int64(roundTrip * 2)) }
 
     package init() {}
 
@@ -97,7 +98,7 @@ package struct PrimaryState: Sendable {
             return false
         }
         (heardOf, chainBegan, provenFrom) = (now, began, began)
-        roundTrip = .zero
+        roundTrip = 0
         term += 1
         return true
     }
@@ -151,7 +152,7 @@ package struct PrimaryState: Sendable {
         }
         if heardOf.duration(to: now) > gap { chainBegan = now }
         heardOf = max(heardOf, sent)
-        roundTrip = min(sent.duration(to: now), roundTrip + roundTrip / 4 + .milliseconds(1))
+        roundTrip = min(now.nanoseconds - min(sent, now).nanoseconds, roundTrip + roundTrip / 4 + 1_000_000)
         // Beside a read-only server another may take writes at any moment, and have accepted what this one still lists.
         return isReadOnly || provenFrom < chainBegan ? .unproven : .counts
     }
