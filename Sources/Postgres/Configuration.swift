@@ -25,8 +25,8 @@ package struct PostgresConfiguration: Sendable {
     /// How long before its deadline a transaction whose COMMIT was sent and not answered is taken for lost: the time
     /// for asking on another connection what became of it.
     package var silenceMargin = Duration.milliseconds(250)
-    /// How long an answer waits at least for the proof that its server was not replaced while it was silent, and a
-    /// transaction at the most before it is sent.
+    /// How long an answer waits, at least, for the proof that its server was not replaced. A transaction waits for that
+    /// before it is sent, and no longer.
     package var proofTime = Duration.seconds(1)
 
     /// The defaults, with this database.

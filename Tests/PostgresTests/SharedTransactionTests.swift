@@ -114,15 +114,12 @@ struct SharedTransactionTests {
         let performed = await pool.perform(
             run[0].plan, joinedBy: { run.dropFirst().map(\.plan) }, attempt: attempt,
             deadline: Deadline(in: .seconds(60)))
-        switch performed.outcome {
-        case .failed(let error, let count):
-            return (Array(repeating: .failure(error), count: count), performed.separated)
-        case .done(let rows, let own):
-            return (
-                own.map { row in Result { try run[0].decode(rows, row) }.mapError { _ in .timedOut } },
-                performed.separated
-            )
+        let outcomes = performed.own.map { row in
+            performed.result.flatMap { rows in
+                Result { try run[0].decode(rows, row) }.mapError { _ in .timedOut }
+            }
         }
+        return (outcomes, performed.separated)
     }
 
     /// Returns when `condition` holds.

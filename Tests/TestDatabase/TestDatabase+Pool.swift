@@ -9,7 +9,7 @@ extension TestDatabase {
     ) async throws -> Value {
         var configuration = PostgresConfiguration(connectionInfo: connectionString + TestDatabase.longConnectTimeout)
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
-        // On a slow machine the server is silent, too, and no connection is to be given up for that.
+        // On a slow machine a search takes long. No connection is to be given up for that.
         configuration.proofTime = .seconds(60)
         change(&configuration)
         let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

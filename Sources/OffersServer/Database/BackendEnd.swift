@@ -3,7 +3,7 @@ import Postgres
 
 extension PostgresClient {
     /// Ends a backend, and returns whether it is known to be gone; tries for two seconds at the most.
-    func end(_ backend: Backend, deadline: Deadline) async -> Bool {
+    func end(_ backend: Backend, deadline: Deadline, trace: PoolTrace? = nil) async -> Bool {
         for attempt in 1...20 where !deadline.hasPassed(at: .now()) {
             let parameters: [Parameter] = [
                 .int8(Int64(backend.processID)), .timestamptz(backend.started), .timestamptz(backend.serverStarted),
@@ -12,7 +12,8 @@ extension PostgresClient {
             // The write's own time need not run yet, and this one is bounded all the same.
             let limit = MonotonicTime.now().advanced(by: .seconds(2))
             let end = Deadline(at: min(deadline.instant ?? limit, limit))
-            let gone = try? await read(bound, for: .control, deadline: end) { rows throws(ResultMismatch) in
+            let gone = try? await read(bound, for: .control, deadline: end, trace: trace) {
+                rows throws(ResultMismatch) in
                 try rows.bool(row: 0, column: 0) == true
             }
             // Nil: the database could not be asked, and the write will not be run either.

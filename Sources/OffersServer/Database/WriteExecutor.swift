@@ -50,10 +50,10 @@ struct WriteExecutor: Sendable {
         var rest = run.close()[...]
         var separated = 0
         while true {
-            for (number, write) in rest.prefix(performed.count).enumerated() {
+            for (number, write) in rest.prefix(performed.own.count).enumerated() {
                 await finish(write, after: outcome(of: write, performed, number))
             }
-            rest = rest.dropFirst(performed.count)
+            rest = rest.dropFirst(performed.own.count)
             separated = max(separated - 1, performed.separated)
             guard let next = rest.first else { return }
             performed =
@@ -74,12 +74,9 @@ struct WriteExecutor: Sendable {
     private typealias Outcome = Result<WriteVerdict<PendingWrite.Success>, PostgresError>
 
     private func outcome(of write: PendingWrite, _ performed: Performed, _ number: Int) -> Outcome {
-        switch performed.outcome {
-        case .failed(let error, _):
-            return .failure(error)
-        case .done(let rows, let own):
+        performed.result.flatMap { rows in
             do throws(ResultMismatch) {
-                return .success(try write.verdict(rows, own.lowerBound + number))
+                return .success(try write.verdict(rows, performed.own.lowerBound + number))
             } catch {
                 return .failure(PostgresError(error, in: write.plan.name))
             }
@@ -119,7 +116,7 @@ struct WriteExecutor: Sendable {
             }
             await Backoff.pause(attempt: progress.attempts)
             let deadline = progress.deadline(write.deadline)
-            if !progress.unsettled.isEmpty { await settle(&progress, deadline: deadline) }
+            if !progress.unsettled.isEmpty { await settle(&progress, deadline, write.trace) }
             onRetry()
             progress.attempts += 1
             outcome = self.outcome(
@@ -171,9 +168,9 @@ struct WriteExecutor: Sendable {
     }
 
     /// Ends the backends that may still commit, and forgets those that are gone.
-    private func settle(_ progress: inout Progress, deadline: Deadline) async {
+    private func settle(_ progress: inout Progress, _ deadline: Deadline, _ trace: PoolTrace?) async {
         var remaining: [Backend] = []
-        for backend in progress.unsettled where await !postgres.end(backend, deadline: deadline) {
+        for backend in progress.unsettled where await !postgres.end(backend, deadline: deadline, trace: trace) {
             remaining.append(backend)
         }
         progress.unsettled = remaining

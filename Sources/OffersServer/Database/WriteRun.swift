@@ -11,7 +11,7 @@ struct PendingWrite: Sendable {
 
     let plan: TransactionPlan
     let deadline: Deadline
-    /// That of its operation.
+    /// That of its operation. All writes of a run have the same.
     let trace: PoolTrace?
     /// Reads the write's row. The type of its value is erased here: a plan that is generic on its way through the pool, a
     /// module away, costs an accept a quarter more instructions.

@@ -1,22 +1,8 @@
 /// What the server answers to reads that were sent with one sync behind them: a value without I/O. Answers go in as they
 /// come; what is known of each read is asked.
 struct ReadAnswers<Rows> {
-    /// An answer, as far as it matters here.
-    struct Answer {
-        let failure: ServerMessage?
-        /// Whether one before it failed.
-        let wasSkipped: Bool
-        let rows: Rows
-    }
-
-    /// What follows from an answer at once.
-    enum Consequence: Equatable {
-        case nothing
-        /// The statement of the read with this number is not prepared.
-        case isNotPrepared(Int)
-        /// There are more answers than statements: nothing on this connection can be believed.
-        case isOneTooMany
-    }
+    typealias Answer = ServerAnswer<Rows>
+    typealias Consequence = Answer.Consequence
 
     /// What is known of a read.
     enum Outcome {

@@ -172,7 +172,7 @@ struct ReadPipeline: ConnectionDriver {
             throw LibPQConnection.Broken(reason: "a transaction of reads could not be ended")
         }
         // What looks after the service waits for no proof: that would break the chain of exchanges by its own silence.
-        let isWork = group.reads.contains { $0.job.admission == .limited }
+        let isWork = group.reads.contains { $0.job.purpose == .work }
         try session.confirm(sent: group.sent, lead: group.answers.lead, needsProof: isWork) {
             giveUpOverdue(at: .now())
         }

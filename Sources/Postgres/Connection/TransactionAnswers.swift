@@ -3,26 +3,8 @@
 ///
 /// `Rows` are those that the transaction is about: of its last step, which comes before the statement that ends it.
 struct TransactionAnswers<Rows> {
-    /// An answer, as far as it matters here.
-    struct Answer {
-        let failure: ServerMessage?
-        /// Whether one before it failed.
-        let wasSkipped: Bool
-        /// What the server says it did.
-        let tag: String
-        let rows: Rows
-        /// How often the server has warned on this connection, by then, that a standby has not confirmed a COMMIT.
-        let unconfirmedCommits: Int
-    }
-
-    /// What follows from an answer at once.
-    enum Consequence: Equatable {
-        case nothing
-        /// The statement with this number is not prepared.
-        case isNotPrepared(Int)
-        /// There are more answers than statements: nothing on this connection can be believed.
-        case isOneTooMany
-    }
+    typealias Answer = ServerAnswer<Rows>
+    typealias Consequence = Answer.Consequence
 
     /// What is known of the transaction.
     enum End {

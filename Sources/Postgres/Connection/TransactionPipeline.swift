@@ -10,14 +10,6 @@ import Deadlines
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown.
 struct TransactionPipeline {
-    /// What has become of a transaction that was begun.
-    enum Begun {
-        /// COMMIT may have left.
-        case underWay(TransactionPipeline)
-        /// It has been told its end.
-        case ended(WorkEnd)
-    }
-
     /// How long before a deadline the waiting for the server ends.
     struct Margins {
         /// The waiting for row locks, and the time that the statements have: nothing is begun later.
@@ -41,6 +33,8 @@ struct TransactionPipeline {
     private let ending: Ending
     private let sent: MonotonicTime
     private var answers: TransactionAnswers<QueryResult>
+    /// Its end, if it could not be sent; the writes have been told.
+    private var ended: WorkEnd?
 
     /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
     /// of its parts waits for keeps the others waiting, too. COMMIT's wait for a standby is not part
@@ -68,9 +62,11 @@ struct TransactionPipeline {
         isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
     }
 
-    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. It may have come to its
-    /// end then.
-    static func begin(_ writes: [TransactionWorker.Taken], on session: Session, margins: Margins) -> Begun {
+    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. Nil: all of them were
+    /// told that their time is over.
+    static func begin(
+        _ writes: [TransactionWorker.Taken], on session: Session, margins: Margins
+    ) -> TransactionPipeline? {
         let now = MonotonicTime.now()
         var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
         var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
@@ -79,7 +75,7 @@ struct TransactionPipeline {
             let own = write.item.deadline.instant(startedBy: now)
             // The server counts whole milliseconds, and takes none for no limit.
             guard now.duration(to: own) >= margins.lock + .milliseconds(1) else {
-                write.fail(.timedOut)
+                write.item.fail(.timedOut)
                 continue
             }
             timely.append(write)
@@ -93,7 +89,7 @@ struct TransactionPipeline {
             }
             deadline = min(deadline, own)
         }
-        guard let first = timely.first?.item.job.plan else { return .ended(WorkEnd(isUsable: true)) }
+        guard let first = timely.first?.item.job.plan else { return nil }
         let isShared = parts.count > 1
         let bound = bound(of: now.duration(to: deadline) - margins.lock, isShared: isShared)
         let lockTimeout = isShared ? sharedLockTimeout : .zero
@@ -108,23 +104,26 @@ struct TransactionPipeline {
         let prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
             try session.connection.send(statement)
         }
-        let pipeline = TransactionPipeline(
+        var pipeline = TransactionPipeline(
             group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             statements: statements, ending: first.ending, sent: now,
             answers: TransactionAnswers(
                 prepares: prepares ?? [], leadCount: session.writeLead.count + 1, ending: first.ending))
-        guard prepares != nil else { return .ended(pipeline.tell(.failed(.connectionLost), isUsable: false)) }
-        do {
-            try session.connection.sync()
-            return .underWay(pipeline)
-        } catch {
-            return .ended(pipeline.conclude(.unknown, isUsable: false))
+        if prepares == nil {
+            pipeline.ended = pipeline.tell(.failed(.connectionLost), isUsable: false)
+        } else if (try? session.connection.sync()) == nil {
+            pipeline.ended = pipeline.conclude(.unknown, isUsable: false)
         }
+        return pipeline
     }
+
+    /// Whether COMMIT may have left.
+    var isUnderWay: Bool { ended == nil }
 
     /// Sends what is left, waits for the end and tells it. All that share it stop waiting at the nearest of their
     /// deadlines.
     mutating func finish() -> WorkEnd {
+        if let ended { return ended }
         do throws(LibPQConnection.Broken) {
             try receive(until: deadline.advanced(by: -silenceMargin))
             return conclude(answers.end, isUsable: true)
@@ -199,7 +198,7 @@ struct TransactionPipeline {
         var end = WorkEnd(isUsable: isUsable, isStale: isStale)
         switch outcome {
         case .failed(let error):
-            for write in group { write.fail(error, count: write.count) }
+            for write in group { write.item.end(.failure(error), own: 0..<write.count) }
         case .rolledBack:
             (end.undone, end.isRolledBack) = (places, true)
         case .done(let rows, let shares):
@@ -208,7 +207,9 @@ struct TransactionPipeline {
                     end.undone.append(places[index])
                 } else {
                     end.separated += write.count - shares[index].count
-                    write.complete(rows, shares[index])
+                    // The one behind them was left out, if there is one.
+                    write.item.end(
+                        .success(rows), own: shares[index], separated: shares[index].count < write.count ? 1 : 0)
                 }
             }
         }
@@ -230,15 +231,4 @@ extension Ending {
 
 extension WorkQueue<Write>.Taken {
     fileprivate var parts: [[Int64?]] { [item.job.plan.part] + item.job.others().prefix(count - 1).map(\.part) }
-
-    /// The transaction is committed; these rows of its last step are those of the first parts. The one behind them was
-    /// left out, if there is one.
-    fileprivate func complete(_ rows: QueryResult, _ own: Range<Int>) {
-        item.job.complete(rows, own, separated: item.separated + (own.count < count ? 1 : 0))
-    }
-
-    /// The first parts have failed with the same error.
-    func fail(_ error: PostgresError, count: Int = 1) {
-        item.job.fail(error, count: count, separated: item.separated)
-    }
 }

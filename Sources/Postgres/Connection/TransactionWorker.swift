@@ -5,7 +5,7 @@ struct TransactionWorker: ConnectionDriver {
     let session: Session
     private let usual: TransactionPipeline.Margins
     private let proofTime: Duration
-    private var begun: TransactionPipeline.Begun?
+    private var pipeline: TransactionPipeline?
     /// What is to be sent when the server is known to be still the one in use.
     private var unproven: Taken?
 
@@ -22,8 +22,7 @@ struct TransactionWorker: ConnectionDriver {
             return false
         }
         begin([write])
-        if case .underWay = begun { return (try? session.connection.flushNow()) == true }
-        return false
+        return pipeline?.isUnderWay == true && (try? session.connection.flushNow()) == true
     }
 
     /// `writes` are parts of one transaction. Nothing has begun when there are any.
@@ -35,27 +34,23 @@ struct TransactionWorker: ConnectionDriver {
             try session.confirmBeforeSending(
                 until: TransactionPipeline.limit(ofProving: waiting, within: proofTime))
         } catch {
-            for write in waiting { write.fail(.connectionLost) }
+            for write in waiting { write.item.fail(.connectionLost) }
             return WorkEnd(isUsable: false)
         }
         begin(waiting)
         return finish()
     }
 
-    static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.job.fail(error) }
+    static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.fail(error) }
 
     private mutating func begin(_ writes: [Taken]) {
         // An outcome check shares its transaction with no other write.
         let isOutcomeCheck = writes.first?.item.job.attempt == .outcomeCheck
-        begun = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
+        pipeline = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
     }
 
     private mutating func finish() -> WorkEnd {
-        defer { begun = nil }
-        switch begun {
-        case .underWay(var pipeline): return pipeline.finish()
-        case .ended(let end): return end
-        case nil: return WorkEnd(isUsable: true)
-        }
+        defer { pipeline = nil }
+        return pipeline?.finish() ?? WorkEnd(isUsable: true)
     }
 }

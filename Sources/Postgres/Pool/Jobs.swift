@@ -1,20 +1,9 @@
-/// How work counts against the limit of requests.
-enum Admission: Sendable {
-    /// As a request.
-    case limited
-    /// As a request, but it bypasses the limit: it looks after the service.
-    case bypassesLimit
-    /// Not at all, and its failures are not told either: the pool's own.
-    case unseen
-}
-
 /// An attempt to run a query that writes nothing. The connection that runs it calls `end` of its item, once.
 struct Read: Sendable {
     let bound: BoundStatement
     /// Where it runs.
     let pool: ConnectionPool<ReadPipeline>
-    /// How it counts.
-    let admission: Admission
+    let purpose: PostgresClient.Purpose
     /// Whose attempt it is, and which: 1, 2…
     let client: PostgresClient
     var number = 1
@@ -35,47 +24,38 @@ extension WorkItem<Read> {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// Writes of one caller, in their order. The first ones may share a transaction. Exactly one of `complete` and `fail`
-/// is called, once.
+/// Writes of one caller, in their order. The first ones may share a transaction.
 struct Write: Sendable {
     let plan: TransactionPlan
-    /// Those behind the first, once it is taken.
+    /// Those behind it. Asked when it is taken, and when it is sent.
     let others: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
+    /// Who is told of the end, once.
     let caller: CheckedContinuation<Performed, Never>
-
-    /// The transaction is committed.
-    func complete(_ rows: QueryResult, _ own: Range<Int>, separated: Int) {
-        caller.resume(returning: Performed(outcome: .done(rows, own), separated: separated))
-    }
-
-    /// The first writes have failed with the same error.
-    func fail(_ error: PostgresError, count: Int = 1, separated: Int = 0) {
-        caller.resume(returning: Performed(outcome: .failed(error, count: count), separated: separated))
-    }
 }
 
-/// What has become of the first of the writes that were handed over. The others are as if they had not been.
-package struct Performed: Sendable {
-    /// The rows of the transaction's last step, and which of them are those of the writes that were done; or the error
-    /// of so many writes.
-    package enum Outcome: Sendable {
-        case done(QueryResult, Range<Int>)
-        case failed(PostgresError, count: Int)
+extension WorkItem<Write> {
+    /// The first writes have ended.
+    ///
+    /// - Parameters:
+    ///   - own: Which rows of the result are theirs. Of an error only their number counts.
+    ///   - separated: How many behind them are to be run each by itself, besides those that were rolled back.
+    func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated others: Int = 0) {
+        job.caller.resume(returning: Performed(result: result, own: own, separated: separated + others))
     }
 
-    package let outcome: Outcome
+    func fail(_ error: PostgresError) { end(.failure(error)) }
+}
+
+/// What has become of the first writes of those that were handed over. The others are as if they had not been.
+package struct Performed: Sendable {
+    /// The rows of the transaction's last step.
+    package let result: Result<QueryResult, PostgresError>
+    /// Which of the rows are those of the writes that it is about, at least one. Of an error only their number counts.
+    package let own: Range<Int>
     /// How many writes behind those are to be run each by itself: they shared the attempt, had no effect, and it may be
     /// for their sake.
     package let separated: Int
-
-    /// How many writes it is about, at least one.
-    package var count: Int {
-        switch outcome {
-        case .done(_, let rows): rows.count
-        case .failed(_, let count): count
-        }
-    }
 }
 
 /// Why a transaction is run.

@@ -1,8 +1,8 @@
 import Deadlines
 import Synchronization
 
-/// Where the time of one request goes in the pool: it collects what all the reads and transactions took that it is
-/// handed over with.
+/// Where the time of one request goes in the pool. Its reads and transactions are handed over with it. Without one
+/// nothing is measured.
 package final class PoolTrace: Sendable {
     /// What was measured.
     package struct Times: Sendable, Equatable {

@@ -10,11 +10,13 @@ import Synchronization
 package final class PostgresClient: Sendable {
     /// What a read is for.
     package enum Purpose: Sendable {
-        /// The work of the service.
+        /// The work of the service. It counts for the limit of requests.
         case work
-        /// Looking after the service: one connection apart, so that it is not held up by work that is stuck. While
-        /// there is none it goes with the work.
+        /// Looking after the service, beside that limit: one connection apart, so that it is not held up by work that
+        /// is stuck. While there is none it goes with the work.
         case control
+        /// Hearing of the server, on that connection. It is no request; its failure is neither told nor repeated.
+        case beat
     }
 
     private let watch: ServerWatch
@@ -133,7 +135,7 @@ package final class PostgresClient: Sendable {
     /// Hears of the server, if it lives.
     private func beat() {
         let read = Read(
-            bound: BoundStatement(PostgresClient.beat), pool: pool(for: .control), admission: .unseen, client: self,
+            bound: BoundStatement(PostgresClient.beat), pool: pool(for: .beat), purpose: .beat, client: self,
             caller: { _ in })
         start(WorkItem(deadline: Deadline(in: .seconds(2)), job: read))
     }
@@ -164,8 +166,7 @@ package final class PostgresClient: Sendable {
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         let read = Read(
-            bound: bound, pool: pool(for: purpose), admission: purpose == .control ? .bypassesLimit : .limited,
-            client: self, caller: end)
+            bound: bound, pool: pool(for: purpose), purpose: purpose, client: self, caller: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -184,12 +185,12 @@ package final class PostgresClient: Sendable {
     private func pool(for purpose: Purpose) -> ConnectionPool<ReadPipeline> {
         switch purpose {
         case .work: reads
-        case .control: control.hasOne ? control : reads
+        case .control, .beat: control.hasOne ? control : reads
         }
     }
 
     private func start(_ read: WorkItem<Read>) {
-        guard admit(read.trace, read.job.admission) else { return read.job.caller(.failure(.overloaded)) }
+        guard admit(read.trace, read.job.purpose) else { return read.job.caller(.failure(.overloaded)) }
         read.job.pool.submit(read)
         armTimer()
     }
@@ -198,9 +199,9 @@ package final class PostgresClient: Sendable {
     func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
         switch result {
         case .success:
-            ended(nil, read.trace, read.job.admission)
+            ended(nil, read.trace, read.job.purpose)
         case .failure(let error):
-            ended(error, read.trace, read.job.admission)
+            ended(error, read.trace, read.job.purpose)
             if repeats(read, after: error) { return }
         }
         read.job.caller(result)
@@ -208,7 +209,7 @@ package final class PostgresClient: Sendable {
 
     /// Has an attempt made again if that may help, and returns whether it will be.
     private func repeats(_ read: WorkItem<Read>, after error: PostgresError) -> Bool {
-        guard error.allowsAnotherRead, read.job.admission != .unseen,
+        guard error.allowsAnotherRead, read.job.purpose != .beat,
             read.job.number < PostgresClient.maximumReadAttempts,
             !read.deadline.hasPassed(at: .now())
         else { return false }
@@ -235,20 +236,17 @@ package final class PostgresClient: Sendable {
     package func transaction<Value: Sendable>(
         _ transaction: Transaction<Value>, attempt: Attempt = .first, deadline: Deadline
     ) async throws(PostgresError) -> Value {
-        switch await perform(transaction.plan, attempt: attempt, deadline: deadline).outcome {
-        case .failed(let error, _):
-            throw error
-        case .done(let rows, let own):
-            do throws(ResultMismatch) {
-                return try transaction.decode(rows, own.lowerBound)
-            } catch {
-                throw PostgresError(error, in: transaction.plan.name)
-            }
+        let performed = await perform(transaction.plan, attempt: attempt, deadline: deadline)
+        let rows = try performed.result.get()
+        do throws(ResultMismatch) {
+            return try transaction.decode(rows, performed.own.lowerBound)
+        } catch {
+            throw PostgresError(error, in: transaction.plan.name)
         }
     }
 
-    /// Runs a transaction once, and with it the first of `others` whose keys are free when a connection takes it. They
-    /// take effect in their order, or at the same moment.
+    /// Runs a transaction once. Of `others`, from the first on, those go along whose keys are free when a connection
+    /// takes it. They take effect in their order, or at the same moment.
     ///
     /// A first attempt may also share its transaction with those of other callers that wait at the same time. If `plan`
     /// is left out, or that is rolled back, it is run by itself before others get their turn: what it is told is never
@@ -262,7 +260,7 @@ package final class PostgresClient: Sendable {
         _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
-        guard admit(trace, .limited) else { return Performed(outcome: .failed(.overloaded, count: 1), separated: 0) }
+        guard admit(trace, .work) else { return Performed(result: .failure(.overloaded), own: 0..<1, separated: 0) }
         let performed = await withCheckedContinuation { caller in
             writes.submit(
                 WorkItem(
@@ -271,10 +269,9 @@ package final class PostgresClient: Sendable {
                     job: Write(plan: plan, others: others, attempt: attempt, caller: caller), trace: trace))
             armTimer()
         }
-        if case .failed(let error, _) = performed.outcome {
-            ended(error, trace, .limited)
-        } else {
-            ended(nil, trace, .limited)
+        switch performed.result {
+        case .success: ended(nil, trace, .work)
+        case .failure(let error): ended(error, trace, .work)
         }
         return performed
     }
@@ -282,11 +279,11 @@ package final class PostgresClient: Sendable {
     // MARK: All requests
 
     /// Whether there may be one more.
-    private func admit(_ trace: PoolTrace?, _ admission: Admission) -> Bool {
-        switch admission {
-        case .unseen: break
-        case .bypassesLimit: unlimitedRequests.add(1, ordering: .relaxed)
-        case .limited:
+    private func admit(_ trace: PoolTrace?, _ purpose: Purpose) -> Bool {
+        switch purpose {
+        case .beat: break
+        case .control: unlimitedRequests.add(1, ordering: .relaxed)
+        case .work:
             if requests.add(1, ordering: .relaxed).newValue > maximumWaiting {
                 requests.subtract(1, ordering: .relaxed)
                 return false
@@ -296,11 +293,11 @@ package final class PostgresClient: Sendable {
         return true
     }
 
-    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, _ admission: Admission) {
-        switch admission {
-        case .unseen: return
-        case .bypassesLimit: unlimitedRequests.subtract(1, ordering: .relaxed)
-        case .limited: requests.subtract(1, ordering: .relaxed)
+    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, _ purpose: Purpose) {
+        switch purpose {
+        case .beat: return
+        case .control: unlimitedRequests.subtract(1, ordering: .relaxed)
+        case .work: requests.subtract(1, ordering: .relaxed)
         }
         trace?.ended()
         if let kind = error?.kind {
