@@ -16,7 +16,7 @@ package struct ListOffersParams: Hashable, Sendable {
         self.offset = offset
     }
 
-    /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
+    /// Reads the params of a request as `method` describes them; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
         let arguments = try Arguments(params, of: method)
         master = try arguments.master()
@@ -47,7 +47,7 @@ package struct OrderParams: Hashable, Sendable {
         self.order = order
     }
 
-    /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
+    /// Reads the params of a request as `method` describes them; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
         let arguments = try Arguments(params, of: method)
         master = try arguments.master()
@@ -73,7 +73,7 @@ package struct ExplainOfferParams: Hashable, Sendable {
         self.order = order
     }
 
-    /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
+    /// Reads the params of a request as `method` describes them; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
         let arguments = try Arguments(params, of: method)
         master = try arguments.master()
@@ -99,7 +99,7 @@ package struct MetricsParams: Hashable, Sendable {
     /// The form asked for.
     package let format: Format
 
-    /// Reads the params of a request; every refusal is INVALID_PARAMS with `data.path`.
+    /// Reads the params of a request as `method` describes them; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
         format = try Format(rawValue: Arguments(params, of: method).choice("format")) ?? .json
     }
@@ -107,7 +107,7 @@ package struct MetricsParams: Hashable, Sendable {
 
 /// The params of a method that has none: `health` and `rpc.discover`. An empty object or array is none, too.
 package struct NoParams: Hashable, Sendable {
-    /// Checks that the request has none; every refusal is INVALID_PARAMS with `data.path`.
+    /// Checks that the request has none, as `method` describes none; every refusal is INVALID_PARAMS with `data.path`.
     package init(_ params: Params, of method: MethodDescription) throws(RPCError) {
         _ = try Arguments(params, of: method)
     }

@@ -33,18 +33,17 @@ final class OffersDatabase: Sendable {
                 monitor.uniqueOpenPairsAreGone()
                 return listOffers(params, .distinct, operation)
             }
-            operation.end(
-                answer(result, to: bound) { rows throws(ResultMismatch) in
-                    try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
-                })
+            operation.end(result, of: bound) { rows throws(ResultMismatch) in
+                try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
+            }
         }
     }
 
     /// The card of one offer, which ends the operation.
     func getOffer(_ params: OrderParams, _ operation: Operation) {
         let bound = GetOfferQuery.bound(params)
-        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
-            operation.end(answer($0, to: bound, GetOfferQuery.decode))
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) {
+            operation.end($0, of: bound, GetOfferQuery.decode)
         }
     }
 
@@ -56,11 +55,10 @@ final class OffersDatabase: Sendable {
             return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation)
         }
         let bound = ExplainListQuery.statement(params.master)
-        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] in
-            operation.end(
-                answer($0, to: bound) { rows throws(ResultMismatch) in
-                    .success(try ExplainListQuery.decode(rows, params))
-                })
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) {
+            operation.end($0, of: bound) { rows throws(ResultMismatch) in
+                .success(try ExplainListQuery.decode(rows, params))
+            }
         }
     }
 
@@ -74,10 +72,9 @@ final class OffersDatabase: Sendable {
                 monitor.lookAgain()
                 return explainOffer(params, order, .withoutHistory, operation)
             }
-            operation.end(
-                answer(result, to: bound) { rows throws(ResultMismatch) in
-                    .success(try ExplainOfferQuery.decode(rows, params, hasHistory: form == .complete))
-                })
+            operation.end(result, of: bound) { rows throws(ResultMismatch) in
+                .success(try ExplainOfferQuery.decode(rows, params, hasHistory: form == .complete))
+            }
         }
     }
 
@@ -92,16 +89,14 @@ final class OffersDatabase: Sendable {
             },
             succeed: { [self] acceptance, unknownSince in
                 let result = accepted(acceptance, unknownSince)
-                writesByOrder.end(params.order)
+                writesByOrder.end(params.order, isTold: !result.alreadyAccepted)
                 operation.succeed(result, wrote: !result.alreadyAccepted)
             })
     }
 
     private func accepted(_ acceptance: Acceptance, _ unknownSince: MonotonicTime?) -> AcceptOfferResult {
         var result = acceptance.result
-        if !result.alreadyAccepted {
-            writesByOrder.tell(result.orderId)
-        } else if let unknownSince, let at = result.acceptedAt {
+        if result.alreadyAccepted, let unknownSince, let at = result.acceptedAt {
             // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then
             // by that one, unless another write of this order has been told so. The database's clock was at `asOf` a
             // moment ago, so this never denies what was our own doing; it may count as its own what the same master did
@@ -125,20 +120,6 @@ final class OffersDatabase: Sendable {
             DeclineOfferStatement.transaction(params), deadline: operation.deadline, trace: operation.trace,
             fail: { operation.fail($0) },
             succeed: { result, _ in operation.succeed(result, wrote: !result.alreadyDeclined) })
-    }
-
-    /// What came of a statement, in the contract's terms.
-    private func answer<Value>(
-        _ result: Result<QueryResult, PostgresError>, to bound: BoundStatement,
-        _ decode: Decoder<Result<Value, OffersError>>
-    ) -> Result<Value, MethodError> {
-        result.mapError(MethodError.init(read:)).flatMap { rows in
-            do throws(ResultMismatch) {
-                return try decode(rows).mapError { MethodError($0) }
-            } catch {
-                return .failure(MethodError(read: PostgresError(error, in: bound.statement.name)))
-            }
-        }
     }
 }
 

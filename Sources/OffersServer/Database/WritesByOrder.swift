@@ -18,21 +18,19 @@ final class WritesByOrder: Sendable {
     }
 
     /// It has ended.
-    func end(_ order: Int64?) {
+    ///
+    /// - Parameter isTold: Whether it is told that it accepted the order.
+    func end(_ order: Int64?, isTold: Bool = false) {
         guard let order else { return }
         orders.withLock { orders in
             orders[order]?.count -= 1
+            if isTold { orders[order]?.isTold = true }
             if orders[order]?.count == 0 { orders[order] = nil }
         }
     }
 
-    /// A write of the order is told that it was accepted by it.
-    func tell(_ order: Int64) {
-        orders.withLock { $0[order]?.isTold = true }
-    }
-
-    /// The same, unless another write that is under way, or was while this one is, was told that. Returns whether it is
-    /// told.
+    /// A write of the order is told that it accepted it, unless another write was told that which is under way, or was
+    /// while this one is. Returns whether it is told.
     func tellFirst(_ order: Int64) -> Bool {
         orders.withLock { orders in
             guard orders[order]?.isTold != true else { return false }

@@ -60,9 +60,9 @@ struct OffersMethods {
         _ description: MethodDescription, _ work: Work?, _ read: @escaping ParamsReader<Value>,
         _ start: @escaping @Sendable (Value, Operation) -> Void
     ) -> Method {
-        let kind = Operation.Kind(description, effect: .read, work: work)
-        return Method(description.name, .read) { [shared] call in
-            if let (params, operation) = Self.operation(call, kind, read, shared, shared.trace) {
+        let kind = Operation.Kind(description, .read, work, shared)
+        return Method(description.name, kind.effect) { call in
+            if let (params, operation) = Self.operation(call, kind, read, kind.shared.trace) {
                 start(params, operation)
             }
             return nil
@@ -74,14 +74,14 @@ struct OffersMethods {
         _ description: MethodDescription, _ work: Work, _ read: @escaping ParamsReader<Value>,
         _ write: @escaping @Sendable (Value, Operation) -> PendingWrite
     ) -> Method {
-        let kind = Operation.Kind(description, effect: .write, work: work)
+        let kind = Operation.Kind(description, .write, work, shared)
         let opsMayWrite = settings.opsWrites
         return Method(
-            description.name, .write, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
-            start: { [shared, writes] call in
-                let trace = shared.trace
+            description.name, kind.effect, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
+            start: { [writes] call in
+                let trace = kind.shared.trace
                 let next: @Sendable (Call) -> PendingWrite? = { call in
-                    Self.operation(call, kind, read, shared, trace).map { write($0, $1) }
+                    Self.operation(call, kind, read, trace).map { write($0, $1) }
                 }
                 guard let first = next(call) else { return nil }
                 let run = WriteRun(first, read: next)
@@ -94,14 +94,13 @@ struct OffersMethods {
 
     /// The params of a call, and its operation; nil where they cannot be read, which ends it.
     private static func operation<Value: LoggedParams>(
-        _ call: Call, _ kind: Operation.Kind, _ read: ParamsReader<Value>, _ shared: Operation.Shared,
-        _ trace: PoolTrace?
+        _ call: Call, _ kind: Operation.Kind, _ read: ParamsReader<Value>, _ trace: PoolTrace?
     ) -> (Value, Operation)? {
         do throws(RPCError) {
             let params = try read(call.request.params, kind.description)
-            return (params, Operation(call, kind, params.subject, shared, trace))
+            return (params, Operation(call, kind, params.subject, trace))
         } catch {
-            Operation(call, kind, nil, shared, trace).refuse(error)
+            Operation(call, kind, nil, trace).refuse(error)
             return nil
         }
     }

@@ -28,16 +28,18 @@ final class Operation: Sendable {
     }
 
     /// What all operations of a method have in common.
-    struct Kind {
+    final class Kind: Sendable {
         let description: MethodDescription
         let effect: Method.Effect
         /// What success or failure says about the database.
         let work: Work?
+        let shared: Shared
 
-        init(_ description: MethodDescription, effect: Method.Effect, work: Work?) {
+        init(_ description: MethodDescription, _ effect: Method.Effect, _ work: Work?, _ shared: Shared) {
             self.description = description
             self.effect = effect
             self.work = work
+            self.shared = shared
         }
     }
 
@@ -46,17 +48,17 @@ final class Operation: Sendable {
     private let call: Call
     private let kind: Kind
     private let subject: Subject?
-    private let shared: Shared
     private let began = MonotonicTime.now()
 
     /// - Parameter subject: Nil where the params cannot be read, or name nothing.
-    init(_ call: Call, _ kind: Kind, _ subject: Subject?, _ shared: Shared, _ trace: PoolTrace?) {
+    init(_ call: Call, _ kind: Kind, _ subject: Subject?, _ trace: PoolTrace?) {
         self.call = call
         self.kind = kind
         self.subject = subject
-        self.shared = shared
         self.trace = trace
     }
+
+    private var shared: Shared { kind.shared }
 
     /// Until when it is to be answered.
     var deadline: Deadline {
@@ -72,11 +74,23 @@ final class Operation: Sendable {
         call.run { [self] in succeed(await body()) }
     }
 
-    /// Ends with a result or an error of the contract.
-    func end(_ result: Result<some JSONEncodable, MethodError>) {
-        switch result {
-        case .success(let value): succeed(value)
-        case .failure(let failure): fail(failure)
+    /// Ends with what came of a read: the rows as the contract's result or error, or why there are none.
+    func end<Value: JSONEncodable>(
+        _ result: Result<QueryResult, PostgresError>, of bound: BoundStatement,
+        _ decode: Decoder<Result<Value, OffersError>>
+    ) {
+        do throws(PostgresError) {
+            let rows = try result.get()
+            do throws(ResultMismatch) {
+                switch try decode(rows) {
+                case .success(let value): succeed(value)
+                case .failure(let refusal): fail(MethodError(refusal))
+                }
+            } catch {
+                throw PostgresError(error, in: bound.statement.name)
+            }
+        } catch {
+            fail(MethodError(read: error))
         }
     }
 
