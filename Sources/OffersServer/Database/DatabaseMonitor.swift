@@ -20,6 +20,7 @@ final class DatabaseMonitor: Sendable {
     private let evidence = Mutex(Evidence())
     private let loggedObstacles = Mutex<[String]>([])
     private let trials: Trials
+    private let lookTime: Duration
     private let triesWork: Bool
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
@@ -40,15 +41,18 @@ final class DatabaseMonitor: Sendable {
     private static let settling = Duration.milliseconds(500)
 
     /// - Parameters:
+    ///   - lookTime: how long a look at the database may take.
     ///   - triesWork: whether work of which nothing was heard is tried.
     ///   - onChange: called with each new state, one after the other.
     init(
-        postgres: PostgresClient, metrics: DistributionMetrics, logger: Logger, triesWork: Bool = true,
+        postgres: PostgresClient, metrics: DistributionMetrics, logger: Logger,
+        lookTime: Duration = .seconds(2), triesWork: Bool = true,
         onChange: @escaping @Sendable (DatabaseState) -> Void = { _ in }
     ) {
         self.postgres = postgres
         trials = Trials(postgres: postgres)
         told = Mutex(Told(pool: postgres.status))
+        self.lookTime = lookTime
         self.triesWork = triesWork
         self.metrics = metrics
         self.logger = logger
@@ -182,7 +186,7 @@ final class DatabaseMonitor: Sendable {
     /// Looks now. Returns what was found; nil when the database cannot be asked.
     @discardableResult
     func inspect() async -> Inspection? {
-        guard let found = try? await Inspection.inspect(postgres, deadline: Deadline(in: .seconds(2))) else {
+        guard let found = try? await Inspection.inspect(postgres, deadline: Deadline(in: lookTime)) else {
             return nil
         }
         uniqueOpenPairs.store(found.hasUniqueOpenPairs, ordering: .relaxed)

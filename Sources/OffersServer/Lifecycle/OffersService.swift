@@ -53,7 +53,8 @@ package struct OffersService: Service {
         let report = StatusReport(notifier)
         self.report = report
         monitor = DatabaseMonitor(
-            postgres: postgres, metrics: distributionMetrics, logger: logger, triesWork: settings.triesWork,
+            postgres: postgres, metrics: distributionMetrics, logger: logger,
+            lookTime: max(.seconds(2), settings.postgres.readDeadline), triesWork: settings.triesWork,
             onChange: { report.changed(to: $0) })
         let watchdog = WatchdogRequest(environment, processID: getpid()).map { [postgres] in
             Watchdog(
