@@ -14,7 +14,8 @@ package final class Method: Sendable {
     package let effect: Effect
     /// Whether this peer may call it. If not, the answer is FORBIDDEN.
     package let allowed: @Sendable (Peer) -> Bool
-    /// Begins with a call. It gets no task: without one, a list takes a tenth less of the service's instructions.
+    /// Begins with a call. It gets no task: without one, a list takes a tenth less of the service's instructions, and
+    /// an accept a seventh.
     let start: @Sendable (Call) -> (any CallRun)?
 
     /// - Parameter start: It is called on the connection's event loop and must not block there. The call is answered

@@ -42,18 +42,45 @@ struct WriteExecutor: Sendable {
         }
     }
 
-    /// Runs writes of one connection. They take effect in their order, or at the same moment, and end in it.
+    /// Runs writes of one connection, of which `call` is the first. They take effect in their order, or at the same
+    /// moment, and end in it.
     ///
-    /// As many of them as can share a transaction. What that has left undone is run one by one.
-    func run(_ run: WriteRun) async {
-        var performed = await perform(run.first, joinedBy: { run.close().plansToShare }, attempt: .first)
-        var rest = run.close()[...]
-        var separated = 0
+    /// As many of them as can share a transaction. What that has left undone is run one by one, in a task.
+    func start(_ run: WriteRun, of call: Call) {
+        let first = run.first
+        postgres.perform(
+            first.plan, joinedBy: { run.close().plansToShare }, attempt: .first, deadline: first.deadline,
+            trace: first.trace
+        ) { performed in
+            let writes = run.close()
+            var ended = 0
+            while ended < performed.own.count, end(writes[ended], outcome(of: writes[ended], performed, ended)) {
+                ended += 1
+            }
+            if ended == writes.count { return }
+            call.run { [ended] in await goOn(writes[...], after: performed, ended) }
+        }
+    }
+
+    /// Ends the write if its first attempt has decided it, and returns whether that is so.
+    private func end(_ write: PendingWrite, _ outcome: Outcome) -> Bool {
+        switch outcome {
+        case .success(.done(let succeed)): succeed(nil)
+        case .success(.refused(let refusal)): write.fail(MethodError(refusal))
+        case .success(.notLocked), .failure: return false
+        }
+        return true
+    }
+
+    /// Runs what is left of `writes` when an attempt of the first of them was performed, of which so many have ended.
+    private func goOn(_ writes: ArraySlice<PendingWrite>, after performed: Performed, _ ended: Int) async {
+        var (rest, performed, ended, separated) = (writes, performed, ended, 0)
         while true {
-            for (number, write) in rest.prefix(performed.own.count).enumerated() {
+            for (number, write) in rest.prefix(performed.own.count).enumerated().dropFirst(ended) {
                 await finish(write, after: outcome(of: write, performed, number))
             }
             rest = rest.dropFirst(performed.own.count)
+            ended = 0
             separated = max(separated - 1, performed.separated)
             guard let next = rest.first else { return }
             performed =

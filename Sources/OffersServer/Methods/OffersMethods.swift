@@ -85,7 +85,7 @@ struct OffersMethods {
                 }
                 guard let first = next(call) else { return nil }
                 let run = WriteRun(first, read: next)
-                call.run { await writes.run(run) }
+                writes.start(run, of: call)
                 return run
             })
     }

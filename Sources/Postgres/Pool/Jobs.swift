@@ -30,8 +30,10 @@ struct Write: Sendable {
     /// Those behind it. Asked when it is taken, and when it is sent.
     let others: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
+    /// Whose attempt it is.
+    let client: PostgresClient
     /// Who is told of the end, once.
-    let caller: CheckedContinuation<Performed, Never>
+    let caller: @Sendable (Performed) -> Void
 }
 
 extension WorkItem<Write> {
@@ -41,7 +43,7 @@ extension WorkItem<Write> {
     ///   - own: Which rows of the result are theirs. Of an error only their number counts.
     ///   - separated: How many behind them are to be run each by itself, besides those that were rolled back.
     func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated others: Int = 0) {
-        job.caller.resume(returning: Performed(result: result, own: own, separated: separated + others))
+        job.client.ended(self, Performed(result: result, own: own, separated: separated + others))
     }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }

@@ -256,24 +256,41 @@ package final class PostgresClient: Sendable {
     ///   - others: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
     ///     returns is the same from then on. It must not wait.
     ///   - deadline: That of `plan`.
+    ///   - end: Called once, on any thread, where it must not block.
+    package func perform(
+        _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil, end: @escaping @Sendable (Performed) -> Void
+    ) {
+        guard admit(trace, .work) else {
+            return end(Performed(result: .failure(.overloaded), own: 0..<1, separated: 0))
+        }
+        writes.submit(
+            WorkItem(
+                keys: plan.keys, others: { others().map(\.keys) },
+                batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
+                job: Write(plan: plan, others: others, attempt: attempt, client: self, caller: end), trace: trace))
+        armTimer()
+    }
+
+    /// The same for a task, which waits for the end.
     package func perform(
         _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
-        guard admit(trace, .work) else { return Performed(result: .failure(.overloaded), own: 0..<1, separated: 0) }
-        let performed = await withCheckedContinuation { caller in
-            writes.submit(
-                WorkItem(
-                    keys: plan.keys, others: { others().map(\.keys) },
-                    batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
-                    job: Write(plan: plan, others: others, attempt: attempt, caller: caller), trace: trace))
-            armTimer()
+        await withCheckedContinuation { caller in
+            perform(plan, joinedBy: others, attempt: attempt, deadline: deadline, trace: trace) {
+                caller.resume(returning: $0)
+            }
         }
+    }
+
+    /// An attempt has ended.
+    func ended(_ write: WorkItem<Write>, _ performed: Performed) {
         switch performed.result {
-        case .success: ended(nil, trace, .work)
-        case .failure(let error): ended(error, trace, .work)
+        case .success: ended(nil, write.trace, .work)
+        case .failure(let error): ended(error, write.trace, .work)
         }
-        return performed
+        write.job.caller(performed)
     }
 
     // MARK: All requests
