@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// The run that the call which was started last has begun, if any. A write that follows may join it.
+    /// The run of writes that is under way, if any. A write that follows may join it.
     private var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
@@ -96,6 +96,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         for entry in entries {
             let handler = entry.handler.value
             handler.state.finish(entry.id, entry.reply)
+            // It holds its calls, and they hold the handler.
+            if !handler.state.isRunning { handler.run = nil }
             handler.act()
         }
         for entry in entries { entry.handler.value.flush() }

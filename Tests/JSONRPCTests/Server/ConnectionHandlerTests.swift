@@ -38,6 +38,7 @@ struct ConnectionHandlerTests {
         let calls = Calls()
         let refusals = Refusals()
         let tasks: AsyncStream<CallTask>
+        private(set) weak var handler: ConnectionHandler?
 
         init(_ limits: Limits = Limits(), role: ConnectionState.Role = .served) throws {
             let (tasks, continuation) = AsyncStream<CallTask>.makeStream()
@@ -49,6 +50,11 @@ struct ConnectionHandlerTests {
             let methods = [
                 Method("hold", .read, start: hold),
                 Method("write", .write, start: hold),
+                Method("keep", .write) { call in
+                    let run = ToyRun(call)
+                    call.succeed(JSONResult(json: "0"))
+                    return run
+                },
                 Method("forget", .read) { _ in nil },
                 Method("stutter", .read) { call in
                     call.succeed(JSONResult(json: "1"))
@@ -62,6 +68,7 @@ struct ConnectionHandlerTests {
                 methods: Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) }), limits: limits,
                 completed: EventLoopInbox(channel.eventLoop, ConnectionHandler.finish), tasks: continuation,
                 onRefusal: { [refusals] error in refusals.errors.withLock { $0.append(error.reason) } })
+            self.handler = handler
             try channel.pipeline.syncOperations.addHandlers([outlet, handler])
             try channel.connect(to: SocketAddress(unixDomainSocketPath: "/toys")).wait()
         }
@@ -108,6 +115,27 @@ struct ConnectionHandlerTests {
         #expect(try reason(subject.sent()) == "INTERNAL_ERROR")
         subject.receive(request(2, "stutter") + request(3, "stutter"))
         #expect(try subject.sent() == reply(2, "1") + "\n" + reply(3, "1") + "\n")
+    }
+
+    @Test("A connection that has closed is let go, also where a run of writes came last")
+    func letGo() throws {
+        let subject = try Subject()
+        subject.receive(request(1, "keep"))
+        #expect(try subject.sent() == reply(1, "0") + "\n")
+        #expect(subject.handler != nil)
+        subject.endInput()
+        #expect(subject.handler == nil)
+    }
+
+    @Test("A call has no task when its connection has closed")
+    func noTask() throws {
+        let subject = try Subject()
+        subject.receive(request(1, "hold"))
+        let call = try #require(subject.calls.held.withLock { $0.first })
+        #expect(call.run {})
+        subject.calls.answer(0)
+        subject.endInput()
+        #expect(!call.run {})
     }
 
     @Test("Replies that become ready together leave with one flush, in the order of their requests")
