@@ -56,10 +56,12 @@ package final class Call: Sendable {
         completed.put(CompletedEntry(handler: handler, id: id, reply: request.id.flatMap(reply)))
     }
 
-    /// Runs `work`, which answers the call, in a task of the connection. The task prefers the connection's event loop.
-    /// It is cancelled only when a shutdown runs out of time, never because the client has gone.
-    package func run(_ work: @escaping @Sendable () async -> Void) {
-        tasks.yield(CallTask(work: work))
+    /// Runs `work`, which answers the call or others of its run, in a task of the connection. The task prefers the
+    /// connection's event loop. It is cancelled only when a shutdown runs out of time, never because the client has
+    /// gone. Returns false after that: `work` is not run.
+    @discardableResult
+    package func run(_ work: @escaping @Sendable () async -> Void) -> Bool {
+        if case .enqueued = tasks.yield(CallTask(work: work)) { true } else { false }
     }
 }
 

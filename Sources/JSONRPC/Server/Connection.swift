@@ -1,6 +1,6 @@
 import NIOCore
 
-/// An open connection, and the tasks of its requests.
+/// An open connection, and the tasks that some of its requests need.
 ///
 /// `ConnectionHandler` reads, orders and replies on the event loop. (NIOAsyncChannel would do, but its iterator leaves
 /// the loop and comes back for every chunk, which wakes two threads and costs more than all else that a request needs.)
@@ -44,7 +44,7 @@ struct Connection: Sendable {
     var id: ObjectIdentifier { ObjectIdentifier(channel) }
 
     /// Returns when the client has ended its output, everything is answered and it has taken the answers; or when it is
-    /// gone and its running requests have ended. Cancellation closes the connection and cancels its requests.
+    /// gone and its running requests have ended. Cancellation closes the connection and cancels its tasks.
     func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in

@@ -2,9 +2,9 @@ import NIOCore
 
 /// Runs on an event loop what tasks do outside any actor.
 ///
-/// It is the preference of the tasks of all connections of the loop. Without it, every request that waits for something
-/// takes a detour through a thread of the global pool, which costs more than the request. Jobs that become ready
-/// together, as those of a shared transaction do, wake the loop once.
+/// It is the preference of the tasks of all connections of the loop: of writes that are run again, and of health.
+/// Without it each of their steps takes a detour through a thread of the global pool. Jobs that become ready together
+/// wake the loop once.
 final class EventLoopTaskExecutor: TaskExecutor {
     private let jobs: EventLoopInbox<ReadyJob>
 

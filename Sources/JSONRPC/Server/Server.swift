@@ -7,7 +7,8 @@ import ServiceLifecycle
 ///
 /// `run()` serves until it is told to stop. On a graceful shutdown it stops accepting, answers what has already
 /// arrived on each connection, closes, and returns; what lasts longer than `Limits.drain` is cancelled. When `run()`
-/// has returned nothing is left: no connection, no request, no thread, no socket file that it made.
+/// has returned nothing is left: no connection, no task, no thread, no socket file that it made. After a drain that ran
+/// out of time a method may still be at work for a call; no client is told of its end.
 package struct Server: Service {
     private let listeners: [Listener]
     private let methods: [String: Method]

@@ -57,8 +57,22 @@ struct WriteExecutor: Sendable {
             while ended < performed.own.count, end(writes[ended], outcome(of: writes[ended], performed, ended)) {
                 ended += 1
             }
-            if ended == writes.count { return }
-            call.run { [ended] in await goOn(writes[...], after: performed, ended) }
+            if ended == writes.count || call.run({ [ended] in await goOn(writes[...], after: performed, ended) }) {
+                return
+            }
+            for number in ended..<writes.count { abandon(writes[number], performed, number) }
+        }
+    }
+
+    /// Ends a write that there is no task for: the server was cancelled. What was not performed has had no effect.
+    private func abandon(_ write: PendingWrite, _ performed: Performed, _ number: Int) {
+        guard number < performed.own.count else { return write.fail(MethodError(.shuttingDown)) }
+        let outcome = outcome(of: write, performed, number)
+        if end(write, outcome) { return }
+        if case .failure(let error) = outcome {
+            write.fail(MethodError(write: error))
+        } else {
+            write.fail(MethodError(.shuttingDown))
         }
     }
 

@@ -53,7 +53,7 @@ package struct Settings: Sendable {
     func limits(descriptors: Int, sockets: Int) -> Limits {
         var limits = limits
         // The connections to the database close after the sockets, within the same time. A write that was running
-        // already can still say OUTCOME_UNKNOWN.
+        // already can still be logged.
         limits.drain -= .milliseconds(100)
         let room = (descriptors - neededDescriptors) / sockets
         limits.overLimitConnections = min(limits.overLimitConnections, room / 4)

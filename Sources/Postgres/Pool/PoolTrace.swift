@@ -10,7 +10,7 @@ package final class PoolTrace: Sendable {
         package var calls = 0
         /// Nanoseconds until a connection took them.
         package var waiting: UInt64 = 0
-        /// Nanoseconds from then until the caller went on.
+        /// Nanoseconds from then until they ended.
         package var working: UInt64 = 0
     }
 
@@ -47,7 +47,7 @@ package final class PoolTrace: Sendable {
         }
     }
 
-    /// Its caller goes on.
+    /// It has ended.
     func ended() {
         state.withLock { state in
             let passed = MonotonicTime.now().nanoseconds - state.since

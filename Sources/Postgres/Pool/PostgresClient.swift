@@ -256,7 +256,7 @@ package final class PostgresClient: Sendable {
     ///   - others: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
     ///     returns is the same from then on. It must not wait.
     ///   - deadline: That of `plan`.
-    ///   - end: Called once, on any thread, where it must not block.
+    ///   - end: Called once, on any thread, perhaps while this runs. It must not block: the connection waits for it.
     package func perform(
         _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil, end: @escaping @Sendable (Performed) -> Void
