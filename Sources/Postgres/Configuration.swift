@@ -13,6 +13,9 @@ package struct PostgresConfiguration: Sendable {
     package var writeParallelism = 2
     /// The most callers that share one transaction; 1: no transaction is shared.
     package var maximumGroup = 16
+    /// How long a statement of a shared transaction may take: what one of the parts waits for keeps the others waiting,
+    /// too. COMMIT's wait for a standby is not part of its statement, and lasts until the nearest deadline.
+    package var sharedTimeout = Duration.seconds(1)
     /// The most requests that one read connection sends at once, as one pipeline.
     package var maximumPipeline = 64
     /// The most requests that may be in the pool, waiting or running; one more is refused as overloaded.

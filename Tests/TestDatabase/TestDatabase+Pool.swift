@@ -11,6 +11,7 @@ extension TestDatabase {
         (configuration.readConnections, configuration.writeConnections) = (1, 1)
         // On a slow machine a search takes long. No connection is to be given up for that.
         configuration.proofTime = .seconds(60)
+        configuration.sharedTimeout = .seconds(60)
         change(&configuration)
         let pool = PostgresClient(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Void.self) { group in

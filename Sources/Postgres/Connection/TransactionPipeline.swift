@@ -36,11 +36,8 @@ struct TransactionPipeline {
     /// Its end, if it could not be sent; the writes have been told.
     private var ended: WorkEnd?
 
-    /// How long a shared transaction may wait for one row lock, and how long one of its statements may take: what one
-    /// of its parts waits for keeps the others waiting, too. COMMIT's wait for a standby is not part
-    /// of its statement, and lasts until the nearest deadline.
+    /// How long a shared transaction may wait for one row lock.
     private static let sharedLockTimeout = Duration.milliseconds(50)
-    private static let sharedTimeout = Duration.seconds(1)
     /// However little time one of the parts has left, the others get this much. It ends before each deadline, as it
     /// is less than what is kept for the end.
     private static let leastSharedTimeout = Duration.milliseconds(200)
@@ -58,14 +55,16 @@ struct TransactionPipeline {
     private static let leastAfterProof = Duration.milliseconds(750)
 
     /// How long the statements of a transaction may take, of what is left of the nearest deadline.
-    static func bound(of remaining: Duration, isShared: Bool) -> Duration {
-        isShared ? min(max(remaining, leastSharedTimeout), sharedTimeout) : remaining
+    ///
+    /// - Parameter sharedTimeout: The most, if it is shared; nil if it is not.
+    static func bound(of remaining: Duration, sharedTimeout: Duration?) -> Duration {
+        sharedTimeout.map { min(max(remaining, leastSharedTimeout), $0) } ?? remaining
     }
 
     /// Sends one transaction for all of `writes`, as far as that is possible without waiting. Nil: all of them were
     /// told that their time is over.
     static func begin(
-        _ writes: [TransactionWorker.Taken], on session: Session, margins: Margins
+        _ writes: [TransactionWorker.Taken], on session: Session, margins: Margins, sharedTimeout: Duration
     ) -> TransactionPipeline? {
         let now = MonotonicTime.now()
         var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
@@ -91,7 +90,8 @@ struct TransactionPipeline {
         }
         guard let first = timely.first?.item.job.plan else { return nil }
         let isShared = parts.count > 1
-        let bound = bound(of: now.duration(to: deadline) - margins.lock, isShared: isShared)
+        let bound = bound(
+            of: now.duration(to: deadline) - margins.lock, sharedTimeout: isShared ? sharedTimeout : nil)
         let lockTimeout = isShared ? sharedLockTimeout : .zero
         var statements = session.writeLead
         statements.reserveCapacity(statements.count + 4)

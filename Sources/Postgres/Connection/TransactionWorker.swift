@@ -5,6 +5,7 @@ struct TransactionWorker: ConnectionDriver {
     let session: Session
     private let usual: TransactionPipeline.Margins
     private let proofTime: Duration
+    private let sharedTimeout: Duration
     private var pipeline: TransactionPipeline?
     /// What is to be sent when the server is known to be still the one in use.
     private var unproven: Taken?
@@ -13,6 +14,7 @@ struct TransactionWorker: ConnectionDriver {
         self.session = session
         usual = .usual(silence: configuration.silenceMargin)
         proofTime = configuration.proofTime
+        sharedTimeout = configuration.sharedTimeout
     }
 
     mutating func begin(_ write: Taken) -> Bool {
@@ -46,7 +48,8 @@ struct TransactionWorker: ConnectionDriver {
     private mutating func begin(_ writes: [Taken]) {
         // An outcome check shares its transaction with no other write.
         let isOutcomeCheck = writes.first?.item.job.attempt == .outcomeCheck
-        pipeline = TransactionPipeline.begin(writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual)
+        pipeline = TransactionPipeline.begin(
+            writes, on: session, margins: isOutcomeCheck ? .outcomeCheck : usual, sharedTimeout: sharedTimeout)
     }
 
     private mutating func finish() -> WorkEnd {

@@ -35,6 +35,7 @@ struct RunningService: Sendable {
         // What takes its time on a busy machine is not given up. A test that is about a deadline sets it.
         settings.postgres.readDeadline = .seconds(60)
         settings.writeDeadline = .seconds(60)
+        settings.postgres.sharedTimeout = .seconds(60)
         settings.metricsRowsTimeLimit = .seconds(60)
         // Tests count statements and transactions, and break them.
         settings.triesWork = false
