@@ -20,6 +20,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// The run of writes that is under way, if any. A write that follows may join it.
     private var run: (any CallRun)?
+    /// The run waits for what was read with its first call.
+    private var runIsNew = false
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
     private var hasUnflushed = false
@@ -115,6 +117,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         isActing = true
         while let action = state.nextAction() { perform(action) }
         isActing = false
+        if runIsNew {
+            runIsNew = false
+            run?.begin()
+        }
     }
 
     private func perform(_ action: ConnectionState.Action) {
@@ -126,6 +132,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             // What only reads, for a client that is gone, would have others wait for nothing.
             if request.method.effect == .read, findsClientGone(isFirst: id == 0) { return call.drop() }
             run = request.method.start(call)
+            runIsNew = run != nil
         case .join(let id, let request):
             if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
         case .refused(let error):

@@ -35,6 +35,10 @@ package final class Method: Sendable {
 /// Calls of a method that writes, which follow one another on their connection. They take effect in their order, or at
 /// the same moment, and are answered in it.
 package protocol CallRun: Sendable {
+    /// Begins. Called once, on the connection's event loop, when the calls that were read with the first have joined. It
+    /// must not block.
+    func begin()
+
     /// Takes the next call, unless the run takes no more: then `call` is not called, and it returns false. It is called
     /// on the connection's event loop and must not wait.
     func join(_ call: () -> Call) -> Bool

@@ -42,15 +42,24 @@ struct PendingWrite: Sendable {
 /// connection takes the first.
 final class WriteRun: CallRun {
     let first: PendingWrite
+    private let call: Call
+    private let executor: WriteExecutor
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
     /// Reads the params of a call; nil where they cannot be read, which ends it.
     private let read: @Sendable (Call) -> PendingWrite?
 
-    init(_ first: PendingWrite, read: @escaping @Sendable (Call) -> PendingWrite?) {
+    init(
+        _ first: PendingWrite, of call: Call, by executor: WriteExecutor,
+        read: @escaping @Sendable (Call) -> PendingWrite?
+    ) {
         self.first = first
+        self.call = call
+        self.executor = executor
         contents = Mutex(([first], false))
         self.read = read
     }
+
+    func begin() { executor.start(self, of: call) }
 
     func join(_ call: () -> Call) -> Bool {
         contents.withLock { contents in

@@ -83,10 +83,7 @@ struct OffersMethods {
                 let next: @Sendable (Call) -> PendingWrite? = { call in
                     Self.operation(call, kind, read, trace).map { write($0, $1) }
                 }
-                guard let first = next(call) else { return nil }
-                let run = WriteRun(first, read: next)
-                writes.start(run, of: call)
-                return run
+                return next(call).map { WriteRun($0, of: call, by: writes, read: next) }
             })
     }
 

@@ -50,10 +50,12 @@ struct ConnectionHandlerTests {
             let methods = [
                 Method("hold", .read, start: hold),
                 Method("write", .write, start: hold),
+                // Answers all calls that were there when it began.
                 Method("keep", .write) { call in
-                    let run = ToyRun(call)
-                    call.succeed(JSONResult(json: "0"))
-                    return run
+                    ToyRun(call) { run in
+                        let calls = run.close()
+                        for call in calls { call.succeed(JSONResult(json: "\(calls.count)")) }
+                    }
                 },
                 Method("forget", .read) { _ in nil },
                 Method("stutter", .read) { call in
@@ -121,10 +123,21 @@ struct ConnectionHandlerTests {
     func letGo() throws {
         let subject = try Subject()
         subject.receive(request(1, "keep"))
-        #expect(try subject.sent() == reply(1, "0") + "\n")
+        #expect(try subject.sent() == reply(1, "1") + "\n")
         #expect(subject.handler != nil)
         subject.endInput()
         #expect(subject.handler == nil)
+    }
+
+    @Test("A run begins when the calls that were read with its first have joined")
+    func begins() throws {
+        let subject = try Subject()
+        subject.receive((1...3).map { request($0, "keep") }.joined())
+        #expect(try subject.sent() == (1...3).map { reply($0, "3") + "\n" }.joined())
+        subject.receive(request(4, "keep") + request(5, "hold") + request(6, "keep"))
+        #expect(try subject.sent() == reply(4, "1") + "\n")
+        subject.calls.answer(0)
+        #expect(try subject.sent() == reply(5, "0") + "\n" + reply(6, "1") + "\n")
     }
 
     @Test("A call has no task when its connection has closed")

@@ -73,8 +73,14 @@ extension Method {
 /// Calls, until it is closed.
 final class ToyRun: CallRun {
     private let contents: Mutex<(calls: [Call], isClosed: Bool)>
+    private let work: @Sendable (ToyRun) -> Void
 
-    init(_ first: Call) { contents = Mutex(([first], false)) }
+    init(_ first: Call, work: @escaping @Sendable (ToyRun) -> Void) {
+        contents = Mutex(([first], false))
+        self.work = work
+    }
+
+    func begin() { work(self) }
 
     func join(_ call: () -> Call) -> Bool {
         contents.withLock { contents in
@@ -116,14 +122,14 @@ func toyMethods(_ state: ToyState) -> [Method] {
         },
         // Begins a run, which takes more until the gate opens; then notes it, and answers with nothing.
         Method("note", .write) { call in
-            let run = ToyRun(call)
-            call.run {
-                await state.gate.pass()
-                let calls = run.close()
-                state.noted.withLock { $0.append(calls.map(\.request.id)) }
-                for call in calls { call.succeed(JSONResult(json: "null")) }
+            ToyRun(call) { run in
+                call.run {
+                    await state.gate.pass()
+                    let calls = run.close()
+                    state.noted.withLock { $0.append(calls.map(\.request.id)) }
+                    for call in calls { call.succeed(JSONResult(json: "null")) }
+                }
             }
-            return run
         },
         Method("later", .read) { call in
             state.started.continuation.yield(call)
