@@ -28,8 +28,8 @@ package struct PostgresConfiguration: Sendable {
     /// How long before its deadline a transaction whose COMMIT was sent and not answered is taken for lost: the time
     /// for asking on another connection what became of it.
     package var silenceMargin = Duration.milliseconds(250)
-    /// How long an answer waits, at least, for the proof that its server was not replaced. A transaction waits for that
-    /// before it is sent, and no longer.
+    /// How long an answer waits, at least, for the proof that its server was not replaced. Before it is
+    /// sent, a transaction waits at most half as long.
     package var proofTime = Duration.seconds(1)
 
     /// The defaults, with this database.

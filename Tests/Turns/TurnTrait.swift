@@ -17,9 +17,9 @@ extension Trait where Self == TurnTrait {
     package static var alone: Self { Self(parallelism: .none) }
 }
 
-/// See `inTurn`, `amongFew` and `alone`; of a suite's and a test's the smaller parallelism counts. A test may take half
-/// an hour from the beginning of its turn: this is for one that hangs, on any machine. `timeLimit` would count the wait
-/// for the turn, too.
+/// See `inTurn`, `amongFew` and `alone`; of a suite's and a test's the smaller parallelism counts. A test may take ten
+/// minutes from the beginning of its turn, and a suite in one turn half an hour: this is for one that hangs. `timeLimit`
+/// would count the wait for the turn, too.
 package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
     let parallelism: Parallelism
     /// Whether each test of a suite has a turn of its own.
@@ -27,7 +27,7 @@ package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
 
     /// Whether the current task has a turn: of several traits only the outermost takes one.
     @TaskLocal private static var hasTurn = false
-    private static let limit = Duration.seconds(1800)
+    private var limit: Duration { isRecursive ? .seconds(600) : .seconds(1800) }
 
     /// See `TestScoping`.
     package func provideScope(
@@ -40,7 +40,7 @@ package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
         do {
             outcome = .success(
                 try await Self.$hasTurn.withValue(true) {
-                    try await withoutActuallyEscaping(function) { try await Self.withLimit(test, $0) }
+                    try await withoutActuallyEscaping(function) { try await Self.within(limit, test, $0) }
                 })
         } catch {
             outcome = .failure(error)
@@ -50,8 +50,8 @@ package struct TurnTrait: SuiteTrait, TestTrait, TestScoping {
     }
 
     /// Cancels the test, which is an issue then, when its time is over.
-    private static func withLimit(
-        _ test: Test, _ function: @escaping @concurrent @Sendable () async throws -> Void
+    private static func within(
+        _ limit: Duration, _ test: Test, _ function: @escaping @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await function() }

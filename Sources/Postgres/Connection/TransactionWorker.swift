@@ -13,7 +13,7 @@ struct TransactionWorker: ConnectionDriver {
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
         usual = .usual(silence: configuration.silenceMargin)
-        proofTime = configuration.proofTime
+        proofTime = configuration.proofTime / 2
         sharedTimeout = configuration.sharedTimeout
     }
 
