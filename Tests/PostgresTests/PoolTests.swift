@@ -43,7 +43,7 @@ struct PoolTests {
         _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
     }
 
-    /// Returns when `hold` runs. The pool's own questions make a connection busy, too.
+    /// Returns when `hold` or `sleep` runs. The pool's own questions make a connection busy, too.
     private func untilHeld(_ database: TestDatabase) async throws {
         let sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
         while try await database.sql(sleeps).isEmpty {}
@@ -53,11 +53,13 @@ struct PoolTests {
         try await database.sql("INSERT INTO released DEFAULT VALUES")
     }
 
+    /// Runs until the second release, and fails.
+    private static let heldAgain = Statement("test_held_again", sql: "SELECT held_again()")
     private static let missing = Statement("test_missing", sql: "SELECT nothing FROM nowhere")
 
-    private func sleep(_ pool: PostgresClient, seconds: Double) async throws {
+    private func sleep(_ pool: PostgresClient, seconds: Double, within limit: Duration = .seconds(100)) async throws {
         _ = try await pool.read(
-            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: Deadline(in: .seconds(100))
+            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: Deadline(in: limit)
         ) { $0.rowCount }
     }
 
@@ -219,6 +221,78 @@ struct PoolTests {
         try await withPool({ $0.readDeadline = .seconds(2) }) { (pool, _) async throws in
             await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30) }
             #expect(await divide(pool, by: 3) == .success(4))
+            #expect(pool.status.reads.opened == 1)
+        }
+    }
+
+    @Test("a statement that is prepared for one read, and cannot be, costs those behind it no connection")
+    func refusedPreparation() async throws {
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            async let held: Void = hold(pool)
+            try await untilHeld(database)
+            let errors = try await withThrowingTaskGroup { group in
+                for _ in 0..<4 {
+                    group.addTask { () async throws -> PostgresError? in
+                        do throws(PostgresError) {
+                            _ = try await pool.read(
+                                BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))
+                            ) { $0.rowCount }
+                            return nil
+                        } catch {
+                            return error
+                        }
+                    }
+                }
+                while pool.status.requests < 5 { await Task.yield() }
+                try await release(database)
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            try await held
+            for error in errors {
+                guard case .refused(let message) = error, message.sqlState == .undefinedTable else {
+                    Issue.record("\(String(describing: error))")
+                    continue
+                }
+            }
+            #expect(pool.status.readRetries == 0)
+            #expect(pool.status.reads.opened == 1)
+        }
+    }
+
+    @Test("a statement whose preparation was skipped behind an error costs those that come meanwhile no connection")
+    func skippedPreparation() async throws {
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            try await database.sql(
+                """
+                CREATE FUNCTION held_again() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                    WHILE (SELECT count(*) FROM released) < 2 LOOP PERFORM pg_sleep(0.01); END LOOP;
+                    RETURN 1 / 0;
+                END $$
+                """)
+            async let held: Void = hold(pool)
+            try await untilHeld(database)
+            async let failing: Int = pool.read(
+                BoundStatement(Self.heldAgain), deadline: Deadline(in: .seconds(100))
+            ) { $0.rowCount }
+            while pool.status.requests < 2 { await Task.yield() }
+            async let skipped = divide(pool, by: 3)
+            while pool.status.requests < 3 { await Task.yield() }
+            try await release(database)
+            try await held
+            while pool.status.reads.waiting > 0 { await Task.yield() }
+            async let behind = divide(pool, by: 4)
+            while pool.status.requests < 3 { await Task.yield() }
+            try await release(database)
+            do {
+                _ = try await failing
+                Issue.record("it is made to fail")
+            } catch {}
+            let (one, other) = await (skipped, behind)
+            #expect(one == .success(4))
+            #expect(other == .success(3))
+            #expect(pool.status.readRetries == 0)
             #expect(pool.status.reads.opened == 1)
         }
     }

@@ -15,14 +15,17 @@ struct ReadPipeline: ConnectionDriver {
     private final class Group {
         let reads: [WorkItem<Read>]
         let sent: MonotonicTime
+        /// Whether statements are prepared with it. If that fails, they are not there for the next group.
+        let prepares: Bool
         var answers: ReadAnswers<QueryResult>
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
-        init(reads: [WorkItem<Read>], sent: MonotonicTime, answers: ReadAnswers<QueryResult>) {
+        init(reads: [WorkItem<Read>], sent: MonotonicTime, prepares: [Bool], leading: Int, trailing: Int) {
             self.reads = reads
             self.sent = sent
-            self.answers = answers
+            self.prepares = prepares.contains(true)
+            answers = ReadAnswers(prepares: prepares, leading: leading, trailing: trailing)
         }
 
         /// The name of the statement that the next answer is about, for the log.
@@ -100,16 +103,19 @@ struct ReadPipeline: ConnectionDriver {
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
             guard try answersBegin() else { continue }
-            if isUsable, groups.count == 1, !isTransaction {
+            if isUsable, groups.count == 1, !mustBeAnswered {
                 unsent.append(contentsOf: more().lazy.map(\.item))
                 try sendGroup(of: unsent.count)
             }
             unsent.append(contentsOf: try finishGroup())
-            while !unsent.isEmpty, groups.isEmpty || !isTransaction { try sendGroup(of: 1) }
+            while !unsent.isEmpty, !mustBeAnswered { try sendGroup(of: 1) }
         }
     }
 
-    /// Whether a group is a transaction, behind a pooler. An error leaves that open: the next group waits for its end.
+    /// Whether the next group waits for the answers of the last one: that prepares what the next may rely on, or it is
+    /// a transaction, behind a pooler, which an error leaves open.
+    private var mustBeAnswered: Bool { groups.last.map { $0.prepares || isTransaction } ?? false }
+
     private var isTransaction: Bool { !session.readLead.isEmpty }
 
     /// Sends the next reads with one sync behind them.
@@ -137,9 +143,8 @@ struct ReadPipeline: ConnectionDriver {
         unsent.removeFirst(count)
         groups.append(
             Group(
-                reads: reads, sent: now,
-                answers: ReadAnswers(
-                    prepares: prepares, leading: session.readLead.count, trailing: session.readTail.count)))
+                reads: reads, sent: now, prepares: prepares, leading: session.readLead.count,
+                trailing: session.readTail.count))
     }
 
     /// Whether the server says something before the next tick.
