@@ -297,6 +297,18 @@ struct PoolTests {
         }
     }
 
+    @Test("a read that waited before it was sent is left to the server's time limit, too")
+    func lateSlowRead() async throws {
+        try await withPool({ $0.readDeadline = .seconds(5) }) { (pool, database) async throws in
+            async let first: Void = sleep(pool, seconds: 3)
+            try await untilHeld(database)
+            await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30, within: .seconds(5)) }
+            try await first
+            #expect(await divide(pool, by: 3) == .success(4))
+            #expect(pool.status.reads.opened == 1)
+        }
+    }
+
     @Test("a read waits for no longer than its deadline, whatever occupies the connections")
     func deadline() async throws {
         try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in

@@ -43,7 +43,8 @@ struct ReadPipeline: ConnectionDriver {
     private var groups: Deque<Group> = []
     /// Why what was begun could not be sent.
     private var broken: LibPQConnection.Broken?
-    private var isUsable = true
+    /// The error with which the server ends the connection.
+    private var farewell: ServerMessage?
     /// The server said that what was prepared does not hold.
     private var isStale = false
     /// When deadlines are looked at next, whether or not the server says something meanwhile.
@@ -56,13 +57,17 @@ struct ReadPipeline: ConnectionDriver {
     /// How long the server may say nothing, be it at work for others, when the first read has been given up.
     private let longestSilence: Duration
 
-    /// How long a connection may owe answers to reads that were all given up. `statement_timeout` ends
-    /// such a statement about when its deadline does, so a server that is alive needs much less.
-    private static let abandonedAnswerTimeout = Duration.milliseconds(400)
+    /// How long it may say nothing when all reads of a group were given up. `statement_timeout` ends a statement by
+    /// then, also of a read that waited before it was sent, so a server that is alive needs less.
+    private let longestStatement: Duration
+    /// How much later than its deadline a read may be answered by a server that is alive.
+    private let margin: Duration
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
         longestSilence = configuration.readDeadline * 5
+        margin = configuration.readDeadline / 5
+        longestStatement = configuration.readDeadline + margin
     }
 
     mutating func begin(_ read: WorkQueue<Read>.Taken) -> Bool {
@@ -83,7 +88,7 @@ struct ReadPipeline: ConnectionDriver {
         unsent.append(contentsOf: reads.lazy.map(\.item))
         do {
             try finish(more)
-            return WorkEnd(isUsable: isUsable, isStale: isStale)
+            return WorkEnd(lost: farewell?.description, isStale: isStale)
         } catch {
             for group in groups {
                 for index in group.reads.indices where !group.givenUp.contains(index) {
@@ -91,7 +96,7 @@ struct ReadPipeline: ConnectionDriver {
                 }
             }
             for read in unsent { read.fail(.connectionLost) }
-            return WorkEnd(isUsable: false, isStale: isStale)
+            return WorkEnd(lost: error.reason, isStale: isStale)
         }
     }
 
@@ -103,7 +108,7 @@ struct ReadPipeline: ConnectionDriver {
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
             guard try answersBegin() else { continue }
-            if isUsable, groups.count == 1, !mustBeAnswered {
+            if farewell == nil, groups.count == 1, !mustBeAnswered {
                 unsent.append(contentsOf: more().lazy.map(\.item))
                 try sendGroup(of: unsent.count)
             }
@@ -198,7 +203,7 @@ struct ReadPipeline: ConnectionDriver {
         let group = groups[0]
         let failure = try result.failure(statement: group.statement)
         if let failure {
-            if failure.closesConnection { isUsable = false }
+            if failure.closesConnection { farewell = failure }
             if failure.isStalePreparation { isStale = true }
         }
         switch group.answers.take(.init(failure: failure, wasSkipped: result.wasSkipped, rows: result)) {
@@ -229,12 +234,15 @@ struct ReadPipeline: ConnectionDriver {
         let now = MonotonicTime.now()
         giveUpOverdue(at: now)
         if !session.isCurrent { throw ServerWatch.retired }
-        // All were given up, the first of them longest ago.
+        let silence = lastWord.duration(to: now)
         let oldest = groups[0]
-        let limit = now.advanced(by: -ReadPipeline.abandonedAnswerTimeout)
-        let allAreGivenUp = oldest.givenUp.count == oldest.reads.count && oldest.reads[0].deadline.hasPassed(at: limit)
-        let isTooLong = oldest.givenUp.contains(0) && lastWord.duration(to: now) >= longestSilence
-        if allAreGivenUp || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
+        // The first of them longest ago. What looks after the service has less time than its statement.
+        let isAbandoned =
+            oldest.givenUp.count == oldest.reads.count
+            && oldest.reads[0].deadline.hasPassed(at: now.advanced(by: -margin))
+            && (silence >= longestStatement || oldest.reads[0].job.purpose != .work)
+        let isTooLong = oldest.givenUp.contains(0) && silence >= longestSilence
+        if isAbandoned || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }
     }
 }
 

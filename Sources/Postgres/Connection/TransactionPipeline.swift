@@ -101,18 +101,28 @@ struct TransactionPipeline {
         statements.append(BoundStatement(first.ending.statement))
         // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not
         // leave. (That the connection is gone it says later, at the sync or when results are read.)
-        let prepares = try? statements.map { statement throws(LibPQConnection.Broken) in
-            try session.connection.send(statement)
+        var prepares: [Bool] = []
+        var unsent: LibPQConnection.Broken?
+        do throws(LibPQConnection.Broken) {
+            prepares = try statements.map { statement throws(LibPQConnection.Broken) in
+                try session.connection.send(statement)
+            }
+        } catch {
+            unsent = error
         }
         var pipeline = TransactionPipeline(
             group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
             statements: statements, ending: first.ending, sent: now,
             answers: TransactionAnswers(
-                prepares: prepares ?? [], leadCount: session.writeLead.count + 1, ending: first.ending))
-        if prepares == nil {
-            pipeline.ended = pipeline.tell(.failed(.connectionLost), isUsable: false)
-        } else if (try? session.connection.sync()) == nil {
-            pipeline.ended = pipeline.conclude(.unknown, isUsable: false)
+                prepares: prepares, leadCount: session.writeLead.count + 1, ending: first.ending))
+        if let unsent {
+            pipeline.ended = pipeline.tell(.failed(.connectionLost), lost: unsent.reason)
+        } else {
+            do throws(LibPQConnection.Broken) {
+                try session.connection.sync()
+            } catch {
+                pipeline.ended = pipeline.conclude(.unknown, lost: error.reason)
+            }
         }
         return pipeline
     }
@@ -126,19 +136,9 @@ struct TransactionPipeline {
         if let ended { return ended }
         do throws(LibPQConnection.Broken) {
             try receive(until: deadline.advanced(by: -silenceMargin))
-            return conclude(answers.end, isUsable: true)
+            return conclude(answers.end)
         } catch {
-            return conclude(answers.endOfConnection, isUsable: false)
-        }
-    }
-
-    /// Whether the server's word counts. One that woke up after another was chosen may say anything.
-    private var isConfirmedByServer: Bool {
-        do throws(LibPQConnection.Broken) {
-            try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
-            return true
-        } catch {
-            return false
+            return conclude(answers.endOfConnection, lost: error.reason)
         }
     }
 
@@ -168,18 +168,24 @@ struct TransactionPipeline {
         }
     }
 
-    /// - Parameter isUsable: Whether the connection is, as far as its state is known.
-    private func conclude(_ end: TransactionAnswers<QueryResult>.End, isUsable: Bool) -> WorkEnd {
+    /// - Parameter lost: Why the connection is of no use, as far as that is known.
+    private func conclude(_ end: TransactionAnswers<QueryResult>.End, lost: String? = nil) -> WorkEnd {
         switch end {
         case .done:
-            guard isConfirmedByServer else { return conclude(.unknown, isUsable: false) }
-            return tell(outcome(of: end), isUsable: isUsable)
+            // The server's word does not count if another was chosen: it may have woken up since.
+            do throws(LibPQConnection.Broken) {
+                try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
+            } catch {
+                return conclude(.unknown, lost: error.reason)
+            }
+            return tell(outcome(of: end), lost: lost)
         case .refused(let message, _):
             let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
-            return tell(outcome(of: end), isUsable: isUsable, isStale: message.isStalePreparation)
+            return tell(
+                outcome(of: end), lost: isUsable ? nil : message.description, isStale: message.isStalePreparation)
         case .rolledBack, .unknown:
             // What answers COMMIT by ROLLBACK may do so again, and what is not heard may still come.
-            return tell(outcome(of: end), isUsable: false)
+            return tell(outcome(of: end), lost: lost ?? "COMMIT was not answered by its tag")
         }
     }
 
@@ -193,9 +199,9 @@ struct TransactionPipeline {
 
     /// Tells the writes what becomes of them.
     private func tell(
-        _ outcome: SharedWrites.Outcome<QueryResult>, isUsable: Bool, isStale: Bool = false
+        _ outcome: SharedWrites.Outcome<QueryResult>, lost: String?, isStale: Bool = false
     ) -> WorkEnd {
-        var end = WorkEnd(isUsable: isUsable, isStale: isStale)
+        var end = WorkEnd(lost: lost, isStale: isStale)
         switch outcome {
         case .failed(let error):
             for write in group { write.item.end(.failure(error), own: 0..<write.count) }

@@ -37,7 +37,7 @@ struct TransactionWorker: ConnectionDriver {
                 until: TransactionPipeline.limit(ofProving: waiting, within: proofTime))
         } catch {
             for write in waiting { write.item.fail(.connectionLost) }
-            return WorkEnd(isUsable: false)
+            return WorkEnd(lost: error.reason)
         }
         begin(waiting)
         return finish()
@@ -54,6 +54,6 @@ struct TransactionWorker: ConnectionDriver {
 
     private mutating func finish() -> WorkEnd {
         defer { pipeline = nil }
-        return pipeline?.finish() ?? WorkEnd(isUsable: true)
+        return pipeline?.finish() ?? WorkEnd()
     }
 }

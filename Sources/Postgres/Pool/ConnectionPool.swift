@@ -172,12 +172,13 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         let (refused, asleep) = state.withLock {
             $0.finished(
                 index, group, undone: end.undone, rolledBack: end.isRolledBack, separated: end.separated,
-                usable: end.isUsable, at: .now())
+                usable: end.lost == nil, at: .now())
         }
+        if let reason = end.lost { logger.debug("connection lost at work", metadata: metadata(reason)) }
         for item in refused { Worker.refuse(item, .shuttingDown) }
         wake(asleep)
         if end.isStale {
-            logger.notice("prepared statements do not fit the database: all connections are opened anew")
+            logger.notice("\(Preparations.mismatch): all connections are opened anew")
             onStalePreparations()
         }
     }

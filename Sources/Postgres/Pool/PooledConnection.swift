@@ -25,8 +25,8 @@ protocol ConnectionDriver<Job>: SendableMetatype {
 
 /// How the work of a connection ended.
 struct WorkEnd {
-    /// False when the connection must be replaced.
-    var isUsable: Bool
+    /// Why the connection must be replaced, for the log; nil: it is of use.
+    var lost: String?
     /// The places in the group of the work that was not done and has not been told so, and is to be done again, each by
     /// itself. All other work has been told its end.
     var undone: [Int] = []
@@ -42,6 +42,9 @@ struct WorkEnd {
 /// connection has prepared, the others have, too: they are all opened anew rather than each cost a request an attempt.
 final class Preparations: Sendable {
     private let current = Atomic<UInt64>(0)
+
+    /// Why connections are opened anew.
+    static let mismatch = "prepared statements do not fit the database"
 
     /// The number that a new connection takes along.
     var number: UInt64 { current.load(ordering: .relaxed) }
@@ -137,7 +140,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
                 if hasInput { try contents.worker?.session.connection.consumeInput() }
                 if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
                 if contents.worker != nil, contents.preparations != preparations.number {
-                    throw LibPQConnection.Broken(reason: "prepared statements do not fit the database")
+                    throw LibPQConnection.Broken(reason: Preparations.mismatch)
                 }
                 return .woken
             } catch {
@@ -152,10 +155,10 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
         _ group: [Taken], _ more: @Sendable () -> [Taken]
     ) -> WorkEnd {
         contents.withLock { contents in
-            var end = contents.worker?.run(group, more) ?? WorkEnd(isUsable: false)
+            var end = contents.worker?.run(group, more) ?? WorkEnd(lost: "there is none")
             if end.isStale { end.isStale = preparations.retire(contents.preparations) }
-            if contents.preparations != preparations.number { end.isUsable = false }
-            if !end.isUsable { contents.worker = nil }
+            if contents.preparations != preparations.number { end.lost = end.lost ?? Preparations.mismatch }
+            if end.lost != nil { contents.worker = nil }
             return end
         }
     }
