@@ -29,45 +29,33 @@ struct ReadAnswersTests {
 
     @Test("each read has its answer; what is behind a refused one was skipped")
     func outcomes() {
-        var answers = Answers(prepares: [false, false, false])
+        var answers = Answers(count: 3)
         #expect(!answers.areComplete)
-        for answer in [done("a"), refused("22012"), skipped] { #expect(answers.take(answer) == .nothing) }
+        for answer in [done("a"), refused("22012"), skipped] { #expect(answers.take(answer) == true) }
         #expect(texts(answers) == ["a", "22012", "skipped"] && answers.areComplete)
-        #expect(answers.take(done()) == .isOneTooMany)
+        #expect(answers.take(done()) == false)
     }
 
     @Test("a group of which nothing has run is not complete, nor is one with fewer answers")
     func incomplete() {
-        var all = Answers(prepares: [false, false])
+        var all = Answers(count: 2)
         for _ in 0..<2 { _ = all.take(skipped) }
         #expect(!all.areComplete)
-        var some = Answers(prepares: [false, false])
+        var some = Answers(count: 2)
         _ = some.take(done())
         #expect(!some.areComplete)
     }
 
-    @Test("a preparation has an answer of its own, and its failure is the read's")
-    func preparations() {
-        var answers = Answers(prepares: [true, true, true])
-        let given: [(Answers.Answer, Answers.Consequence)] = [
-            (done(), .nothing), (done("a"), .nothing),
-            (refused("42P01"), .isNotPrepared(1)), (skipped, .nothing),
-            (skipped, .isNotPrepared(2)), (skipped, .nothing),
-        ]
-        for (answer, expected) in given { #expect(answers.take(answer) == expected) }
-        #expect(texts(answers) == ["a", "42P01", "skipped"] && answers.areComplete)
-    }
-
     @Test("what a transaction of reads begins and ends with is none of theirs")
     func transaction() {
-        var answers = Answers(prepares: [false], leading: 3, trailing: 1)
-        for answer in [done("begin"), done("limit"), done("settings")] { #expect(answers.take(answer) == .nothing) }
+        var answers = Answers(count: 1, leading: 3, trailing: 1)
+        for answer in [done("begin"), done("limit"), done("settings")] { #expect(answers.take(answer) == true) }
         #expect(answers.lead == "settings" && answers.outcomes.isEmpty)
-        for answer in [done("a"), done("commit")] { #expect(answers.take(answer) == .nothing) }
+        for answer in [done("a"), done("commit")] { #expect(answers.take(answer) == true) }
         #expect(texts(answers) == ["a"] && answers.areComplete)
-        #expect(answers.take(done()) == .isOneTooMany)
+        #expect(answers.take(done()) == false)
 
-        var failed = Answers(prepares: [false], leading: 3, trailing: 1)
+        var failed = Answers(count: 1, leading: 3, trailing: 1)
         for answer in [done(), refused("57014"), refused("25P02"), skipped] { _ = failed.take(answer) }
         #expect(failed.leadFailure?.sqlState.rawValue == "57014")
     }

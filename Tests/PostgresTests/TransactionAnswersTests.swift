@@ -18,10 +18,10 @@ struct TransactionAnswersTests {
             failure: failure, wasSkipped: wasSkipped, tag: tag, rows: rows, unconfirmedCommits: unconfirmed)
     }
 
-    /// What is known after these answers to statements that are prepared.
+    /// What is known after these answers.
     private func answers(_ given: [Answers.Answer], ending: Ending = .commit) -> Answers {
-        var answers = Answers(prepares: Array(repeating: false, count: Self.count), leadCount: 2, ending: ending)
-        for answer in given { #expect(answers.take(answer) == .nothing) }
+        var answers = Answers(count: Self.count, leadCount: 2, ending: ending)
+        for answer in given { #expect(answers.take(answer) == true) }
         return answers
     }
 
@@ -94,17 +94,10 @@ struct TransactionAnswersTests {
         #expect(end([0, 0, 0, 0, 1], .rollback) == "done: last", "nothing was to be confirmed")
     }
 
-    @Test("a preparation has an answer of its own; where it fails, or is skipped, the statement is not prepared")
-    func preparations() {
-        var answers = Answers(prepares: [false, true, false, true, true], leadCount: 2, ending: .commit)
-        let given: [(Answers.Answer, Answers.Consequence)] = [
-            (answer(), .nothing), (answer(), .nothing), (answer(), .nothing),
-            (answer(), .nothing), (answer(error: "42P01"), .isNotPrepared(3)), (answer(wasSkipped: true), .nothing),
-            (answer(wasSkipped: true), .isNotPrepared(4)), (answer(wasSkipped: true), .nothing),
-        ]
-        for (answer, expected) in given { #expect(answers.take(answer) == expected) }
+    @Test("an answer more than there are statements is none of theirs")
+    func tooMany() {
+        var answers = answers(success())
         #expect(answers.statement == nil)
-        #expect(text(answers.end) == "refused: 42P01")
-        #expect(answers.take(answer()) == .isOneTooMany)
+        #expect(answers.take(answer()) == false)
     }
 }

@@ -53,18 +53,18 @@ struct SimulatedServer {
         let failing = random.once(in: 4) ? random.below(Self.count) : nil
         let isRolledBack = failing != nil || random.once(in: 16)
         let isUnconfirmed = !isRolledBack && random.once(in: 8)
-        let prepares = (0..<Self.count).map { _ in random.once(in: 3) }
+        let prepares = prepares(Self.count)
+        var statements = sent(prepares)
         let given = answers(
             prepares, failing: failing, rows: rows, tag: failing != nil ? "" : isRolledBack ? "ROLLBACK" : "COMMIT",
             isUnconfirmed: isUnconfirmed)
         let heard = breaks ? random.below(given.count + 1) : given.count
         // A connection that breaks before the answer to COMMIT may do so before COMMIT is carried out.
         let commits = !isRolledBack && (heard == given.count || random.once(in: 2))
-        var answers = Answers(prepares: prepares, leadCount: 2, ending: .commit)
+        var answers = Answers(count: Self.count, leadCount: 2, ending: .commit)
         var problem: String?
-        for (answer, expected) in given.prefix(heard) {
-            let consequence = answers.take(answer)
-            if consequence != expected { problem = "an answer has the consequence \(consequence), not \(expected)" }
+        for answer in given.prefix(heard) where statements.take(Self.kind(answer)) && !answers.take(answer) {
+            problem = "an answer was one too many"
         }
         if breaks, heard < given.count, random.once(in: 3) {
             // A server that is stopped says farewell, whether it has committed or not.
@@ -94,11 +94,11 @@ struct SimulatedServer {
         }
     }
 
-    /// The answers to all statements, and what follows from each.
+    /// The answers to all statements and their preparations.
     private mutating func answers(
         _ prepares: [Bool], failing: Int?, rows: [Row], tag: String, isUnconfirmed: Bool
-    ) -> [(Answers.Answer, Answers.Consequence)] {
-        var answers: [(Answers.Answer, Answers.Consequence)] = []
+    ) -> [Answers.Answer] {
+        var answers: [Answers.Answer] = []
         // Warnings of earlier commits.
         let warnings = random.below(3)
         // Rows that are not those of the parts.
@@ -108,22 +108,17 @@ struct SimulatedServer {
             let failsPrepared = prepares[index] && random.once(in: 2)
             let refusal = index == failing ? ["40001", "23514", "57014", "57P01"][random.below(4)] : nil
             if prepares[index] {
-                let refused = failsPrepared ? refusal : nil
                 answers.append(
-                    (
-                        answer(refusal: refused, wasSkipped: wasSkipped, unconfirmed: warnings),
-                        refused != nil || wasSkipped ? .isNotPrepared(index) : .nothing
-                    ))
+                    answer(
+                        refusal: failsPrepared ? refusal : nil, wasSkipped: wasSkipped, unconfirmed: warnings))
             }
             let isLast = index == Self.count - 1
             answers.append(
-                (
-                    answer(
-                        refusal: failsPrepared ? nil : refusal,
-                        wasSkipped: wasSkipped || refusal != nil && failsPrepared, tag: isLast ? tag : "",
-                        rows: index == Self.count - 2 ? Array(rows.dropLast(isShort ? 1 : 0)) : [],
-                        unconfirmed: warnings + (isLast && isUnconfirmed ? 1 : 0)), .nothing
-                ))
+                answer(
+                    refusal: failsPrepared ? nil : refusal,
+                    wasSkipped: wasSkipped || refusal != nil && failsPrepared, tag: isLast ? tag : "",
+                    rows: index == Self.count - 2 ? Array(rows.dropLast(isShort ? 1 : 0)) : [],
+                    unconfirmed: warnings + (isLast && isUnconfirmed ? 1 : 0)))
         }
         return answers
     }
@@ -144,6 +139,24 @@ struct SimulatedServer {
         }
     }
 
+    // MARK: Preparations
+
+    /// For each statement, whether its preparation is sent before it.
+    private mutating func prepares(_ count: Int) -> [Bool] { (0..<count).map { _ in random.once(in: 3) } }
+
+    private func sent(_ prepares: [Bool]) -> PreparedStatements {
+        var statements = PreparedStatements()
+        for (index, prepares) in prepares.enumerated() {
+            let statement = Statement("\(index)", sql: "")
+            statements.sent(statement, as: statement.name.utf8CString, prepares: prepares)
+        }
+        return statements
+    }
+
+    private static func kind<Rows>(_ answer: ServerAnswer<Rows>) -> PreparedStatements.Answer {
+        answer.failure != nil ? .failure : answer.wasSkipped ? .skipped : .success
+    }
+
     private static func message(_ code: String) -> ServerMessage {
         ServerMessage(sqlState: SQLState(rawValue: code), text: nil, statement: "test")
     }
@@ -154,7 +167,7 @@ struct SimulatedServer {
     /// is skipped. Returns the place of the refused one, too.
     mutating func reads(_ jobs: [Int]) -> (outcomes: [ReadAnswers<Int>.Outcome], refused: Int?, problem: String?) {
         let failing = random.once(in: 4) ? random.below(jobs.count) : nil
-        let prepares = jobs.map { _ in random.once(in: 3) }
+        let prepares = prepares(jobs.count)
         // Behind a pooler they are a transaction with settings of its own.
         let isPooled = random.once(in: 4)
         var given: [ReadAnswers<Int>.Answer] = isPooled ? [row(-1), row(-2), row(-3)] : []
@@ -166,9 +179,12 @@ struct SimulatedServer {
                 row(job, fails: index == failing && !failsPrepared, wasSkipped || index == failing && failsPrepared))
         }
         if isPooled { given.append(row(-5, fails: false, failing != nil)) }
-        var answers = ReadAnswers<Int>(prepares: prepares, leading: isPooled ? 3 : 0, trailing: isPooled ? 1 : 0)
+        var answers = ReadAnswers<Int>(count: jobs.count, leading: isPooled ? 3 : 0, trailing: isPooled ? 1 : 0)
+        var statements = sent(isPooled ? [false, false, false] + prepares : prepares)
         var problem: String?
-        for answer in given where answers.take(answer) == .isOneTooMany { problem = "an answer was one too many" }
+        for answer in given where statements.take(Self.kind(answer)) && !answers.take(answer) {
+            problem = "an answer was one too many"
+        }
         if !answers.areComplete { problem = "all reads were answered, and more is expected" }
         return (answers.outcomes, failing, problem)
     }

@@ -16,10 +16,7 @@ import Glibc
     /// Its socket, for `poll`.
     let descriptor: Int32
     private let preparesStatements: Bool
-    /// The statements that this connection knows, with their names as C has them, so that no copy is made per use.
-    private var prepared: [Statement: ContiguousArray<CChar>] = [:]
-    /// The one that was used last, for that is mostly the next one.
-    private var latest: (statement: Statement, name: ContiguousArray<CChar>)?
+    private var statements = PreparedStatements()
     private let notices: NoticeLog
 
     /// Takes ownership of an open connection on which nothing is under way.
@@ -72,9 +69,9 @@ import Glibc
 
     // MARK: Sending
 
-    /// Puts a statement into the pipeline, preceded by its preparation when this connection has not seen it yet.
-    /// Returns whether a preparation was sent, whose result then comes before the statement's own.
-    func send(_ bound: BoundStatement) throws(Broken) -> Bool {
+    /// Puts a statement into the pipeline, preceded by its preparation when this connection has not seen it yet. Either
+    /// way it has one result.
+    func send(_ bound: BoundStatement) throws(Broken) {
         let statement = bound.statement
         guard preparesStatements, bound.isPrepared else {
             let types = statement.parameterTypes.map(\.rawValue)
@@ -82,9 +79,9 @@ import Glibc
                 unsafe PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
             }
             guard sent == 1 else { throw broken() }
-            return false
+            return statements.sentUnprepared()
         }
-        let known = latest?.statement === statement ? latest?.name : prepared[statement]
+        let known = statements.name(of: statement)
         let name = known ?? statement.name.utf8CString
         if known == nil {
             let types = statement.parameterTypes.map(\.rawValue)
@@ -98,17 +95,11 @@ import Glibc
             }
         }
         guard sent == 1 else { throw broken() }
-        // Counted as prepared from now on, so that one pipeline can use it many times; see `forget`.
-        if known == nil { prepared[statement] = name }
-        latest = (statement, name)
-        return known == nil
+        statements.sent(statement, as: name, prepares: known == nil)
     }
 
-    /// The preparation of `statement` did not succeed: it is sent again at the next use.
-    func forget(_ statement: Statement) {
-        prepared[statement] = nil
-        latest = nil
-    }
+    /// Whether a preparation is not answered. If it fails, so does what was sent since and relies on it.
+    var isPreparing: Bool { statements.arePending }
 
     /// Ends a unit of the pipeline: an error before this point touches nothing after it. Sends what it can at once.
     func sync() throws(Broken) {
@@ -164,7 +155,7 @@ import Glibc
             }
             let result = unsafe QueryResult(owning: pointer)
             if result.status == PGRES_PIPELINE_SYNC { return .synchronized }
-            return .result(result)
+            if statements.take(result.answer) { return .result(result) }
         }
     }
 
@@ -189,7 +180,7 @@ import Glibc
     func rollBack(until limit: MonotonicTime) -> Bool {
         guard isInTransaction else { return true }
         do {
-            var preparing = try send(BoundStatement(LibPQConnection.rollback))
+            try send(BoundStatement(LibPQConnection.rollback))
             try sync()
             try flush(until: limit)
             while true {
@@ -197,9 +188,7 @@ import Glibc
                 switch event {
                 case .timedOut: return false
                 case .synchronized: return !isInTransaction
-                case .result(let answer):
-                    if preparing, try answer.failure(statement: "offersd_rollback") != nil { return false }
-                    preparing = false
+                case .result: break
                 }
             }
         } catch {

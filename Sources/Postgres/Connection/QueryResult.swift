@@ -125,12 +125,20 @@ extension QueryResult {
     /// The error that the server gave for a statement; nil when it succeeded or was skipped after another's error.
     /// Throws when it is the end of the connection rather than of the statement: then nothing is known of COMMIT.
     func failure(statement: String) throws(LibPQConnection.Broken) -> ServerMessage? {
-        guard status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE else { return nil }
+        guard answer == .failure else { return nil }
         let (message, isStatementError) = serverMessage(statement: statement)
         guard isStatementError else { throw LibPQConnection.Broken(reason: message.description) }
         return message
     }
 
     /// Whether the statement was skipped because one before it in its unit failed.
-    var wasSkipped: Bool { status == PGRES_PIPELINE_ABORTED }
+    var wasSkipped: Bool { answer == .skipped }
+
+    var answer: PreparedStatements.Answer {
+        switch status {
+        case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE: .failure
+        case PGRES_PIPELINE_ABORTED: .skipped
+        default: .success
+        }
+    }
 }

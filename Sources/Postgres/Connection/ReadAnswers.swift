@@ -2,7 +2,6 @@
 /// come; what is known of each read is asked.
 struct ReadAnswers<Rows> {
     typealias Answer = ServerAnswer<Rows>
-    typealias Consequence = Answer.Consequence
 
     /// What is known of a read.
     enum Outcome {
@@ -12,14 +11,12 @@ struct ReadAnswers<Rows> {
         case skipped
     }
 
-    /// For each read, whether a preparation goes before it, which has an answer of its own.
-    private let prepares: [Bool]
+    /// The number of reads.
+    private let count: Int
     /// How many answers are still to come to what the group begins with.
     private var leading: Int
     /// How many may come to what it ends with.
     private var trailing: Int
-    private var isPrepared = false
-    private var preparationFailure: ServerMessage?
 
     /// The answer to the last of what the group begins with.
     private(set) var lead: Rows?
@@ -28,11 +25,11 @@ struct ReadAnswers<Rows> {
     /// Those of the reads from the first one on.
     private(set) var outcomes: [Outcome] = []
 
-    init(prepares: [Bool], leading: Int = 0, trailing: Int = 0) {
-        self.prepares = prepares
+    init(count: Int, leading: Int = 0, trailing: Int = 0) {
+        self.count = count
         self.leading = leading
         self.trailing = trailing
-        outcomes.reserveCapacity(prepares.count)
+        outcomes.reserveCapacity(count)
     }
 
     /// Whether the next answer is none of a read's, but to what the group begins with.
@@ -40,33 +37,26 @@ struct ReadAnswers<Rows> {
 
     /// Whether each read has an outcome, and one of them has run: a server that skips all of them does not get on.
     var areComplete: Bool {
-        outcomes.count == prepares.count && outcomes.contains { if case .skipped = $0 { false } else { true } }
+        outcomes.count == count && outcomes.contains { if case .skipped = $0 { false } else { true } }
     }
 
-    /// Takes the next answer.
-    mutating func take(_ answer: Answer) -> Consequence {
+    /// Takes the next answer. Returns false if there is one too many: nothing on this connection can be believed.
+    mutating func take(_ answer: Answer) -> Bool {
         if leading > 0 {
             leading -= 1
             leadFailure = leadFailure ?? answer.failure
             if leading == 0 { lead = answer.rows }
-            return .nothing
+            return true
         }
-        let index = outcomes.count
-        guard index < prepares.count else {
+        guard outcomes.count < count else {
             trailing -= 1
-            return trailing < 0 ? .isOneTooMany : .nothing
+            return trailing >= 0
         }
-        if prepares[index], !isPrepared {
-            isPrepared = true
-            preparationFailure = answer.failure
-            return answer.failure != nil || answer.wasSkipped ? .isNotPrepared(index) : .nothing
-        }
-        if let failure = preparationFailure ?? answer.failure {
+        if let failure = answer.failure {
             outcomes.append(.refused(failure))
         } else {
             outcomes.append(answer.wasSkipped ? .skipped : .done(answer.rows))
         }
-        (isPrepared, preparationFailure) = (false, nil)
-        return .nothing
+        return true
     }
 }

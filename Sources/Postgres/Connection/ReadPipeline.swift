@@ -15,17 +15,14 @@ struct ReadPipeline: ConnectionDriver {
     private final class Group {
         let reads: [WorkItem<Read>]
         let sent: MonotonicTime
-        /// Whether statements are prepared with it. If that fails, they are not there for the next group.
-        let prepares: Bool
         var answers: ReadAnswers<QueryResult>
         /// The reads that were told that their time is over; their results may be still to come.
         var givenUp: Set<Int> = []
 
-        init(reads: [WorkItem<Read>], sent: MonotonicTime, prepares: [Bool], leading: Int, trailing: Int) {
+        init(reads: [WorkItem<Read>], sent: MonotonicTime, leading: Int, trailing: Int) {
             self.reads = reads
             self.sent = sent
-            self.prepares = prepares.contains(true)
-            answers = ReadAnswers(prepares: prepares, leading: leading, trailing: trailing)
+            answers = ReadAnswers(count: reads.count, leading: leading, trailing: trailing)
         }
 
         /// The name of the statement that the next answer is about, for the log.
@@ -58,16 +55,16 @@ struct ReadPipeline: ConnectionDriver {
     private let longestSilence: Duration
 
     /// How long it may say nothing when all reads of a group were given up. `statement_timeout` ends a statement by
-    /// then, also of a read that waited before it was sent, so a server that is alive needs less.
+    /// then, also one that waited before it was sent. (A group of several slow ones may need longer: that costs the
+    /// connection.)
     private let longestStatement: Duration
-    /// How much later than its deadline a read may be answered by a server that is alive.
-    private let margin: Duration
+    /// How long after the deadline a connection may owe the answer to what looks after the service, at least.
+    private static let margin = Duration.milliseconds(400)
 
     init(_ session: Session, _ configuration: PostgresConfiguration) {
         self.session = session
         longestSilence = configuration.readDeadline * 5
-        margin = configuration.readDeadline / 5
-        longestStatement = configuration.readDeadline + margin
+        longestStatement = configuration.readDeadline + max(ReadPipeline.margin, configuration.readDeadline / 5)
     }
 
     mutating func begin(_ read: WorkQueue<Read>.Taken) -> Bool {
@@ -117,9 +114,9 @@ struct ReadPipeline: ConnectionDriver {
         }
     }
 
-    /// Whether the next group waits for the answers of the last one: that prepares what the next may rely on, or it is
-    /// a transaction, behind a pooler, which an error leaves open.
-    private var mustBeAnswered: Bool { groups.last.map { $0.prepares || isTransaction } ?? false }
+    /// Whether the next group waits for answers: to a preparation that it may rely on, or to a transaction, behind a
+    /// pooler, which an error leaves open.
+    private var mustBeAnswered: Bool { !groups.isEmpty && (isTransaction || session.connection.isPreparing) }
 
     private var isTransaction: Bool { !session.readLead.isEmpty }
 
@@ -139,17 +136,13 @@ struct ReadPipeline: ConnectionDriver {
         let now = MonotonicTime.now()
         if groups.isEmpty { lastWord = now }
         let reads = Array(unsent.prefix(count))
-        var prepares: [Bool] = []
-        prepares.reserveCapacity(count)
-        for statement in session.readLead { _ = try session.connection.send(statement) }
-        for read in reads { prepares.append(try session.connection.send(read.job.bound)) }
-        for statement in session.readTail { _ = try session.connection.send(statement) }
+        for statement in session.readLead { try session.connection.send(statement) }
+        for read in reads { try session.connection.send(read.job.bound) }
+        for statement in session.readTail { try session.connection.send(statement) }
         try session.connection.sync()
         unsent.removeFirst(count)
         groups.append(
-            Group(
-                reads: reads, sent: now, prepares: prepares, leading: session.readLead.count,
-                trailing: session.readTail.count))
+            Group(reads: reads, sent: now, leading: session.readLead.count, trailing: session.readTail.count))
     }
 
     /// Whether the server says something before the next tick.
@@ -206,10 +199,8 @@ struct ReadPipeline: ConnectionDriver {
             if failure.closesConnection { farewell = failure }
             if failure.isStalePreparation { isStale = true }
         }
-        switch group.answers.take(.init(failure: failure, wasSkipped: result.wasSkipped, rows: result)) {
-        case .nothing: break
-        case .isNotPrepared(let index): session.connection.forget(group.reads[index].job.bound.statement)
-        case .isOneTooMany: throw LibPQConnection.Broken(reason: "too many results")
+        guard group.answers.take(.init(failure: failure, wasSkipped: result.wasSkipped, rows: result)) else {
+            throw LibPQConnection.Broken(reason: "too many results")
         }
     }
 
@@ -236,10 +227,10 @@ struct ReadPipeline: ConnectionDriver {
         if !session.isCurrent { throw ServerWatch.retired }
         let silence = lastWord.duration(to: now)
         let oldest = groups[0]
-        // The first of them longest ago. What looks after the service has less time than its statement.
+        // The first of them longest ago. What looks after the service has a time of its own.
         let isAbandoned =
             oldest.givenUp.count == oldest.reads.count
-            && oldest.reads[0].deadline.hasPassed(at: now.advanced(by: -margin))
+            && oldest.reads[0].deadline.hasPassed(at: now.advanced(by: -ReadPipeline.margin))
             && (silence >= longestStatement || oldest.reads[0].job.purpose != .work)
         let isTooLong = oldest.givenUp.contains(0) && silence >= longestSilence
         if isAbandoned || isTooLong { throw LibPQConnection.Broken(reason: "the server does not answer") }

@@ -1,14 +1,5 @@
 /// One answer of the server in a pipeline, as far as `ReadAnswers` and `TransactionAnswers` look at it.
 struct ServerAnswer<Rows> {
-    /// What follows from an answer at once.
-    enum Consequence: Equatable {
-        case nothing
-        /// The read or statement with this number is not prepared.
-        case isNotPrepared(Int)
-        /// There are more answers than statements: nothing on this connection can be believed.
-        case isOneTooMany
-    }
-
     let failure: ServerMessage?
     /// Whether one before it failed.
     let wasSkipped: Bool

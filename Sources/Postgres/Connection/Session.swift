@@ -208,7 +208,7 @@ enum UnitReader {
     static func run(
         _ statement: Statement, _ connection: LibPQConnection, until limit: MonotonicTime
     ) throws(LibPQConnection.Broken) -> Unit {
-        _ = try connection.send(BoundStatement(statement))
+        try connection.send(BoundStatement(statement))
         try connection.sync()
         try connection.flush(until: limit)
         var rows: QueryResult?

@@ -4,7 +4,6 @@
 /// `Rows` are those that the transaction is about: of its last step, which comes before the statement that ends it.
 struct TransactionAnswers<Rows> {
     typealias Answer = ServerAnswer<Rows>
-    typealias Consequence = Answer.Consequence
 
     /// What is known of the transaction.
     enum End {
@@ -18,46 +17,41 @@ struct TransactionAnswers<Rows> {
         case unknown
     }
 
-    /// For each statement, whether a preparation goes before it, which has an answer of its own.
-    private let prepares: [Bool]
+    /// The number of statements.
+    private let count: Int
     /// How many statements come before the steps.
     private let leadCount: Int
     private let ending: Ending
 
     private var index = 0
-    private var isPrepared = false
     private var failure: (message: ServerMessage, isEarly: Bool)?
     private var rows: Rows?
     private var unconfirmedBefore = 0
     private var tag: String?
     private var isConfirmed = false
 
-    /// - Parameter prepares: For each statement, at least two: the last step, and the one that ends the transaction.
-    init(prepares: [Bool], leadCount: Int, ending: Ending) {
-        self.prepares = prepares
+    /// - Parameter count: The number of statements, at least two: the last step, and the one that ends the transaction.
+    init(count: Int, leadCount: Int, ending: Ending) {
+        self.count = count
         self.leadCount = leadCount
         self.ending = ending
     }
 
     /// The number of the statement that the next answer is about; nil if there is none.
-    var statement: Int? { index < prepares.count ? index : nil }
+    var statement: Int? { index < count ? index : nil }
 
-    /// Whether the next answer has the tag of the statement that ends the transaction, or is that of its preparation.
-    var expectsEnd: Bool { index == prepares.count - 1 }
+    /// Whether the next answer has the tag of the statement that ends the transaction.
+    var expectsEnd: Bool { index == count - 1 }
 
-    /// Takes the next answer.
-    mutating func take(_ answer: Answer) -> Consequence {
-        guard index < prepares.count else { return .isOneTooMany }
+    /// Takes the next answer. Returns false if there is one too many: nothing on this connection can be believed.
+    mutating func take(_ answer: Answer) -> Bool {
+        guard index < count else { return false }
         if let message = answer.failure, failure == nil { failure = (message, index < leadCount) }
-        if prepares[index], !isPrepared {
-            isPrepared = true
-            return answer.failure != nil || answer.wasSkipped ? .isNotPrepared(index) : .nothing
-        }
         switch index {
-        case prepares.count - 2:
+        case count - 2:
             rows = answer.rows
             unconfirmedBefore = answer.unconfirmedCommits
-        case prepares.count - 1:
+        case count - 1:
             tag = answer.tag
             // SyncRepWaitForLSN gives up waiting for a standby with a warning, and commits all the same. It comes
             // before the tag; what comes after it is none of this commit's: a server that is stopped says farewell so.
@@ -66,8 +60,7 @@ struct TransactionAnswers<Rows> {
             break
         }
         index += 1
-        isPrepared = false
-        return .nothing
+        return true
     }
 
     /// What is known when the server has answered all.

@@ -1,6 +1,7 @@
 import Deadlines
 
-/// Runs one transaction as one pipeline: BEGIN, the time limits, the steps, COMMIT, and one sync.
+/// Runs transactions on one connection, one at a time, each as one pipeline: BEGIN, the time limits, the steps, COMMIT,
+/// and one sync.
 ///
 /// Several writes may share it, of one caller or of many, so that what the server does once for each transaction, and
 /// for each statement, is done once for all of them. As soon as anything fails all is rolled back, and each is left to
@@ -9,7 +10,9 @@ import Deadlines
 ///
 /// From the moment that COMMIT may leave, only the server's word decides: its tag COMMIT is a success, an error or the
 /// tag ROLLBACK is a rollback, and anything else is unknown.
-struct TransactionPipeline {
+struct TransactionPipeline: ConnectionDriver {
+    typealias Taken = WorkQueue<Write>.Taken
+
     /// How long before a deadline the waiting for the server ends.
     struct Margins {
         /// The waiting for row locks, and the time that the statements have: nothing is begun later.
@@ -23,17 +26,67 @@ struct TransactionPipeline {
         static let outcomeCheck = Margins(lock: .milliseconds(100), silence: .milliseconds(50))
     }
 
-    private let group: [TransactionWorker.Taken]
-    /// Where they were in the group that was given.
-    private let places: [Int]
-    private let deadline: MonotonicTime
-    private let silenceMargin: Duration
-    private let session: Session
-    private let statements: [BoundStatement]
-    private let ending: Ending
-    private let sent: MonotonicTime
-    private var answers: TransactionAnswers<QueryResult>
-    /// Its end, if it could not be sent; the writes have been told.
+    /// A transaction that was sent.
+    private struct Sent {
+        let group: [Taken]
+        /// Where they were in the group that was given.
+        let places: [Int]
+        /// The nearest of theirs.
+        let deadline: MonotonicTime
+        /// Until when its answers are waited for.
+        let limit: MonotonicTime
+        let statements: [BoundStatement]
+        let at: MonotonicTime
+        var answers: TransactionAnswers<QueryResult>
+
+        /// The statement that the next answer is about; nil if there is none.
+        var answering: Statement? { answers.statement.map { statements[$0].statement } }
+
+        func outcome(
+            of end: TransactionAnswers<QueryResult>.End, backend: Backend?
+        ) -> SharedWrites.Outcome<QueryResult> {
+            let plan = group[0].item.job.plan
+            let shared = SharedWrites(
+                counts: group.map(\.count), ending: plan.ending, backend: backend, sent: at,
+                lastStep: statements[statements.count - 2].statement)
+            return shared.outcome(of: end) { rows in (0..<rows.rowCount).map { plan.isLeftOut(rows, $0) } }
+        }
+
+        /// Tells the writes what becomes of them.
+        func tell(
+            _ outcome: SharedWrites.Outcome<QueryResult>, lost: String?, isStale: Bool = false
+        ) -> WorkEnd {
+            var end = WorkEnd(lost: lost, isStale: isStale)
+            switch outcome {
+            case .failed(let error):
+                for write in group { write.item.end(.failure(error), own: 0..<write.count) }
+            case .rolledBack:
+                (end.undone, end.isRolledBack) = (places, true)
+            case .done(let rows, let shares):
+                for (index, write) in group.enumerated() {
+                    if shares[index].isEmpty {
+                        end.undone.append(places[index])
+                    } else {
+                        end.separated += write.count - shares[index].count
+                        // The one behind them was left out, if there is one.
+                        write.item.end(
+                            .success(rows), own: shares[index], separated: shares[index].count < write.count ? 1 : 0)
+                    }
+                }
+            }
+            return end
+        }
+    }
+
+    let session: Session
+    private let usual: Margins
+    private let proofTime: Duration
+    private let sharedTimeout: Duration
+    /// What is to be sent when the server is known to be still the one in use.
+    private var unproven: Taken?
+    /// The one under way.
+    private var sent: Sent?
+    /// The end of one that could not be sent; the writes have been told.
     private var ended: WorkEnd?
 
     /// How long a shared transaction may wait for one row lock.
@@ -42,12 +95,49 @@ struct TransactionPipeline {
     /// is less than what is kept for the end.
     private static let leastSharedTimeout = Duration.milliseconds(200)
 
+    init(_ session: Session, _ configuration: PostgresConfiguration) {
+        self.session = session
+        usual = .usual(silence: configuration.silenceMargin)
+        proofTime = configuration.proofTime / 2
+        sharedTimeout = configuration.sharedTimeout
+    }
+
+    mutating func begin(_ write: Taken) -> Bool {
+        guard session.isFresh else {
+            // To find out whether the server was replaced takes time, which only the connection's thread has.
+            unproven = write
+            return false
+        }
+        send([write])
+        return sent != nil && (try? session.connection.flushNow()) == true
+    }
+
+    /// `writes` are parts of one transaction. Nothing has begun when there are any.
+    mutating func run(_ writes: [Taken], _ more: @Sendable () -> [Taken]) -> WorkEnd {
+        let waiting = unproven.map { [$0] } ?? writes
+        unproven = nil
+        if !waiting.isEmpty {
+            do throws(LibPQConnection.Broken) {
+                try session.confirmBeforeSending(until: limit(ofProving: waiting))
+            } catch {
+                for write in waiting { write.item.fail(.connectionLost) }
+                return WorkEnd(lost: error.reason)
+            }
+            send(waiting)
+        }
+        return finish()
+    }
+
+    static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.fail(error) }
+
+    // MARK: Sending
+
     /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
-    static func limit(ofProving writes: [TransactionWorker.Taken], within proofTime: Duration) -> MonotonicTime {
+    private func limit(ofProving writes: [Taken]) -> MonotonicTime {
         let now = MonotonicTime.now()
         return writes.reduce(now.advanced(by: proofTime)) { limit, write in
             let own = write.item.deadline.instant(startedBy: now)
-            return min(limit, own.advanced(by: -leastAfterProof))
+            return min(limit, own.advanced(by: -TransactionPipeline.leastAfterProof))
         }
     }
 
@@ -61,13 +151,12 @@ struct TransactionPipeline {
         sharedTimeout.map { min(max(remaining, leastSharedTimeout), $0) } ?? remaining
     }
 
-    /// Sends one transaction for all of `writes`, as far as that is possible without waiting. Nil: all of them were
-    /// told that their time is over.
-    static func begin(
-        _ writes: [TransactionWorker.Taken], on session: Session, margins: Margins, sharedTimeout: Duration
-    ) -> TransactionPipeline? {
+    /// Sends one transaction for those of `writes` whose time is not over, as far as that is possible without waiting.
+    private mutating func send(_ writes: [Taken]) {
         let now = MonotonicTime.now()
-        var (timely, places): ([TransactionWorker.Taken], [Int]) = ([], [])
+        // An outcome check shares its transaction with no other write.
+        let margins = writes.first?.item.job.attempt == .outcomeCheck ? Margins.outcomeCheck : usual
+        var (timely, places): ([Taken], [Int]) = ([], [])
         var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
         var deadline = MonotonicTime(nanoseconds: .max)
         for (place, write) in writes.enumerated() {
@@ -88,62 +177,55 @@ struct TransactionPipeline {
             }
             deadline = min(deadline, own)
         }
-        guard let first = timely.first?.item.job.plan else { return nil }
+        guard let first = timely.first?.item.job.plan else { return }
         let isShared = parts.count > 1
-        let bound = bound(
+        let bound = TransactionPipeline.bound(
             of: now.duration(to: deadline) - margins.lock, sharedTimeout: isShared ? sharedTimeout : nil)
-        let lockTimeout = isShared ? sharedLockTimeout : .zero
+        let lockTimeout = isShared ? TransactionPipeline.sharedLockTimeout : .zero
         var statements = session.writeLead
         statements.reserveCapacity(statements.count + 4)
         statements.append(
             BoundStatement(Session.limits, [.int8(bound.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)]))
         statements += first.steps(BatchParameters(parts, callers: callers), bound)
         statements.append(BoundStatement(first.ending.statement))
+        let transaction = Sent(
+            group: timely, places: places, deadline: deadline, limit: deadline.advanced(by: -margins.silence),
+            statements: statements, at: now,
+            answers: TransactionAnswers(
+                count: statements.count, leadCount: session.writeLead.count + 1, ending: first.ending))
         // If this throws, nothing can commit: COMMIT comes last, and a message that libpq cannot put together does not
         // leave. (That the connection is gone it says later, at the sync or when results are read.)
-        var prepares: [Bool] = []
-        var unsent: LibPQConnection.Broken?
         do throws(LibPQConnection.Broken) {
-            prepares = try statements.map { statement throws(LibPQConnection.Broken) in
-                try session.connection.send(statement)
-            }
+            for statement in statements { try session.connection.send(statement) }
         } catch {
-            unsent = error
+            ended = transaction.tell(.failed(.connectionLost), lost: error.reason)
+            return
         }
-        var pipeline = TransactionPipeline(
-            group: timely, places: places, deadline: deadline, silenceMargin: margins.silence, session: session,
-            statements: statements, ending: first.ending, sent: now,
-            answers: TransactionAnswers(
-                prepares: prepares, leadCount: session.writeLead.count + 1, ending: first.ending))
-        if let unsent {
-            pipeline.ended = pipeline.tell(.failed(.connectionLost), lost: unsent.reason)
-        } else {
-            do throws(LibPQConnection.Broken) {
-                try session.connection.sync()
-            } catch {
-                pipeline.ended = pipeline.conclude(.unknown, lost: error.reason)
-            }
+        do throws(LibPQConnection.Broken) {
+            try session.connection.sync()
+            sent = transaction
+        } catch {
+            ended = conclude(transaction, .unknown, lost: error.reason)
         }
-        return pipeline
     }
 
-    /// Whether COMMIT may have left.
-    var isUnderWay: Bool { ended == nil }
+    // MARK: The end
 
     /// Sends what is left, waits for the end and tells it. All that share it stop waiting at the nearest of their
     /// deadlines.
-    mutating func finish() -> WorkEnd {
-        if let ended { return ended }
+    private mutating func finish() -> WorkEnd {
+        defer { (sent, ended) = (nil, nil) }
+        guard var transaction = sent else { return ended ?? WorkEnd() }
         do throws(LibPQConnection.Broken) {
-            try receive(until: deadline.advanced(by: -silenceMargin))
-            return conclude(answers.end)
+            try receive(&transaction)
+            return conclude(transaction, transaction.answers.end)
         } catch {
-            return conclude(answers.endOfConnection, lost: error.reason)
+            return conclude(transaction, transaction.answers.endOfConnection, lost: error.reason)
         }
     }
 
-    private mutating func receive(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
-        let connection = session.connection
+    private func receive(_ transaction: inout Sent) throws(LibPQConnection.Broken) {
+        let (connection, limit) = (session.connection, transaction.limit)
         try connection.flush(until: limit)
         while true {
             let now = MonotonicTime.now()
@@ -155,71 +237,43 @@ struct TransactionPipeline {
                 return
             case .result(let result):
                 let answer = TransactionAnswers.Answer(
-                    failure: try result.failure(
-                        statement: answers.statement.map { statements[$0].statement.name } ?? ""),
-                    wasSkipped: result.wasSkipped, tag: answers.expectsEnd ? result.commandTag : "", rows: result,
-                    unconfirmedCommits: connection.unconfirmedCommits)
-                switch answers.take(answer) {
-                case .nothing: break
-                case .isNotPrepared(let index): connection.forget(statements[index].statement)
-                case .isOneTooMany: throw LibPQConnection.Broken(reason: "more results than statements")
+                    failure: try result.failure(statement: transaction.answering?.name ?? ""),
+                    wasSkipped: result.wasSkipped, tag: transaction.answers.expectsEnd ? result.commandTag : "",
+                    rows: result, unconfirmedCommits: connection.unconfirmedCommits)
+                guard transaction.answers.take(answer) else {
+                    throw LibPQConnection.Broken(reason: "more results than statements")
                 }
             }
         }
     }
 
+    /// Tells the writes what this end means, and leaves the connection ready for others if it can be.
+    ///
     /// - Parameter lost: Why the connection is of no use, as far as that is known.
-    private func conclude(_ end: TransactionAnswers<QueryResult>.End, lost: String? = nil) -> WorkEnd {
+    private func conclude(
+        _ transaction: Sent, _ end: TransactionAnswers<QueryResult>.End, lost: String? = nil
+    ) -> WorkEnd {
+        let outcome = transaction.outcome(of: end, backend: session.backend)
         switch end {
         case .done:
             // The server's word does not count if another was chosen: it may have woken up since.
             do throws(LibPQConnection.Broken) {
-                try session.confirm(sent: sent, until: deadline.advanced(by: -silenceMargin))
+                try session.confirm(sent: transaction.at, until: transaction.limit)
             } catch {
-                return conclude(.unknown, lost: error.reason)
+                return conclude(transaction, .unknown, lost: error.reason)
             }
-            return tell(outcome(of: end), lost: lost)
+            return transaction.tell(outcome, lost: lost)
         case .refused(let message, _):
-            let isUsable = session.connection.rollBack(until: deadline) && !message.closesConnection
-            return tell(
-                outcome(of: end), lost: isUsable ? nil : message.description, isStale: message.isStalePreparation)
+            let isRolledBack = session.connection.rollBack(until: transaction.deadline)
+            return transaction.tell(
+                outcome,
+                lost: message.closesConnection
+                    ? message.description : isRolledBack ? nil : "a transaction that failed could not be ended",
+                isStale: message.isStalePreparation)
         case .rolledBack, .unknown:
             // What answers COMMIT by ROLLBACK may do so again, and what is not heard may still come.
-            return tell(outcome(of: end), lost: lost ?? "COMMIT was not answered by its tag")
+            return transaction.tell(outcome, lost: lost ?? "a transaction did not end as it should")
         }
-    }
-
-    private func outcome(of end: TransactionAnswers<QueryResult>.End) -> SharedWrites.Outcome<QueryResult> {
-        let plan = group[0].item.job.plan
-        let shared = SharedWrites(
-            counts: group.map(\.count), ending: ending, backend: session.backend, sent: sent,
-            lastStep: statements[statements.count - 2].statement)
-        return shared.outcome(of: end) { rows in (0..<rows.rowCount).map { plan.isLeftOut(rows, $0) } }
-    }
-
-    /// Tells the writes what becomes of them.
-    private func tell(
-        _ outcome: SharedWrites.Outcome<QueryResult>, lost: String?, isStale: Bool = false
-    ) -> WorkEnd {
-        var end = WorkEnd(lost: lost, isStale: isStale)
-        switch outcome {
-        case .failed(let error):
-            for write in group { write.item.end(.failure(error), own: 0..<write.count) }
-        case .rolledBack:
-            (end.undone, end.isRolledBack) = (places, true)
-        case .done(let rows, let shares):
-            for (index, write) in group.enumerated() {
-                if shares[index].isEmpty {
-                    end.undone.append(places[index])
-                } else {
-                    end.separated += write.count - shares[index].count
-                    // The one behind them was left out, if there is one.
-                    write.item.end(
-                        .success(rows), own: shares[index], separated: shares[index].count < write.count ? 1 : 0)
-                }
-            }
-        }
-        return end
     }
 
     fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")

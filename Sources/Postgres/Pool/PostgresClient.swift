@@ -22,7 +22,7 @@ package final class PostgresClient: Sendable {
     private let watch: ServerWatch
     private let reads: ConnectionPool<ReadPipeline>
     private let control: ConnectionPool<ReadPipeline>
-    private let writes: ConnectionPool<TransactionWorker>
+    private let writes: ConnectionPool<TransactionPipeline>
     private let requests = Atomic<Int>(0)
     /// Those that do not count for the maximum: they look after the service.
     private let unlimitedRequests = Atomic<Int>(0)
