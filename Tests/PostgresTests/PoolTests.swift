@@ -34,6 +34,10 @@ struct PoolTests {
             CREATE FUNCTION held() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
                 WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.01); END LOOP;
                 RETURN 1;
+            END $$;
+            CREATE FUNCTION held_again() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                WHILE (SELECT count(*) FROM released) < 2 LOOP PERFORM pg_sleep(0.01); END LOOP;
+                RETURN 1 / 0;
             END $$
             """)
     }
@@ -244,7 +248,7 @@ struct PoolTests {
                         }
                     }
                 }
-                while pool.status.requests < 5 { await Task.yield() }
+                while pool.status.reads.waiting < 4 || pool.status.requests < 5 { await Task.yield() }
                 try await release(database)
                 return try await group.reduce(into: []) { $0.append($1) }
             }
@@ -264,13 +268,6 @@ struct PoolTests {
     func skippedPreparation() async throws {
         try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
             try await prepareHeld(database)
-            try await database.sql(
-                """
-                CREATE FUNCTION held_again() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
-                    WHILE (SELECT count(*) FROM released) < 2 LOOP PERFORM pg_sleep(0.01); END LOOP;
-                    RETURN 1 / 0;
-                END $$
-                """)
             async let held: Void = hold(pool)
             try await untilHeld(database)
             async let failing: Int = pool.read(
@@ -283,7 +280,7 @@ struct PoolTests {
             try await held
             while pool.status.reads.waiting > 0 { await Task.yield() }
             async let behind = divide(pool, by: 4)
-            while pool.status.requests < 3 { await Task.yield() }
+            while pool.status.reads.waiting < 1 || pool.status.requests < 3 { await Task.yield() }
             try await release(database)
             do {
                 _ = try await failing
@@ -293,6 +290,37 @@ struct PoolTests {
             #expect(one == .success(4))
             #expect(other == .success(3))
             #expect(pool.status.readRetries == 0)
+            #expect(pool.status.reads.opened == 1)
+        }
+    }
+
+    @Test("a read that is sent again behind a statement that is prepared is given up at its deadline, too")
+    func overdueBehindPreparation() async throws {
+        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
+            try await prepareHeld(database)
+            async let held: Void = hold(pool)
+            try await untilHeld(database)
+            async let refused: Int = pool.read(BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))) {
+                $0.rowCount
+            }
+            while pool.status.requests < 2 { await Task.yield() }
+            async let slow: Int = pool.read(BoundStatement(Self.heldAgain), deadline: Deadline(in: .seconds(100))) {
+                $0.rowCount
+            }
+            while pool.status.requests < 3 { await Task.yield() }
+            async let behind: Int = pool.read(
+                BoundStatement(Self.divide, [.int8(1)]), deadline: Deadline(in: .seconds(3))
+            ) { $0.rowCount }
+            while pool.status.reads.waiting < 3 || pool.status.requests < 4 { await Task.yield() }
+            try await release(database)
+            try await held
+            do {
+                _ = try await behind
+                Issue.record("the statement before it takes longer than its time")
+            } catch PostgresError.timedOut {}
+            #expect(pool.status.requests == 1, "the slow one runs")
+            try await release(database)
+            for read in [try? await slow, try? await refused] { #expect(read == nil) }
             #expect(pool.status.reads.opened == 1)
         }
     }

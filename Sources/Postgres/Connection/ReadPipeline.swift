@@ -204,9 +204,14 @@ struct ReadPipeline: ConnectionDriver {
         }
     }
 
-    /// Tells those whose time is over so. Their answers are still to come.
+    /// Tells those whose time is over so. The answers of those that were sent are still to come.
     private mutating func giveUpOverdue(at now: MonotonicTime) {
         nextLook = now.advanced(by: ReadPipeline.tick)
+        unsent.removeAll { read in
+            guard read.deadline.hasPassed(at: now) else { return false }
+            read.fail(.timedOut)
+            return true
+        }
         for group in groups {
             for (index, read) in group.reads.enumerated()
             where !group.givenUp.contains(index) && read.deadline.hasPassed(at: now) {
