@@ -8,8 +8,8 @@ import Postgres
 /// with; a test holds the two together.
 struct ListOffersReply: JSONEncodable {
     private let rows: QueryResult
-    /// The rows of the page, in its order.
-    private let page: ArraySlice<Row>
+    /// The offers of the page, in its order.
+    private let page: ArraySlice<Entry>
     private let masterID: Int64
     private let total: Int64
     private let asOf: Timestamp
@@ -33,32 +33,20 @@ struct ListOffersReply: JSONEncodable {
             page = []
             return
         }
-        var list: [Row] = []
+        var list: [Entry] = []
         var isInOrder = true
         list.reserveCapacity(rows.rowCount)
         for number in 0..<rows.rowCount {
-            guard let entry = unsafe rows.bytes(row: number, column: Column.entry).flatMap(Entry.init),
+            let bytes = unsafe rows.bytes(row: number, column: Column.entry)
+            guard let next = unsafe bytes.flatMap({ unsafe Entry($0, row: number) }),
                 !rows.isNull(row: number, column: Column.city)
             else { throw ResultMismatch(column: Column.entry, expected: "an offer with its city") }
-            let next = Row(number: number, entry: entry)
-            if let last = list.last, !Row.isBefore(last, next) { isInOrder = false }
+            if let last = list.last, !Entry.isBefore(last, next) { isInOrder = false }
             list.append(next)
         }
         // They come in order, but nothing promises that: the names are joined after the ordering.
-        if !isInOrder { list.sort(by: Row.isBefore) }
+        if !isInOrder { list.sort(by: Entry.isBefore) }
         page = list.dropFirst(params.offset)
-    }
-
-    private struct Row {
-        let number: Int
-        let entry: Entry
-
-        /// NULL comes first, as it does in Postgres when the order is descending.
-        static func isBefore(_ one: Row, _ other: Row) -> Bool {
-            guard one.entry.sentAt != other.entry.sentAt else { return one.entry.orderID > other.entry.orderID }
-            guard let sentAt = one.entry.sentAt else { return true }
-            return other.entry.sentAt.map { sentAt > $0 } ?? false
-        }
     }
 
     private enum Column {
@@ -71,8 +59,9 @@ struct ListOffersReply: JSONEncodable {
         static let timezone = 6
     }
 
-    /// The column `entry` of a row.
+    /// An offer: the column `entry` of a row.
     private struct Entry {
+        let row: Int
         let offerID: Int64
         let orderID: Int64
         let round: Int64
@@ -85,7 +74,7 @@ struct ListOffersReply: JSONEncodable {
         let expiresAt: Int64?
 
         /// Nil if these are not the fields that the statement is to give.
-        init?(_ bytes: UnsafeRawBufferPointer) {
+        init?(_ bytes: UnsafeRawBufferPointer, row: Int) {
             guard var fields = unsafe RecordFields(bytes),
                 let offerID = unsafe fields.next()?.integer, let orderID = unsafe fields.next()?.integer,
                 let round = unsafe fields.next()?.integer, let state = unsafe fields.next()?.bytes,
@@ -93,7 +82,7 @@ struct ListOffersReply: JSONEncodable {
                 let slotStart = unsafe Self.moment(&fields), let slotEnd = unsafe Self.moment(&fields),
                 let sentAt = unsafe Self.moment(&fields), let expiresAt = unsafe Self.moment(&fields)
             else { return nil }
-            (self.offerID, self.orderID, self.round) = (offerID, orderID, round)
+            (self.row, self.offerID, self.orderID, self.round) = (row, offerID, orderID, round)
             self.state = unsafe bytes.offsets(of: state)
             self.category = unsafe category.bytes.map(bytes.offsets)
             (self.slotStart, self.slotEnd, self.sentAt, self.expiresAt) = (slotStart, slotEnd, sentAt, expiresAt)
@@ -104,6 +93,13 @@ struct ListOffersReply: JSONEncodable {
             guard let field = unsafe fields.next() else { return nil }
             guard unsafe field.bytes != nil else { return .some(nil) }
             return unsafe field.timestamp.map { .some($0) }
+        }
+
+        /// NULL comes first, as it does in Postgres when the order is descending.
+        static func isBefore(_ one: Entry, _ other: Entry) -> Bool {
+            guard one.sentAt != other.sentAt else { return one.orderID > other.orderID }
+            guard let sentAt = one.sentAt else { return true }
+            return other.sentAt.map { sentAt > $0 } ?? false
         }
     }
 
@@ -139,14 +135,13 @@ struct ListOffersReply: JSONEncodable {
         calendar.write(asOf.microseconds, to: &writer)
         writer.key(Key.offers)
         writer.beginArray()
-        for row in page { encode(row, to: &writer, &calendar) }
+        for entry in page { encode(entry, to: &writer, &calendar) }
         writer.endArray()
         writer.endObject()
     }
 
-    private func encode(_ row: Row, to writer: inout JSONWriter, _ calendar: inout TimestampWriter) {
-        let entry = row.entry
-        let texts = unsafe rows.bytes(row: row.number, column: Column.entry)
+    private func encode(_ entry: Entry, to writer: inout JSONWriter, _ calendar: inout TimestampWriter) {
+        let texts = unsafe rows.bytes(row: entry.row, column: Column.entry)
         writer.beginObject()
         writer.key(Key.offerID)
         writer.integer(entry.offerID)
@@ -159,11 +154,11 @@ struct ListOffersReply: JSONEncodable {
         writer.key(Key.category)
         unsafe text(texts, entry.category, &writer)
         writer.key(Key.city)
-        unsafe text(rows.bytes(row: row.number, column: Column.city), &writer)
+        unsafe text(rows.bytes(row: entry.row, column: Column.city), &writer)
         writer.key(Key.district)
-        unsafe text(rows.bytes(row: row.number, column: Column.district), &writer)
+        unsafe text(rows.bytes(row: entry.row, column: Column.district), &writer)
         writer.key(Key.timezone)
-        unsafe text(rows.bytes(row: row.number, column: Column.timezone), &writer)
+        unsafe text(rows.bytes(row: entry.row, column: Column.timezone), &writer)
         writer.key(Key.timeslot)
         if entry.slotStart == nil, entry.slotEnd == nil {
             writer.null()
