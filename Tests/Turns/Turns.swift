@@ -34,6 +34,6 @@ actor Turns {
 /// How many tests may run at once, this one included.
 enum Parallelism: Int, CaseIterable {
     case many = 10
-    case few = 3
+    case few = 6
     case none = 1
 }
