@@ -15,7 +15,7 @@ package enum NaiveMessage {
         case invalid(id: JSONValue)
 
         /// Whether the code under test came to the same; the id must stand in `line` as it goes back.
-        package func agrees(with entry: Entry, of line: [UInt8]) -> Bool {
+        package func agrees(with entry: Message.Item, of line: [UInt8]) -> Bool {
             switch (self, entry) {
             case (.request(nil), .request(let request)): request.id == nil
             case (.request(let id?), .request(let request)): isSame(id, request.id, line)
@@ -73,7 +73,7 @@ package enum NaiveMessage {
         }
     }
 
-    private static func reply(to entry: Entry) -> ByteBuffer? {
+    private static func reply(to entry: Message.Item) -> ByteBuffer? {
         var writer = JSONWriter()
         switch entry {
         case .invalid(let id, let error):

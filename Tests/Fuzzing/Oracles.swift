@@ -135,7 +135,7 @@ package enum Oracles {
             let message = Message(line: line, maximumBatch: NaiveMessage.maximumBatch)
             let bytes = Array(line.readableBytesView)
             let expected = NaiveMessage.outcomes(of: bytes)
-            let entries: [Entry] =
+            let entries: [Message.Item] =
                 switch message {
                 case .single(let entry): [entry]
                 case .batch(let entries): entries

@@ -227,7 +227,7 @@ extension Client {
     /// Whether a JSON-RPC service answers this line at all.
     private static func asksForAnswer(_ line: ByteBuffer) -> Bool {
         guard line.readableBytesView.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { return false }
-        func isNotification(_ entry: Entry) -> Bool {
+        func isNotification(_ entry: Message.Item) -> Bool {
             if case .request(let request) = entry { request.id == nil } else { false }
         }
         return switch Message(line: line, maximumBatch: .max) {

@@ -55,29 +55,30 @@ final class ConnectionHandler: ChannelInboundHandler {
                 channel.close(promise: nil)
             }
         }
-        proceed()
+        actAndFlush()
     }
 
+    /// What is read is looked at when the channel has no more of it: `channelReadComplete`.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         state.received(Self.unwrapInboundIn(data))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { proceed() }
+    func channelReadComplete(context: ChannelHandlerContext) { actAndFlush() }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         state.writabilityChanged(to: channel.isWritable)
-        proceed()
+        actAndFlush()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return }
         state.inputEnded()
-        proceed()
+        actAndFlush()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         state.becameInactive()
-        proceed()
+        actAndFlush()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -93,6 +94,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         withSocket { _ = shutdown($0, Int32(SHUT_RD)) }
     }
 
+    // MARK: What has ended
+
     /// Entries have ended, in this order. Replies that leave for one client leave with one system call.
     static func finish(_ entries: [CompletedEntry]) {
         for entry in entries {
@@ -100,19 +103,19 @@ final class ConnectionHandler: ChannelInboundHandler {
             handler.state.finish(entry.id, entry.reply)
             // It holds its calls, and they hold the handler.
             if !handler.state.isRunning { handler.run = nil }
-            handler.act()
+            handler.takeActions()
         }
         for entry in entries { entry.handler.value.flush() }
     }
 
     // MARK: The state's actions
 
-    private func proceed() {
-        act()
+    private func actAndFlush() {
+        takeActions()
         flush()
     }
 
-    private func act() {
+    private func takeActions() {
         guard !isActing else { return }
         isActing = true
         while let action = state.nextAction() { perform(action) }
@@ -131,6 +134,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             let call = call(id, request)
             // What only reads, for a client that is gone, would have others wait for nothing.
             if request.method.effect == .read, findsClientGone(isFirst: id == 0) { return call.drop() }
+            // What starts is no part of a run that is under way: a read starts when there is none.
             run = request.method.start(call)
             runIsNew = run != nil
         case .join(let id, let request):
@@ -149,7 +153,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private func call(_ id: ConnectionState.EntryID, _ request: ConnectionState.StartedRequest) -> Call {
+    private func call(_ id: ConnectionState.EntryID, _ request: ConnectionState.ReadyRequest) -> Call {
         Call(
             request: request.request, peer: peer, deadlineStart: request.deadlineStart, id: id,
             handler: NIOLoopBound(self, eventLoop: channel.eventLoop), completed: completed, tasks: tasks)

@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// `ConnectionHandler` tells it what the channel sees and what has finished, and does what `nextAction` says.
 struct ConnectionState {
-    typealias EntryID = RequestSequencer<StartedRequest, ByteBuffer>.EntryID
+    typealias EntryID = RequestSequencer<ReadyRequest, ByteBuffer>.EntryID
 
     /// What a connection is for.
     enum Role {
@@ -18,7 +18,7 @@ struct ConnectionState {
     }
 
     /// A request that may call its method.
-    struct StartedRequest {
+    struct ReadyRequest {
         let method: Method
         let request: Request
         let deadlineStart: DeadlineStart
@@ -29,9 +29,9 @@ struct ConnectionState {
         /// The time of a request runs from now on.
         case startDeadline(DeadlineStart)
         /// Call the method; `finish` is told how it ended. A write begins a run.
-        case start(EntryID, StartedRequest)
+        case start(EntryID, ReadyRequest)
         /// Have a write join the run that is under way; if that takes no more, `didNotJoin` is told.
-        case join(EntryID, StartedRequest)
+        case join(EntryID, ReadyRequest)
         /// Count an error that the connection gives by itself.
         case refused(RPCError)
         /// Send a line. It is flushed when there is nothing else to do.
@@ -48,7 +48,7 @@ struct ConnectionState {
     private let limits: Limits
 
     private var decoder: LineDecoder
-    private var sequencer = RequestSequencer<StartedRequest, ByteBuffer>()
+    private var sequencer = RequestSequencer<ReadyRequest, ByteBuffer>()
     private var refusals: Deque<RPCError> = []
     private var stall: StallDetector
 
@@ -104,7 +104,7 @@ extension ConnectionState {
     mutating func drain() { dropsRest = true }
 
     /// The run takes no more: this call waits for its end.
-    mutating func didNotJoin(_ id: EntryID, _ request: StartedRequest) { sequencer.didNotJoin(id, request) }
+    mutating func didNotJoin(_ id: EntryID, _ request: ReadyRequest) { sequencer.didNotJoin(id, request) }
 
     /// An entry has ended; `reply` is nil for a notification.
     mutating func finish(_ id: EntryID, _ reply: ByteBuffer?) { sequencer.finish(id, reply) }
@@ -153,47 +153,44 @@ extension ConnectionState {
             hasReadAll = inputHasEnded
             return false
         }
-        take(frame)
+        switch frame {
+        case .tooLong:
+            sequencer.append(answerAtOnce(.null, .lineTooLong(limit: limits.maximumLineBytes)))
+        case .line(let bytes):
+            switch Message(line: bytes, maximumBatch: limits.maximumBatch) {
+            case .single(let item): sequencer.append(admit(item))
+            case .batch(let items): sequencer.append(batch: items.map { admit($0) })
+            }
+        }
         hasReadAll = role == .refused
         return true
     }
 
-    private mutating func take(_ frame: Frame) {
-        switch frame {
-        case .tooLong:
-            sequencer.append(refused(.null, .lineTooLong(limit: limits.maximumLineBytes)))
-        case .line(let bytes):
-            switch Message(line: bytes, maximumBatch: limits.maximumBatch) {
-            case .single(let entry): sequencer.append(arrival(entry))
-            case .batch(let entries): sequencer.append(batch: entries.map { arrival($0) })
-            }
-        }
-    }
-
-    private mutating func arrival(_ entry: Entry) -> RequestSequencer<StartedRequest, ByteBuffer>.NewEntry {
-        switch entry {
+    /// Finds the method of a request, which the peer must be allowed to call.
+    private mutating func admit(_ item: Message.Item) -> RequestSequencer<ReadyRequest, ByteBuffer>.NewEntry {
+        switch item {
         case .invalid(let id, let error):
-            return refused(id, error)
+            return answerAtOnce(id, error)
         case .request(let request):
-            guard role == .served else { return refused(request.id, .overloaded(retryAfterMilliseconds: 1000)) }
-            guard let method = methods[request.method] else { return refused(request.id, .methodNotFound) }
-            guard method.allowed(peer) else { return refused(request.id, .forbidden) }
+            guard role == .served else { return answerAtOnce(request.id, .overloaded(retryAfterMilliseconds: 1000)) }
+            guard let method = methods[request.method] else { return answerAtOnce(request.id, .methodNotFound) }
+            guard method.allowed(peer) else { return answerAtOnce(request.id, .forbidden) }
             let deadlineStart = DeadlineStart()
             return .work(
                 method.effect == .read ? .read : .write(method.name), deadlineStart,
-                StartedRequest(method: method, request: request, deadlineStart: deadlineStart))
+                ReadyRequest(method: method, request: request, deadlineStart: deadlineStart))
         }
     }
 
     /// An error of the connection itself; nil for the id of a notification, which gets none.
-    private mutating func refused(
+    private mutating func answerAtOnce(
         _ id: RequestID?, _ error: RPCError
-    ) -> RequestSequencer<StartedRequest, ByteBuffer>.NewEntry {
+    ) -> RequestSequencer<ReadyRequest, ByteBuffer>.NewEntry {
         refusals.append(error)
         return .answered(id.map { ReplyLine.failure($0, error) })
     }
 
-    private mutating func bytes(of line: RequestSequencer<StartedRequest, ByteBuffer>.Line) -> ByteBuffer {
+    private mutating func bytes(of line: RequestSequencer<ReadyRequest, ByteBuffer>.Line) -> ByteBuffer {
         let bytes =
             switch line {
             case .single(let reply): reply

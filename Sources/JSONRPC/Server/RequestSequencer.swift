@@ -112,7 +112,7 @@ struct RequestSequencer<Work, Reply> {
 
     /// The next entry that may start now. It counts as started.
     mutating func nextStart() -> Start? {
-        guard let kind = nextKind else { return nil }
+        guard let kind = nextKind() else { return nil }
         var joins = false
         if running > 0 {
             guard kind == runningKind else { return nil }
@@ -136,15 +136,13 @@ struct RequestSequencer<Work, Reply> {
     }
 
     /// The kind of the first entry that has not started; what needs no execution is passed over.
-    private var nextKind: Kind? {
-        mutating get {
-            while startFrontier < nextEntry {
-                let index = startFrontier - first
-                if entries[index].work != nil { return entries[index].kind }
-                startFrontier += 1
-            }
-            return nil
+    private mutating func nextKind() -> Kind? {
+        while startFrontier < nextEntry {
+            let index = startFrontier - first
+            if entries[index].work != nil { return entries[index].kind }
+            startFrontier += 1
         }
+        return nil
     }
 
     /// The entry whose turn began since the last question, if it is still unfinished.
