@@ -262,8 +262,8 @@ struct SharedTransactionTests {
         // What is left of its time, less the half second that is kept for the end.
         for (remaining, bound) in [(1, 200), (190, 200), (300, 300), (1500, 1000)] as [(Int64, Int64)] {
             let (remaining, bound) = (Duration.milliseconds(remaining), Duration.milliseconds(bound))
-            #expect(TransactionPipeline.bound(of: remaining, sharedTimeout: .seconds(1)) == bound)
-            #expect(TransactionPipeline.bound(of: remaining, sharedTimeout: nil) == remaining)
+            #expect(TransactionPipeline.timeLimit(of: remaining, sharedTimeout: .seconds(1)) == bound)
+            #expect(TransactionPipeline.timeLimit(of: remaining, sharedTimeout: nil) == remaining)
         }
         try await withPool { pool, database in
             // Enough to be begun; if this takes longer on a busy machine, it is overdue, or is found out about too

@@ -70,7 +70,7 @@ struct SimulatedServer {
             // A server that is stopped says farewell, whether it has committed or not.
             _ = answers.take(answer(refusal: "57P01"))
         }
-        if !breaks, answers.statement != nil { problem = "all was answered, and more is expected" }
+        if !breaks, answers.nextNumber != nil { problem = "all was answered, and more is expected" }
         let end = breaks ? answers.endOfConnection : answers.end
         let shared = SharedWrites(
             counts: works.map(\.count), ending: .commit, backend: nil, sent: MonotonicTime(nanoseconds: 0),

@@ -208,7 +208,7 @@ struct Trials: Sendable {
     }
 
     private func trial<Value>(
-        _ steps: @escaping @Sendable (Duration) -> [BoundStatement], _ decode: @escaping Decoder<Value>
+        _ steps: @escaping @Sendable (Duration) -> [BoundStatement], _ decode: @escaping RowDecoder<Value>
     ) -> Transaction<Value> {
         Transaction(
             name: "trial", ending: .rollback,

@@ -77,7 +77,7 @@ final class Operation: Sendable {
     /// Ends with what came of a read: the rows as the contract's result or error, or why there are none.
     func end<Value: JSONEncodable>(
         _ result: Result<QueryResult, PostgresError>, of bound: BoundStatement,
-        _ decode: Decoder<Result<Value, OffersError>>
+        _ decode: RowDecoder<Result<Value, OffersError>>
     ) {
         do throws(PostgresError) {
             let rows = try result.get()

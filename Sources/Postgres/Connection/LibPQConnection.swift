@@ -180,7 +180,7 @@ import Glibc
     func rollBack(until limit: MonotonicTime) -> Bool {
         guard isInTransaction else { return true }
         do {
-            try send(BoundStatement(LibPQConnection.rollback))
+            try send(BoundStatement(Ending.rollback.statement))
             try sync()
             try flush(until: limit)
             while true {
@@ -195,8 +195,6 @@ import Glibc
             return false
         }
     }
-
-    private static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
 
     // MARK: Waiting
 

@@ -46,18 +46,17 @@ struct ReadPipeline: ConnectionDriver {
     private var isStale = false
     /// When deadlines are looked at next, whether or not the server says something meanwhile.
     private var nextLook = MonotonicTime.now().advanced(by: ReadPipeline.tick)
-
-    /// How often deadlines are looked at.
-    private static let tick = Duration.milliseconds(50)
     /// When the server said something last, or work began.
     private var lastWord = MonotonicTime.now()
     /// How long the server may say nothing, be it at work for others, when the first read has been given up.
     private let longestSilence: Duration
-
     /// How long it may say nothing when all reads of a group were given up. `statement_timeout` ends a statement by
     /// then, also one that waited before it was sent. (A group of several slow ones may need longer: that costs the
     /// connection.)
     private let longestStatement: Duration
+
+    /// How often deadlines are looked at.
+    private static let tick = Duration.milliseconds(50)
     /// How long after the deadline a connection may owe the answer to what looks after the service, at least.
     private static let margin = Duration.milliseconds(400)
 
@@ -84,7 +83,7 @@ struct ReadPipeline: ConnectionDriver {
     ) -> WorkEnd {
         unsent.append(contentsOf: reads.lazy.map(\.item))
         do {
-            try finish(more)
+            try exchange(more)
             return WorkEnd(lost: farewell?.description, isStale: isStale)
         } catch {
             for group in groups {
@@ -99,7 +98,8 @@ struct ReadPipeline: ConnectionDriver {
 
     static func refuse(_ read: WorkItem<Read>, _ error: PostgresError) { read.fail(error) }
 
-    private mutating func finish(_ more: @Sendable () -> [WorkQueue<Read>.Taken]) throws(LibPQConnection.Broken) {
+    /// Sends what is to be sent and takes the answers, until there is neither.
+    private mutating func exchange(_ more: @Sendable () -> [WorkQueue<Read>.Taken]) throws(LibPQConnection.Broken) {
         if let broken { throw broken }
         try flush()
         try sendGroup(of: unsent.count)

@@ -68,7 +68,7 @@ final class Session {
                 BoundStatement(Session.begin), BoundStatement(Session.noTimeout),
                 BoundStatement(Session.pooledReads(settings, version, knowsTimeline: knowsTimeline)),
             ]
-            readTail = [BoundStatement(Session.commit)]
+            readTail = [BoundStatement(Ending.commit.statement)]
             writeLead = [
                 BoundStatement(hasForeignDefault ? Session.beginReadWrite : Session.begin),
                 BoundStatement(Session.noTimeout),
@@ -158,7 +158,6 @@ final class Session {
     /// Where the role's own default is to be read-only, which says nothing of the server.
     private static let beginReadWrite = Statement(
         "offersd_begin_write", sql: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-    private static let commit = Statement("offersd_commit", sql: "COMMIT")
     /// So that the time limit of the role does not apply to these settings.
     private static let noTimeout = Statement("offersd_no_timeout", sql: "SET LOCAL statement_timeout = 0")
 

@@ -38,7 +38,7 @@ struct TransactionAnswers<Rows> {
     }
 
     /// The number of the statement that the next answer is about; nil if there is none.
-    var statement: Int? { index < count ? index : nil }
+    var nextNumber: Int? { index < count ? index : nil }
 
     /// Whether the next answer has the tag of the statement that ends the transaction.
     var expectsEnd: Bool { index == count - 1 }
@@ -79,6 +79,17 @@ struct TransactionAnswers<Rows> {
 }
 
 extension Ending {
+    /// The statement that ends a transaction so.
+    var statement: Statement {
+        switch self {
+        case .commit: Ending.commitStatement
+        case .rollback: Ending.rollbackStatement
+        }
+    }
+
+    private static let commitStatement = Statement("offersd_commit", sql: "COMMIT")
+    private static let rollbackStatement = Statement("offersd_rollback", sql: "ROLLBACK")
+
     /// The server's word for it. A failed transaction's COMMIT has the tag ROLLBACK.
     var tag: String {
         switch self {

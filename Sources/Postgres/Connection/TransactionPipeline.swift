@@ -40,7 +40,7 @@ struct TransactionPipeline: ConnectionDriver {
         var answers: TransactionAnswers<QueryResult>
 
         /// The statement that the next answer is about; nil if there is none.
-        var answering: Statement? { answers.statement.map { statements[$0].statement } }
+        var answering: Statement? { answers.nextNumber.map { statements[$0].statement } }
 
         func outcome(
             of end: TransactionAnswers<QueryResult>.End, backend: Backend?
@@ -78,16 +78,20 @@ struct TransactionPipeline: ConnectionDriver {
         }
     }
 
+    private enum State {
+        case idle
+        /// It is to be sent when the server is known to be still the one in use.
+        case unproven(Taken)
+        case sent(Sent)
+        /// It could not be sent; the writes have been told.
+        case ended(WorkEnd)
+    }
+
     let session: Session
     private let usual: Margins
     private let proofTime: Duration
     private let sharedTimeout: Duration
-    /// What is to be sent when the server is known to be still the one in use.
-    private var unproven: Taken?
-    /// The one under way.
-    private var sent: Sent?
-    /// The end of one that could not be sent; the writes have been told.
-    private var ended: WorkEnd?
+    private var state = State.idle
 
     /// How long a shared transaction may wait for one row lock.
     private static let sharedLockTimeout = Duration.milliseconds(50)
@@ -105,17 +109,18 @@ struct TransactionPipeline: ConnectionDriver {
     mutating func begin(_ write: Taken) -> Bool {
         guard session.isFresh else {
             // To find out whether the server was replaced takes time, which only the connection's thread has.
-            unproven = write
+            state = .unproven(write)
             return false
         }
         send([write])
-        return sent != nil && (try? session.connection.flushNow()) == true
+        guard case .sent = state else { return false }
+        return (try? session.connection.flushNow()) == true
     }
 
     /// `writes` are parts of one transaction. Nothing has begun when there are any.
     mutating func run(_ writes: [Taken], _ more: @Sendable () -> [Taken]) -> WorkEnd {
-        let waiting = unproven.map { [$0] } ?? writes
-        unproven = nil
+        defer { state = .idle }
+        let waiting = if case .unproven(let write) = state { [write] } else { writes }
         if !waiting.isEmpty {
             do throws(LibPQConnection.Broken) {
                 try session.confirmBeforeSending(until: limit(ofProving: waiting))
@@ -147,12 +152,13 @@ struct TransactionPipeline: ConnectionDriver {
     /// How long the statements of a transaction may take, of what is left of the nearest deadline.
     ///
     /// - Parameter sharedTimeout: The most, if it is shared; nil if it is not.
-    static func bound(of remaining: Duration, sharedTimeout: Duration?) -> Duration {
+    static func timeLimit(of remaining: Duration, sharedTimeout: Duration?) -> Duration {
         sharedTimeout.map { min(max(remaining, leastSharedTimeout), $0) } ?? remaining
     }
 
     /// Sends one transaction for those of `writes` whose time is not over, as far as that is possible without waiting.
     private mutating func send(_ writes: [Taken]) {
+        state = .idle
         let now = MonotonicTime.now()
         // An outcome check shares its transaction with no other write.
         let margins = writes.first?.item.job.attempt == .outcomeCheck ? Margins.outcomeCheck : usual
@@ -179,14 +185,14 @@ struct TransactionPipeline: ConnectionDriver {
         }
         guard let first = timely.first?.item.job.plan else { return }
         let isShared = parts.count > 1
-        let bound = TransactionPipeline.bound(
+        let timeLimit = TransactionPipeline.timeLimit(
             of: now.duration(to: deadline) - margins.lock, sharedTimeout: isShared ? sharedTimeout : nil)
         let lockTimeout = isShared ? TransactionPipeline.sharedLockTimeout : .zero
         var statements = session.writeLead
         statements.reserveCapacity(statements.count + 4)
         statements.append(
-            BoundStatement(Session.limits, [.int8(bound.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)]))
-        statements += first.steps(BatchParameters(parts, callers: callers), bound)
+            BoundStatement(Session.limits, [.int8(timeLimit.wholeMilliseconds), .int8(lockTimeout.wholeMilliseconds)]))
+        statements += first.steps(BatchParameters(parts, callers: callers), timeLimit)
         statements.append(BoundStatement(first.ending.statement))
         let transaction = Sent(
             group: timely, places: places, deadline: deadline, limit: deadline.advanced(by: -margins.silence),
@@ -198,14 +204,14 @@ struct TransactionPipeline: ConnectionDriver {
         do throws(LibPQConnection.Broken) {
             for statement in statements { try session.connection.send(statement) }
         } catch {
-            ended = transaction.tell(.failed(.connectionLost), lost: error.reason)
+            state = .ended(transaction.tell(.failed(.connectionLost), lost: error.reason))
             return
         }
         do throws(LibPQConnection.Broken) {
             try session.connection.sync()
-            sent = transaction
+            state = .sent(transaction)
         } catch {
-            ended = conclude(transaction, .unknown, lost: error.reason)
+            state = .ended(conclude(transaction, .unknown, lost: error.reason))
         }
     }
 
@@ -213,9 +219,9 @@ struct TransactionPipeline: ConnectionDriver {
 
     /// Sends what is left, waits for the end and tells it. All that share it stop waiting at the nearest of their
     /// deadlines.
-    private mutating func finish() -> WorkEnd {
-        defer { (sent, ended) = (nil, nil) }
-        guard var transaction = sent else { return ended ?? WorkEnd() }
+    private func finish() -> WorkEnd {
+        if case .ended(let end) = state { return end }
+        guard case .sent(var transaction) = state else { return WorkEnd() }
         do throws(LibPQConnection.Broken) {
             try receive(&transaction)
             return conclude(transaction, transaction.answers.end)
@@ -253,39 +259,26 @@ struct TransactionPipeline: ConnectionDriver {
     private func conclude(
         _ transaction: Sent, _ end: TransactionAnswers<QueryResult>.End, lost: String? = nil
     ) -> WorkEnd {
-        let outcome = transaction.outcome(of: end, backend: session.backend)
+        var (end, lost, isStale) = (end, lost, false)
         switch end {
         case .done:
-            // The server's word does not count if another was chosen: it may have woken up since.
             do throws(LibPQConnection.Broken) {
                 try session.confirm(sent: transaction.at, until: transaction.limit)
             } catch {
-                return conclude(transaction, .unknown, lost: error.reason)
+                // The server's word does not count if another was chosen: it may have woken up since.
+                (end, lost) = (.unknown, error.reason)
             }
-            return transaction.tell(outcome, lost: lost)
         case .refused(let message, _):
             let isRolledBack = session.connection.rollBack(until: transaction.deadline)
-            return transaction.tell(
-                outcome,
-                lost: message.closesConnection
-                    ? message.description : isRolledBack ? nil : "a transaction that failed could not be ended",
-                isStale: message.isStalePreparation)
+            if !isRolledBack { lost = "a transaction that failed could not be ended" }
+            if message.closesConnection { lost = message.description }
+            isStale = message.isStalePreparation
         case .rolledBack, .unknown:
             // What answers COMMIT by ROLLBACK may do so again, and what is not heard may still come.
-            return transaction.tell(outcome, lost: lost ?? "a transaction did not end as it should")
+            lost = lost ?? "a transaction did not end as it should"
         }
-    }
-
-    fileprivate static let commit = Statement("offersd_commit", sql: "COMMIT")
-    fileprivate static let rollback = Statement("offersd_rollback", sql: "ROLLBACK")
-}
-
-extension Ending {
-    fileprivate var statement: Statement {
-        switch self {
-        case .commit: TransactionPipeline.commit
-        case .rollback: TransactionPipeline.rollback
-        }
+        let outcome = transaction.outcome(of: end, backend: session.backend)
+        return transaction.tell(outcome, lost: lost, isStale: isStale)
     }
 }
 

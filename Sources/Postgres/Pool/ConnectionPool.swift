@@ -95,19 +95,16 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     func submit(_ item: Item) {
         switch state.withLock({ $0.submit(item, at: .now()) }) {
         case .queued(let index): if let index { connections[index].wake() }
-        case .begin(let taken, let index): begin(taken, on: index)
+        case .begin(let taken, let index):
+            taken.item.trace?.taken()
+            if connections[index].begin(taken) { return }
+            // Lost a moment before; the thread sleeps until it is told.
+            Worker.refuse(taken.item, .connectionLost)
+            wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) }.wake + [index])
+            onChange()
         case .unavailable: Worker.refuse(item, .unavailable)
         case .shuttingDown: Worker.refuse(item, .shuttingDown)
         }
-    }
-
-    private func begin(_ taken: Taken, on index: Int) {
-        taken.item.trace?.taken()
-        if connections[index].begin(taken) { return }
-        // Lost a moment before; the thread sleeps until it is told.
-        Worker.refuse(taken.item, .connectionLost)
-        wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) }.wake + [index])
-        onChange()
     }
 
     /// Gives up what has waited past its deadline. Returns whether anything must be looked after again.
@@ -142,7 +139,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             case .pause(let until): connections[index].pause(until: until)
             case .sleep: sleep(index)
             case .work(let group):
-                work(group, on: index, begin(group))
+                work(group, on: index, noteTaken(group))
             case .close:
                 connections[index].close()
                 onChange()
@@ -151,6 +148,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
+    /// Sleeps, and then finishes what was begun meanwhile: the way of work for which a connection was idle.
     private func sleep(_ index: Int) {
         switch connections[index].sleep() {
         case .woken: break
@@ -167,7 +165,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     /// Runs what of the group has not begun, and finishes the rest.
     private func work(_ group: [Taken], on index: Int, _ new: [Taken]) {
         let end = connections[index].run(new) {
-            begin(state.withLock { $0.more(for: index, at: .now()) })
+            noteTaken(state.withLock { $0.more(for: index, at: .now()) })
         }
         let (refused, asleep) = state.withLock {
             $0.finished(
@@ -183,7 +181,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
-    private func begin(_ group: [Taken]) -> [Taken] {
+    private func noteTaken(_ group: [Taken]) -> [Taken] {
         for taken in group { taken.item.trace?.taken() }
         return group
     }

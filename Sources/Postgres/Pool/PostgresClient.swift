@@ -136,7 +136,7 @@ package final class PostgresClient: Sendable {
     private func beat() {
         let read = Read(
             bound: BoundStatement(PostgresClient.beat), pool: pool(for: .beat), purpose: .beat, client: self,
-            caller: { _ in })
+            tell: { _ in })
         start(WorkItem(deadline: Deadline(in: .seconds(2)), job: read))
     }
 
@@ -166,7 +166,7 @@ package final class PostgresClient: Sendable {
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
         let read = Read(
-            bound: bound, pool: pool(for: purpose), purpose: purpose, client: self, caller: end)
+            bound: bound, pool: pool(for: purpose), purpose: purpose, client: self, tell: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -190,7 +190,7 @@ package final class PostgresClient: Sendable {
     }
 
     private func start(_ read: WorkItem<Read>) {
-        guard admit(read.trace, read.job.purpose) else { return read.job.caller(.failure(.overloaded)) }
+        guard admit(read.trace, read.job.purpose) else { return read.job.tell(.failure(.overloaded)) }
         read.job.pool.submit(read)
         armTimer()
     }
@@ -199,12 +199,12 @@ package final class PostgresClient: Sendable {
     func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
         switch result {
         case .success:
-            ended(nil, read.trace, read.job.purpose)
+            leave(nil, read.trace, read.job.purpose)
         case .failure(let error):
-            ended(error, read.trace, read.job.purpose)
+            leave(error, read.trace, read.job.purpose)
             if repeats(read, after: error) { return }
         }
-        read.job.caller(result)
+        read.job.tell(result)
     }
 
     /// Has an attempt made again if that may help, and returns whether it will be.
@@ -268,7 +268,7 @@ package final class PostgresClient: Sendable {
             WorkItem(
                 keys: plan.keys, others: { others().map(\.keys) },
                 batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
-                job: Write(plan: plan, others: others, attempt: attempt, client: self, caller: end), trace: trace))
+                job: Write(plan: plan, others: others, attempt: attempt, client: self, tell: end), trace: trace))
         armTimer()
     }
 
@@ -287,10 +287,10 @@ package final class PostgresClient: Sendable {
     /// An attempt has ended.
     func ended(_ write: WorkItem<Write>, _ performed: Performed) {
         switch performed.result {
-        case .success: ended(nil, write.trace, .work)
-        case .failure(let error): ended(error, write.trace, .work)
+        case .success: leave(nil, write.trace, .work)
+        case .failure(let error): leave(error, write.trace, .work)
         }
-        write.job.caller(performed)
+        write.job.tell(performed)
     }
 
     // MARK: All requests
@@ -310,7 +310,8 @@ package final class PostgresClient: Sendable {
         return true
     }
 
-    private func ended(_ error: PostgresError?, _ trace: PoolTrace?, _ purpose: Purpose) {
+    /// There is one less, which may have failed.
+    private func leave(_ error: PostgresError?, _ trace: PoolTrace?, _ purpose: Purpose) {
         switch purpose {
         case .beat: return
         case .control: unlimitedRequests.subtract(1, ordering: .relaxed)

@@ -149,8 +149,8 @@ final class ServerWatch: Sendable {
         // Behind a pooler the server may be another one each time.
         let isOther = timeline != nil && known != nil && timeline != known
         switch worth {
-        case .retired: throw ServerWatch.retired
         case .counts where !isOther: return
+        case .retired: throw ServerWatch.retired
         case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
