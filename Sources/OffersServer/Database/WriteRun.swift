@@ -1,7 +1,17 @@
 import Deadlines
 import JSONRPC
+import Offers
 import Postgres
 import Synchronization
+
+/// What the database said to a write.
+enum WriteVerdict<Value: Sendable>: Sendable {
+    /// Granted now, or had been before.
+    case done(Value)
+    case refused(OffersError)
+    /// Rows that it saw are not locked, so it neither decided nor wrote anything.
+    case notLocked
+}
 
 /// A write, and what is told its end.
 struct PendingWrite: Sendable {
@@ -45,18 +55,18 @@ final class WriteRun: CallRun {
     private let call: Call
     private let executor: WriteExecutor
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
-    /// Reads the params of a call; nil where they cannot be read, which ends it.
-    private let read: @Sendable (Call) -> PendingWrite?
+    /// The write of a further call; nil where its params cannot be parsed, which ends it.
+    private let next: @Sendable (Call) -> PendingWrite?
 
     init(
         _ first: PendingWrite, of call: Call, by executor: WriteExecutor,
-        read: @escaping @Sendable (Call) -> PendingWrite?
+        next: @escaping @Sendable (Call) -> PendingWrite?
     ) {
         self.first = first
         self.call = call
         self.executor = executor
         contents = Mutex(([first], false))
-        self.read = read
+        self.next = next
     }
 
     func begin() { executor.start(self, of: call) }
@@ -64,7 +74,7 @@ final class WriteRun: CallRun {
     func join(_ call: () -> Call) -> Bool {
         contents.withLock { contents in
             guard !contents.isClosed else { return false }
-            if let write = read(call()) { contents.writes.append(write) }
+            if let write = next(call()) { contents.writes.append(write) }
             return true
         }
     }

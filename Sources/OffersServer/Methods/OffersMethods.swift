@@ -53,16 +53,16 @@ struct OffersMethods {
         ]
     }
 
-    /// A method that reads its params once and starts an operation, which ends as the call.
+    /// A method that parses its params once and starts an operation, which ends as the call.
     ///
     /// - Parameter work: What its success or failure says about the database.
     private func reading<Value: LoggedParams>(
-        _ description: MethodDescription, _ work: Work?, _ read: @escaping ParamsReader<Value>,
+        _ description: MethodDescription, _ work: Work?, _ parse: @escaping ParamsParser<Value>,
         _ start: @escaping @Sendable (Value, Operation) -> Void
     ) -> Method {
         let kind = Operation.Kind(description, .read, work, shared)
         return Method(description.name, kind.effect) { call in
-            if let (params, operation) = Self.operation(call, kind, read, kind.shared.trace) {
+            if let (params, operation) = Self.operation(call, kind, parse, kind.shared.trace) {
                 start(params, operation)
             }
             return nil
@@ -71,7 +71,7 @@ struct OffersMethods {
 
     /// The same for a method that writes: what `write` returns takes part in the run of its connection.
     private func writing<Value: LoggedParams>(
-        _ description: MethodDescription, _ work: Work, _ read: @escaping ParamsReader<Value>,
+        _ description: MethodDescription, _ work: Work, _ parse: @escaping ParamsParser<Value>,
         _ write: @escaping @Sendable (Value, Operation) -> PendingWrite
     ) -> Method {
         let kind = Operation.Kind(description, .write, work, shared)
@@ -79,22 +79,23 @@ struct OffersMethods {
         return Method(
             description.name, kind.effect, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
             start: { [writes] call in
+                // The writes of a run have one trace.
                 let trace = kind.shared.trace
                 let next: @Sendable (Call) -> PendingWrite? = { call in
-                    Self.operation(call, kind, read, trace).map { write($0, $1) }
+                    Self.operation(call, kind, parse, trace).map { write($0, $1) }
                 }
-                return next(call).map { WriteRun($0, of: call, by: writes, read: next) }
+                return next(call).map { WriteRun($0, of: call, by: writes, next: next) }
             })
     }
 
-    private typealias ParamsReader<Value> = @Sendable (Params, MethodDescription) throws(RPCError) -> Value
+    private typealias ParamsParser<Value> = @Sendable (Params, MethodDescription) throws(RPCError) -> Value
 
     /// The params of a call, and its operation; nil where they cannot be read, which ends it.
     private static func operation<Value: LoggedParams>(
-        _ call: Call, _ kind: Operation.Kind, _ read: ParamsReader<Value>, _ trace: PoolTrace?
+        _ call: Call, _ kind: Operation.Kind, _ parse: ParamsParser<Value>, _ trace: PoolTrace?
     ) -> (Value, Operation)? {
         do throws(RPCError) {
-            let params = try read(call.request.params, kind.description)
+            let params = try parse(call.request.params, kind.description)
             return (params, Operation(call, kind, params.subject, trace))
         } catch {
             Operation(call, kind, nil, trace).refuse(error)

@@ -108,53 +108,87 @@ enum AcceptOfferStatement {
                     BoundStatement(form, parts.columns),
                 ]
             },
-            isLeftOut: { $0.text(row: $1, column: 0) == leftOut },
+            isLeftOut: { $0.text(row: $1, column: Column.verdict) == leftOut },
             decode: decode)
+    }
+
+    /// The columns of `statement`, in their order.
+    private enum Column {
+        static let verdict = 0
+        static let status = 1
+        static let expiresAt = 2
+        static let blockedReason = 3
+        static let limit = 4
+        static let active = 5
+        static let master = 6
+        static let asOf = 7
+        static let offer = 8
+        static let acceptedAt = 9
+        static let order = 10
+        static let category = 11
+        static let city = 12
+        static let district = 13
+        static let timezone = 14
+        static let start = 15
+        static let end = 16
+        static let street = 17
+        static let house = 18
+        static let description = 19
+        static let orderStatus = 20
+        static let apartment = 21
+        static let comment = 22
+        static let clientName = 23
+        static let clientPhone = 24
+        static let version = 25
+        static let holds = 26
     }
 
     private static func decode(
         _ rows: QueryResult, row: Int
     ) throws(ResultMismatch) -> WriteVerdict<Acceptance> {
-        guard !rows.isNull(row: row, column: 26) else { return .notLocked }
-        let verdict = try rows.requiredText(row: row, column: 0)
+        guard !rows.isNull(row: row, column: Column.holds) else { return .notLocked }
+        let verdict = try rows.requiredText(row: row, column: Column.verdict)
         guard verdict == "GRANTED" || verdict == "ALREADY_YOURS" else {
             return .refused(
                 try Refusal.error(
-                    verdict, status: rows.text(row: row, column: 1), expiresAt: try rows.moment(row: row, column: 2),
-                    blockedReason: rows.text(row: row, column: 3), limit: try rows.integer(row: row, column: 4),
-                    active: try rows.integer(row: row, column: 5)))
+                    verdict, status: rows.text(row: row, column: Column.status),
+                    expiresAt: try rows.moment(row: row, column: Column.expiresAt),
+                    blockedReason: rows.text(row: row, column: Column.blockedReason),
+                    limit: try rows.integer(row: row, column: Column.limit),
+                    active: try rows.integer(row: row, column: Column.active)))
         }
         let result = AcceptOfferResult(
-            masterId: try rows.requiredInteger(row: row, column: 6),
-            orderId: try rows.requiredInteger(row: row, column: 10),
-            offerId: try rows.integer(row: row, column: 8),
+            masterId: try rows.requiredInteger(row: row, column: Column.master),
+            orderId: try rows.requiredInteger(row: row, column: Column.order),
+            offerId: try rows.integer(row: row, column: Column.offer),
             alreadyAccepted: verdict == "ALREADY_YOURS",
-            acceptedAt: try rows.moment(row: row, column: 9),
+            acceptedAt: try rows.moment(row: row, column: Column.acceptedAt),
             order: try order(rows, row))
         return .done(
             Acceptance(
-                result: result, statusBefore: try rows.requiredText(row: row, column: 1),
-                asOf: try rows.requiredTimestamp(row: row, column: 7)))
+                result: result, statusBefore: try rows.requiredText(row: row, column: Column.status),
+                asOf: try rows.requiredTimestamp(row: row, column: Column.asOf)))
     }
 
     private static func order(_ rows: QueryResult, _ row: Int) throws(ResultMismatch) -> AcceptedOrder {
         AcceptedOrder(
-            orderId: try rows.requiredInteger(row: row, column: 10),
-            category: rows.text(row: row, column: 11),
-            city: try rows.requiredText(row: row, column: 12),
-            district: rows.text(row: row, column: 13),
-            timezone: rows.text(row: row, column: 14),
+            orderId: try rows.requiredInteger(row: row, column: Column.order),
+            category: rows.text(row: row, column: Column.category),
+            city: try rows.requiredText(row: row, column: Column.city),
+            district: rows.text(row: row, column: Column.district),
+            timezone: rows.text(row: row, column: Column.timezone),
             timeslot: Timeslot(
-                start: try rows.moment(row: row, column: 15), end: try rows.moment(row: row, column: 16)),
-            street: rows.text(row: row, column: 17),
-            house: rows.text(row: row, column: 18),
-            description: rows.text(row: row, column: 19),
-            status: try rows.requiredText(row: row, column: 20),
-            apartment: rows.text(row: row, column: 21),
-            addressComment: rows.text(row: row, column: 22),
-            clientName: rows.text(row: row, column: 23),
-            clientPhone: rows.text(row: row, column: 24),
-            version: try rows.requiredInteger(row: row, column: 25))
+                start: try rows.moment(row: row, column: Column.start),
+                end: try rows.moment(row: row, column: Column.end)),
+            street: rows.text(row: row, column: Column.street),
+            house: rows.text(row: row, column: Column.house),
+            description: rows.text(row: row, column: Column.description),
+            status: try rows.requiredText(row: row, column: Column.orderStatus),
+            apartment: rows.text(row: row, column: Column.apartment),
+            addressComment: rows.text(row: row, column: Column.comment),
+            clientName: rows.text(row: row, column: Column.clientName),
+            clientPhone: rows.text(row: row, column: Column.clientPhone),
+            version: try rows.requiredInteger(row: row, column: Column.version))
     }
 }
 
@@ -165,13 +199,4 @@ struct Acceptance: Sendable {
     let statusBefore: String
     /// The database's clock, in microseconds since 2000-01-01 UTC.
     let asOf: Int64
-}
-
-/// What the database said to a write.
-enum WriteVerdict<Success: Sendable>: Sendable {
-    /// Granted now, or had been before.
-    case done(Success)
-    case refused(OffersError)
-    /// Rows that it saw are not locked, so it neither decided nor wrote anything.
-    case notLocked
 }

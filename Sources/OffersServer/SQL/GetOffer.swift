@@ -48,9 +48,28 @@ enum GetOfferQuery {
                 masterId: try rows.requiredInteger(row: 0, column: 3),
                 asOf: Timestamp(microseconds: try rows.requiredTimestamp(row: 0, column: 4)),
                 offer: OfferCard(
-                    entry: try ListOffersQuery.entry(rows, row: 0, from: 5),
+                    entry: try entry(rows),
                     street: rows.text(row: 0, column: 17), house: rows.text(row: 0, column: 18),
                     description: rows.text(row: 0, column: 19))))
+    }
+
+    /// The twelve columns from offer id to expiry.
+    private static func entry(
+        _ rows: QueryResult
+    ) throws(ResultMismatch) -> OfferEntry {
+        OfferEntry(
+            offerId: try rows.requiredInteger(row: 0, column: 5),
+            orderId: try rows.requiredInteger(row: 0, column: 6),
+            round: try rows.requiredInteger(row: 0, column: 7),
+            state: try rows.requiredText(row: 0, column: 8),
+            category: rows.text(row: 0, column: 9),
+            city: try rows.requiredText(row: 0, column: 10),
+            district: rows.text(row: 0, column: 11),
+            timezone: rows.text(row: 0, column: 12),
+            timeslot: Timeslot(
+                start: try rows.moment(row: 0, column: 13), end: try rows.moment(row: 0, column: 14)),
+            sentAt: try rows.moment(row: 0, column: 15),
+            expiresAt: try rows.moment(row: 0, column: 16))
     }
 }
 

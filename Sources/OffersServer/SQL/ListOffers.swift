@@ -91,25 +91,6 @@ enum ListOffersQuery {
             statement(of: form).form(for: params.master),
             [.int8(params.master.number), .int8(Int64(params.offset) + Int64(params.limit))])
     }
-
-    /// The twelve columns from offer id to expiry, as list and card have them.
-    static func entry(
-        _ rows: QueryResult, row: Int, from first: Int
-    ) throws(ResultMismatch) -> OfferEntry {
-        OfferEntry(
-            offerId: try rows.requiredInteger(row: row, column: first),
-            orderId: try rows.requiredInteger(row: row, column: first + 1),
-            round: try rows.requiredInteger(row: row, column: first + 2),
-            state: try rows.requiredText(row: row, column: first + 3),
-            category: rows.text(row: row, column: first + 4),
-            city: try rows.requiredText(row: row, column: first + 5),
-            district: rows.text(row: row, column: first + 6),
-            timezone: rows.text(row: row, column: first + 7),
-            timeslot: Timeslot(
-                start: try rows.moment(row: row, column: first + 8), end: try rows.moment(row: row, column: first + 9)),
-            sentAt: try rows.moment(row: row, column: first + 10),
-            expiresAt: try rows.moment(row: row, column: first + 11))
-    }
 }
 
 extension QueryResult {

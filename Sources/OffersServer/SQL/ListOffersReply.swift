@@ -49,6 +49,71 @@ struct ListOffersReply: JSONEncodable {
         page = list.dropFirst(params.offset)
     }
 
+    func encode(to writer: inout JSONWriter) {
+        // The moments of a list lie within few days.
+        var moments = TimestampWriter()
+        writer.beginObject()
+        writer.key(Key.masterID)
+        writer.integer(masterID)
+        writer.key(Key.total)
+        writer.integer(total)
+        writer.key(Key.asOf)
+        moments.write(asOf.microseconds, to: &writer)
+        writer.key(Key.offers)
+        writer.beginArray()
+        for entry in page { encode(entry, to: &writer, &moments) }
+        writer.endArray()
+        writer.endObject()
+    }
+
+    private func encode(_ entry: Entry, to writer: inout JSONWriter, _ moments: inout TimestampWriter) {
+        let texts = unsafe rows.bytes(row: entry.row, column: Column.entry)
+        writer.beginObject()
+        writer.key(Key.offerID)
+        writer.integer(entry.offerID)
+        writer.key(Key.orderID)
+        writer.integer(entry.orderID)
+        writer.key(Key.round)
+        writer.integer(entry.round)
+        writer.key(Key.state)
+        unsafe text(texts, entry.state, &writer)
+        writer.key(Key.category)
+        unsafe text(texts, entry.category, &writer)
+        writer.key(Key.city)
+        unsafe text(rows.bytes(row: entry.row, column: Column.city), &writer)
+        writer.key(Key.district)
+        unsafe text(rows.bytes(row: entry.row, column: Column.district), &writer)
+        writer.key(Key.timezone)
+        unsafe text(rows.bytes(row: entry.row, column: Column.timezone), &writer)
+        writer.key(Key.timeslot)
+        if entry.slotStart == nil, entry.slotEnd == nil {
+            writer.null()
+        } else {
+            writer.beginObject()
+            writer.key(Key.start)
+            moments.write(entry.slotStart, to: &writer)
+            writer.key(Key.end)
+            moments.write(entry.slotEnd, to: &writer)
+            writer.endObject()
+        }
+        writer.key(Key.sentAt)
+        moments.write(entry.sentAt, to: &writer)
+        writer.key(Key.expiresAt)
+        moments.write(entry.expiresAt, to: &writer)
+        writer.endObject()
+    }
+
+    private func text(_ bytes: UnsafeRawBufferPointer?, _ range: Range<Int>?, _ writer: inout JSONWriter) {
+        unsafe text(
+            bytes.flatMap { bytes in unsafe range.map { unsafe UnsafeRawBufferPointer(rebasing: bytes[$0]) } }, &writer)
+    }
+
+    private func text(_ bytes: UnsafeRawBufferPointer?, _ writer: inout JSONWriter) {
+        if let bytes = unsafe bytes { unsafe writer.string(utf8: bytes) } else { writer.null() }
+    }
+
+    // MARK: The rows and their names
+
     private enum Column {
         static let master = 0
         static let asOf = 1
@@ -121,69 +186,6 @@ struct ListOffersReply: JSONEncodable {
         static let end = JSONKey(#","end":"#)
         static let sentAt = JSONKey(#","sentAt":"#)
         static let expiresAt = JSONKey(#","expiresAt":"#)
-    }
-
-    func encode(to writer: inout JSONWriter) {
-        // The moments of a list lie within few days.
-        var calendar = TimestampWriter()
-        writer.beginObject()
-        writer.key(Key.masterID)
-        writer.integer(masterID)
-        writer.key(Key.total)
-        writer.integer(total)
-        writer.key(Key.asOf)
-        calendar.write(asOf.microseconds, to: &writer)
-        writer.key(Key.offers)
-        writer.beginArray()
-        for entry in page { encode(entry, to: &writer, &calendar) }
-        writer.endArray()
-        writer.endObject()
-    }
-
-    private func encode(_ entry: Entry, to writer: inout JSONWriter, _ calendar: inout TimestampWriter) {
-        let texts = unsafe rows.bytes(row: entry.row, column: Column.entry)
-        writer.beginObject()
-        writer.key(Key.offerID)
-        writer.integer(entry.offerID)
-        writer.key(Key.orderID)
-        writer.integer(entry.orderID)
-        writer.key(Key.round)
-        writer.integer(entry.round)
-        writer.key(Key.state)
-        unsafe text(texts, entry.state, &writer)
-        writer.key(Key.category)
-        unsafe text(texts, entry.category, &writer)
-        writer.key(Key.city)
-        unsafe text(rows.bytes(row: entry.row, column: Column.city), &writer)
-        writer.key(Key.district)
-        unsafe text(rows.bytes(row: entry.row, column: Column.district), &writer)
-        writer.key(Key.timezone)
-        unsafe text(rows.bytes(row: entry.row, column: Column.timezone), &writer)
-        writer.key(Key.timeslot)
-        if entry.slotStart == nil, entry.slotEnd == nil {
-            writer.null()
-        } else {
-            writer.beginObject()
-            writer.key(Key.start)
-            calendar.write(entry.slotStart, to: &writer)
-            writer.key(Key.end)
-            calendar.write(entry.slotEnd, to: &writer)
-            writer.endObject()
-        }
-        writer.key(Key.sentAt)
-        calendar.write(entry.sentAt, to: &writer)
-        writer.key(Key.expiresAt)
-        calendar.write(entry.expiresAt, to: &writer)
-        writer.endObject()
-    }
-
-    private func text(_ bytes: UnsafeRawBufferPointer?, _ range: Range<Int>?, _ writer: inout JSONWriter) {
-        unsafe text(
-            bytes.flatMap { bytes in unsafe range.map { unsafe UnsafeRawBufferPointer(rebasing: bytes[$0]) } }, &writer)
-    }
-
-    private func text(_ bytes: UnsafeRawBufferPointer?, _ writer: inout JSONWriter) {
-        if let bytes = unsafe bytes { unsafe writer.string(utf8: bytes) } else { writer.null() }
     }
 }
 
