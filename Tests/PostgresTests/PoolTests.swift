@@ -7,82 +7,9 @@ import Turns
 
 /// The pool on a real server.
 @Suite("PostgresClient", .inTurn)
-struct PoolTests {
-    private func withPool<Value: Sendable>(
-        _ change: (inout PostgresConfiguration) -> Void = { _ in },
-        _ body: (PostgresClient, TestDatabase) async throws -> Value
-    ) async throws -> Value {
-        try await TestDatabase.withDatabase(.g3) { (database) async throws in
-            try await database.withPool {
-                $0.writeConnections = 2
-                change(&$0)
-            } _: {
-                try await body($0, database)
-            }
-        }
-    }
-
-    private static let sleep = Statement("test_sleep", parameters: [.text], sql: "SELECT 1 FROM pg_sleep($1::float8)")
-    private static let divide = Statement("test_divide", parameters: [.int8], sql: "SELECT 12 / $1")
-    /// Runs until the test says that it may end, however long that takes.
-    private static let held = Statement("test_held", sql: "SELECT held()")
-
-    private func prepareHeld(_ database: TestDatabase) async throws {
-        try await database.sql(
-            """
-            CREATE TABLE released ();
-            CREATE FUNCTION held() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
-                WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.01); END LOOP;
-                RETURN 1;
-            END $$;
-            CREATE FUNCTION held_again() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
-                WHILE (SELECT count(*) FROM released) < 2 LOOP PERFORM pg_sleep(0.01); END LOOP;
-                RETURN 1 / 0;
-            END $$
-            """)
-    }
-
-    private func hold(_ pool: PostgresClient) async throws {
-        let deadline = Deadline(in: .seconds(100))
-        _ = try await pool.read(BoundStatement(Self.held), deadline: deadline) { $0.rowCount }
-    }
-
-    /// Returns when `hold` or `sleep` runs. The pool's own questions make a connection busy, too.
-    private func untilHeld(_ database: TestDatabase) async throws {
-        let sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-        while try await database.sql(sleeps).isEmpty {}
-    }
-
-    private func release(_ database: TestDatabase) async throws {
-        try await database.sql("INSERT INTO released DEFAULT VALUES")
-    }
-
-    /// Runs until the second release, and fails.
-    private static let heldAgain = Statement("test_held_again", sql: "SELECT held_again()")
-    private static let missing = Statement("test_missing", sql: "SELECT nothing FROM nowhere")
-
-    private func sleep(_ pool: PostgresClient, seconds: Double, within limit: Duration = .seconds(100)) async throws {
-        _ = try await pool.read(
-            BoundStatement(Self.sleep, [.text("\(seconds)")]), deadline: Deadline(in: limit)
-        ) { $0.rowCount }
-    }
-
-    private func divide(
-        _ pool: PostgresClient, by divisor: Int64, for purpose: PostgresClient.Purpose = .work
-    ) async -> Result<Int64, PostgresError> {
-        do throws(PostgresError) {
-            return .success(
-                try await pool.read(
-                    BoundStatement(Self.divide, [.int8(divisor)]), for: purpose,
-                    deadline: Deadline(in: .seconds(100))
-                ) { rows throws(ResultMismatch) in try rows.requiredInteger(row: 0, column: 0) })
-        } catch {
-            return .failure(error)
-        }
-    }
-
+struct PoolTests: ServedPoolTesting {
     @Test("an error in a group of reads is its own, wherever in the group, and also when nothing is prepared yet")
-    func errorsTouchNobodyElse() async throws {
+    func errorsTouchNoOtherRead() async throws {
         try await withPool { (pool, _) async throws in
             for round in 0..<3 {
                 // The only connection is busy meanwhile, so that the next reads are sent together.
@@ -98,7 +25,8 @@ struct PoolTests {
                                 .success(
                                     Int64(
                                         try await pool.read(
-                                            BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))
+                                            BoundStatement(PoolStatements.missing),
+                                            deadline: Deadline(in: .seconds(100))
                                         ) { $0.rowCount }))
                             )
                         } catch {
@@ -229,114 +157,6 @@ struct PoolTests {
         }
     }
 
-    @Test("a statement that is prepared for one read, and cannot be, costs those behind it no connection")
-    func refusedPreparation() async throws {
-        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
-            try await prepareHeld(database)
-            async let held: Void = hold(pool)
-            try await untilHeld(database)
-            let errors = try await withThrowingTaskGroup { group in
-                for _ in 0..<4 {
-                    group.addTask { () async throws -> PostgresError? in
-                        do throws(PostgresError) {
-                            _ = try await pool.read(
-                                BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))
-                            ) { $0.rowCount }
-                            return nil
-                        } catch {
-                            return error
-                        }
-                    }
-                }
-                while pool.status.reads.waiting < 4 || pool.status.requests < 5 { await Task.yield() }
-                try await release(database)
-                return try await group.reduce(into: []) { $0.append($1) }
-            }
-            try await held
-            for error in errors {
-                guard case .refused(let message) = error, message.sqlState == .undefinedTable else {
-                    Issue.record("\(String(describing: error))")
-                    continue
-                }
-            }
-            #expect(pool.status.readRetries == 0)
-            #expect(pool.status.reads.opened == 1)
-        }
-    }
-
-    @Test("a statement whose preparation was skipped behind an error costs those that come meanwhile no connection")
-    func skippedPreparation() async throws {
-        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
-            try await prepareHeld(database)
-            async let held: Void = hold(pool)
-            try await untilHeld(database)
-            async let failing: Int = pool.read(
-                BoundStatement(Self.heldAgain), deadline: Deadline(in: .seconds(100))
-            ) { $0.rowCount }
-            while pool.status.requests < 2 { await Task.yield() }
-            async let skipped = divide(pool, by: 3)
-            while pool.status.requests < 3 { await Task.yield() }
-            try await release(database)
-            try await held
-            while pool.status.reads.waiting > 0 { await Task.yield() }
-            async let behind = divide(pool, by: 4)
-            while pool.status.reads.waiting < 1 || pool.status.requests < 3 { await Task.yield() }
-            try await release(database)
-            do {
-                _ = try await failing
-                Issue.record("it is made to fail")
-            } catch {}
-            let (one, other) = await (skipped, behind)
-            #expect(one == .success(4))
-            #expect(other == .success(3))
-            #expect(pool.status.readRetries == 0)
-            #expect(pool.status.reads.opened == 1)
-        }
-    }
-
-    @Test("a read that is sent again behind a statement that is prepared is given up at its deadline, too")
-    func overdueBehindPreparation() async throws {
-        try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
-            try await prepareHeld(database)
-            async let held: Void = hold(pool)
-            try await untilHeld(database)
-            async let refused: Int = pool.read(BoundStatement(Self.missing), deadline: Deadline(in: .seconds(100))) {
-                $0.rowCount
-            }
-            while pool.status.requests < 2 { await Task.yield() }
-            async let slow: Int = pool.read(BoundStatement(Self.heldAgain), deadline: Deadline(in: .seconds(100))) {
-                $0.rowCount
-            }
-            while pool.status.requests < 3 { await Task.yield() }
-            async let behind: Int = pool.read(
-                BoundStatement(Self.divide, [.int8(1)]), deadline: Deadline(in: .seconds(3))
-            ) { $0.rowCount }
-            while pool.status.reads.waiting < 3 || pool.status.requests < 4 { await Task.yield() }
-            try await release(database)
-            try await held
-            do {
-                _ = try await behind
-                Issue.record("the statement before it takes longer than its time")
-            } catch PostgresError.timedOut {}
-            #expect(pool.status.requests == 1, "the slow one runs")
-            try await release(database)
-            for read in [try? await slow, try? await refused] { #expect(read == nil) }
-            #expect(pool.status.reads.opened == 1)
-        }
-    }
-
-    @Test("a read that waited before it was sent is left to the server's time limit, too")
-    func lateSlowRead() async throws {
-        try await withPool({ $0.readDeadline = .seconds(5) }) { (pool, database) async throws in
-            async let first: Void = sleep(pool, seconds: 3)
-            try await untilHeld(database)
-            await #expect(throws: PostgresError.timedOut) { try await sleep(pool, seconds: 30, within: .seconds(5)) }
-            try await first
-            #expect(await divide(pool, by: 3) == .success(4))
-            #expect(pool.status.reads.opened == 1)
-        }
-    }
-
     @Test("a read waits for no longer than its deadline, whatever occupies the connections")
     func deadline() async throws {
         try await withPool({ $0.readDeadline = .seconds(100) }) { (pool, database) async throws in
@@ -345,7 +165,7 @@ struct PoolTests {
             try await untilHeld(database)
             await #expect(throws: PostgresError.timedOut) {
                 _ = try await pool.read(
-                    BoundStatement(Self.divide, [.int8(1)]), deadline: Deadline(in: .milliseconds(300))
+                    BoundStatement(PoolStatements.divide, [.int8(1)]), deadline: Deadline(in: .milliseconds(300))
                 ) { $0.rowCount }
             }
             #expect(pool.status.reads.busy == 1, "it did not wait for the other one to end")
