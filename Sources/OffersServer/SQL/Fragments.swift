@@ -80,3 +80,11 @@ extension MasterReference {
         }
     }
 }
+
+extension QueryResult {
+    /// A `timestamptz` as the contract's type.
+    func moment(row: Int, column: Int) throws(ResultMismatch) -> Timestamp? {
+        guard let microseconds = try timestamp(row: row, column: column) else { return nil }
+        return Timestamp(microseconds: microseconds)
+    }
+}
