@@ -18,20 +18,18 @@ final class OffersDatabase: Sendable {
         self.metrics = metrics
     }
 
-    /// The master's list, which ends the operation: exactly one statement.
-    func listOffers(_ params: ListOffersParams, _ operation: Operation) {
-        listOffers(params, monitor.hasUniqueOpenPairs ? .unique : .distinct, operation)
-    }
-
-    private func listOffers(_ params: ListOffersParams, _ form: ListOffersQuery.Form, _ operation: Operation) {
+    /// The master's list, which ends the operation: exactly one statement answers.
+    ///
+    /// - Parameter form: Of the statement; nil: the one that the database allows.
+    func listOffers(_ params: ListOffersParams, _ operation: Operation, form: ListOffersQuery.Form? = nil) {
+        let form = form ?? (monitor.hasUniqueOpenPairs ? .unique : .distinct)
         let bound = ListOffersQuery.bound(params, form)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
                 message.sqlState == .undefinedTable
             {
-                // It was refused, so this is still the one statement that answers.
                 monitor.uniqueOpenPairsAreGone()
-                return listOffers(params, .distinct, operation)
+                return listOffers(params, operation, form: .distinct)
             }
             operation.end(result, of: bound) { rows throws(ResultMismatch) in
                 try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
@@ -96,15 +94,8 @@ final class OffersDatabase: Sendable {
 
     private func accepted(_ acceptance: Acceptance, _ unknownSince: MonotonicTime?) -> AcceptOfferResult {
         var result = acceptance.result
-        if result.alreadyAccepted, let unknownSince, let at = result.acceptedAt {
-            // Found as ours by asking again: if it was accepted since the attempt that was not heard of was sent, then
-            // by that one, unless another write of this order has been told so. The database's clock was at `asOf` a
-            // moment ago, so this never denies what was our own doing; it may count as its own what the same master did
-            // on another instance in the milliseconds that `asOf` took to get here.
-            let elapsed = unknownSince.duration(to: .now()).wholeMicroseconds
-            if at.microseconds >= acceptance.asOf - elapsed, writesByOrder.tellFirst(result.orderId) {
-                result = result.asAcceptedNow
-            }
+        if let unknownSince, result.alreadyAccepted, isOwnDoing(acceptance, unknownSince) {
+            result = result.asAcceptedNow
         }
         if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
             metrics.record(
@@ -112,6 +103,17 @@ final class OffersDatabase: Sendable {
                 statusBefore: unknownSince == nil ? acceptance.statusBefore : nil)
         }
         return result
+    }
+
+    /// Whether an order that was found accepted was so by an attempt of the same write, which was sent at `unknownSince`
+    /// and not heard of: it was accepted since then, and no other write of this order has been told so.
+    ///
+    /// The database's clock was at `asOf` a moment ago, so this never denies what was our own doing. It may count as its
+    /// own what the same master did on another instance in the milliseconds that `asOf` took to get here.
+    private func isOwnDoing(_ acceptance: Acceptance, _ unknownSince: MonotonicTime) -> Bool {
+        guard let at = acceptance.result.acceptedAt else { return false }
+        let elapsed = unknownSince.duration(to: .now()).wholeMicroseconds
+        return at.microseconds >= acceptance.asOf - elapsed && writesByOrder.tellFirst(acceptance.result.orderId)
     }
 
     /// A decline of all open offers of the pair, which ends as its operation.
