@@ -7,19 +7,18 @@ import Testing
 struct ReadAnswersTests {
     private typealias Answers = ReadAnswers<String>
 
-    private func done(_ rows: String = "") -> Answers.Answer { .init(failure: nil, wasSkipped: false, rows: rows) }
+    private func done(_ rows: String = "") -> ServerAnswer<String> { .done(rows) }
 
-    private var skipped: Answers.Answer { .init(failure: nil, wasSkipped: true, rows: "") }
+    private var skipped: ServerAnswer<String> { .skipped }
 
-    private func refused(_ code: String) -> Answers.Answer {
-        let message = ServerMessage(sqlState: SQLState(rawValue: code), text: nil, statement: "test")
-        return .init(failure: message, wasSkipped: false, rows: "")
+    private func refused(_ code: String) -> ServerAnswer<String> {
+        .refused(ServerMessage(sqlState: SQLState(rawValue: code), text: nil, statement: "test"))
     }
 
-    /// The outcomes, in words.
+    /// The answers to the reads, in words.
     private func texts(_ answers: Answers) -> [String] {
-        answers.outcomes.map { outcome in
-            switch outcome {
+        answers.toReads.map { answer in
+            switch answer {
             case .done(let rows): rows
             case .refused(let message): message.sqlState.rawValue
             case .skipped: "skipped"
@@ -28,7 +27,7 @@ struct ReadAnswersTests {
     }
 
     @Test("each read has its answer; what is behind a refused one was skipped")
-    func outcomes() {
+    func ofEach() {
         var answers = Answers(count: 3)
         #expect(!answers.areComplete)
         for answer in [done("a"), refused("22012"), skipped] { #expect(answers.take(answer) == true) }
@@ -50,7 +49,7 @@ struct ReadAnswersTests {
     func transaction() {
         var answers = Answers(count: 1, leading: 3, trailing: 1)
         for answer in [done("begin"), done("limit"), done("settings")] { #expect(answers.take(answer) == true) }
-        #expect(answers.lead == "settings" && answers.outcomes.isEmpty)
+        #expect(answers.lead == "settings" && answers.toReads.isEmpty)
         for answer in [done("a"), done("commit")] { #expect(answers.take(answer) == true) }
         #expect(texts(answers) == ["a"] && answers.areComplete)
         #expect(answers.take(done()) == false)

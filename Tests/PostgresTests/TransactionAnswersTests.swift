@@ -10,28 +10,40 @@ struct TransactionAnswersTests {
     /// BEGIN, the time limits, a step, the last step, and the end.
     private static let count = 5
 
+    /// What is taken for one statement.
+    private struct Given {
+        let answer: ServerAnswer<String>
+        let tag: String
+        let unconfirmed: Int
+    }
+
     private func answer(
         _ rows: String = "", tag: String = "", error: String? = nil, wasSkipped: Bool = false, unconfirmed: Int = 0
-    ) -> Answers.Answer {
+    ) -> Given {
         let failure = error.map { ServerMessage(sqlState: SQLState(rawValue: $0), text: nil, statement: "test") }
-        return Answers.Answer(
-            failure: failure, wasSkipped: wasSkipped, tag: tag, rows: rows, unconfirmedCommits: unconfirmed)
+        return Given(
+            answer: failure.map { .refused($0) } ?? (wasSkipped ? .skipped : .done(rows)), tag: tag,
+            unconfirmed: unconfirmed)
+    }
+
+    private func take(_ given: Given, _ answers: inout Answers) -> Bool {
+        answers.take(given.answer, tag: given.tag, unconfirmedCommits: given.unconfirmed)
     }
 
     /// What is known after these answers.
-    private func answers(_ given: [Answers.Answer], ending: Ending = .commit) -> Answers {
+    private func answers(_ given: [Given], ending: Ending = .commit) -> Answers {
         var answers = Answers(count: Self.count, leadCount: 2, ending: ending)
-        for answer in given { #expect(answers.take(answer) == true) }
+        for answer in given { #expect(take(answer, &answers)) }
         return answers
     }
 
     /// All statements succeed.
-    private func success(tag: String = "COMMIT") -> [Answers.Answer] {
+    private func success(tag: String = "COMMIT") -> [Given] {
         [answer(), answer(), answer("first"), answer("last"), answer(tag: tag)]
     }
 
     /// The statement with this number fails, and those behind it are skipped.
-    private func failure(of index: Int, tag: String = "") -> [Answers.Answer] {
+    private func failure(of index: Int, tag: String = "") -> [Given] {
         (0..<Self.count).map {
             $0 == index ? answer(error: "23505") : answer(tag: $0 == Self.count - 1 ? tag : "", wasSkipped: $0 > index)
         }
@@ -81,12 +93,8 @@ struct TransactionAnswersTests {
     func confirmation() {
         func end(_ counts: [Int], _ ending: Ending) -> String {
             let tag = ending.tag
-            return text(
-                answers(
-                    zip(success(tag: tag), counts).map { given, count in
-                        answer(given.rows, tag: given.tag, unconfirmed: count)
-                    }, ending: ending
-                ).end)
+            let given = zip(success(tag: tag), counts).map { Given(answer: $0.answer, tag: $0.tag, unconfirmed: $1) }
+            return text(answers(given, ending: ending).end)
         }
         #expect(end([0, 0, 0, 0, 1], .commit) == "unconfirmed: last")
         #expect(end([0, 0, 0, 1, 1], .commit) == "done: last")
@@ -98,6 +106,6 @@ struct TransactionAnswersTests {
     func tooMany() {
         var answers = answers(success())
         #expect(answers.nextNumber == nil)
-        #expect(answers.take(answer()) == false)
+        #expect(!take(answer(), &answers))
     }
 }

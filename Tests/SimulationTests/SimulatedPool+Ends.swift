@@ -8,12 +8,12 @@ extension SimulatedPool {
     mutating func endReads(
         _ group: [WorkQueue<Int>.Taken], _ groups: inout [[WorkQueue<Int>.Taken]]
     ) -> [Ended] {
-        let (outcomes, refused, problem) = server.reads(group.map(\.item.job))
+        let (answers, refused, problem) = server.reads(group.map(\.item.job))
         if let problem { report(problem) }
         var ended: [Ended] = []
-        for (place, (taken, outcome)) in zip(group, outcomes).enumerated() {
-            if case .refused = outcome, place != refused { report("job \(taken.item.job) was told another's error") }
-            switch outcome {
+        for (place, (taken, answer)) in zip(group, answers).enumerated() {
+            if case .refused = answer, place != refused { report("job \(taken.item.job) was told another's error") }
+            switch answer {
             case .done(let rows):
                 if rows != taken.item.job { report("job \(taken.item.job) was given the rows of \(rows)") }
                 ended += end(running: [taken], .final)
@@ -96,7 +96,7 @@ extension SimulatedPool {
         if !refused.isEmpty { report("\(refused) were refused before the shutdown") }
         for taken in undone {
             let job = taken.item.job
-            for key in taken.item.others().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
+            for key in taken.item.furtherKeys().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
             jobs[job]?.isRunning = false
             jobs[job]?.others = { [] }
             jobs[job]?.batchKey = nil

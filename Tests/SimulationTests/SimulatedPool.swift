@@ -108,7 +108,7 @@ struct SimulatedPool {
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
-        let item = WorkItem(keys: keys, others: others, batchKey: batchKey, deadline: deadline, job: job)
+        let item = WorkItem(keys: keys, furtherKeys: others, batchKey: batchKey, deadline: deadline, job: job)
         switch state.submit(item, at: now) {
         case .queued(let index):
             register(item)
@@ -134,7 +134,7 @@ struct SimulatedPool {
         if isShutDown { report("work was taken after the shutdown") }
         if jobs[item.job] != nil { report("job \(item.job) was handed over twice") }
         jobs[item.job] = Job(
-            keys: item.keys, others: item.others, batchKey: item.batchKey, deadline: item.deadline)
+            keys: item.keys, others: item.furtherKeys, batchKey: item.batchKey, deadline: item.deadline)
         for key in item.keys { lines[key, default: []].append(item.job) }
         markReady([item.job])
     }
@@ -300,7 +300,7 @@ struct SimulatedPool {
             jobs[job]?.isRunning = true
         }
         if let last = group.last, count < maximumGroup, last.item.batchKey != nil,
-            last.item.others().dropFirst(last.count - 1).first?.allSatisfy({ lines[$0]?.isEmpty != false }) == true
+            last.item.furtherKeys().dropFirst(last.count - 1).first?.allSatisfy({ lines[$0]?.isEmpty != false }) == true
         {
             report("job \(last.item.job) could have taken more along")
         }

@@ -30,6 +30,13 @@ struct SimulatedServer {
         let problem: String?
     }
 
+    /// The answer to a statement of a transaction, with what comes along.
+    private struct Answer {
+        let answer: ServerAnswer<[Row]>
+        let tag: String
+        let unconfirmedCommits: Int
+    }
+
     private typealias Answers = TransactionAnswers<[Row]>
 
     private var random: SeededGenerator
@@ -63,12 +70,12 @@ struct SimulatedServer {
         let commits = !isRolledBack && (heard == given.count || random.once(in: 2))
         var answers = Answers(count: Self.count, leadCount: 2, ending: .commit)
         var problem: String?
-        for answer in given.prefix(heard) where statements.take(Self.kind(answer)) && !answers.take(answer) {
+        for next in given.prefix(heard) where statements.take(Self.kind(next.answer)) && !Self.take(next, &answers) {
             problem = "an answer was one too many"
         }
         if breaks, heard < given.count, random.once(in: 3) {
             // A server that is stopped says farewell, whether it has committed or not.
-            _ = answers.take(answer(refusal: "57P01"))
+            _ = Self.take(answer(refusal: "57P01"), &answers)
         }
         if !breaks, answers.nextNumber != nil { problem = "all was answered, and more is expected" }
         let end = breaks ? answers.endOfConnection : answers.end
@@ -97,8 +104,8 @@ struct SimulatedServer {
     /// The answers to all statements and their preparations.
     private mutating func answers(
         _ prepares: [Bool], failing: Int?, rows: [Row], tag: String, isUnconfirmed: Bool
-    ) -> [Answers.Answer] {
-        var answers: [Answers.Answer] = []
+    ) -> [Answer] {
+        var answers: [Answer] = []
         // Warnings of earlier commits.
         let warnings = random.below(3)
         // Rows that are not those of the parts.
@@ -125,10 +132,14 @@ struct SimulatedServer {
 
     private func answer(
         refusal: String? = nil, wasSkipped: Bool = false, tag: String = "", rows: [Row] = [], unconfirmed: Int = 0
-    ) -> Answers.Answer {
-        Answers.Answer(
-            failure: refusal.map(Self.message), wasSkipped: wasSkipped, tag: tag, rows: rows,
+    ) -> Answer {
+        Answer(
+            answer: refusal.map { .refused(Self.message($0)) } ?? (wasSkipped ? .skipped : .done(rows)), tag: tag,
             unconfirmedCommits: unconfirmed)
+    }
+
+    private static func take(_ next: Answer, _ answers: inout Answers) -> Bool {
+        answers.take(next.answer, tag: next.tag, unconfirmedCommits: next.unconfirmedCommits)
     }
 
     private func isUsable(after end: Answers.End) -> Bool {
@@ -154,7 +165,11 @@ struct SimulatedServer {
     }
 
     private static func kind<Rows>(_ answer: ServerAnswer<Rows>) -> PreparedStatements.Answer {
-        answer.failure != nil ? .failure : answer.wasSkipped ? .skipped : .success
+        switch answer {
+        case .done: .success
+        case .refused: .failure
+        case .skipped: .skipped
+        }
     }
 
     private static func message(_ code: String) -> ServerMessage {
@@ -165,12 +180,12 @@ struct SimulatedServer {
 
     /// Runs reads that were sent together. The answer to each is the number of its work. What is behind a refused one
     /// is skipped. Returns the place of the refused one, too.
-    mutating func reads(_ jobs: [Int]) -> (outcomes: [ReadAnswers<Int>.Outcome], refused: Int?, problem: String?) {
+    mutating func reads(_ jobs: [Int]) -> (answers: [ServerAnswer<Int>], refused: Int?, problem: String?) {
         let failing = random.once(in: 4) ? random.below(jobs.count) : nil
         let prepares = prepares(jobs.count)
         // Behind a pooler they are a transaction with settings of its own.
         let isPooled = random.once(in: 4)
-        var given: [ReadAnswers<Int>.Answer] = isPooled ? [row(-1), row(-2), row(-3)] : []
+        var given: [ServerAnswer<Int>] = isPooled ? [row(-1), row(-2), row(-3)] : []
         for (index, job) in jobs.enumerated() {
             let wasSkipped = failing.map { index > $0 } ?? false
             let failsPrepared = prepares[index] && random.once(in: 2)
@@ -186,10 +201,10 @@ struct SimulatedServer {
             problem = "an answer was one too many"
         }
         if !answers.areComplete { problem = "all reads were answered, and more is expected" }
-        return (answers.outcomes, failing, problem)
+        return (answers.toReads, failing, problem)
     }
 
-    private func row(_ job: Int, fails: Bool = false, _ wasSkipped: Bool = false) -> ReadAnswers<Int>.Answer {
-        ReadAnswers<Int>.Answer(failure: fails ? Self.message("22012") : nil, wasSkipped: wasSkipped, rows: job)
+    private func row(_ job: Int, fails: Bool = false, _ wasSkipped: Bool = false) -> ServerAnswer<Int> {
+        fails ? .refused(Self.message("22012")) : wasSkipped ? .skipped : .done(job)
     }
 }

@@ -51,11 +51,11 @@ extension WriteExecutor {
     }
 
     private func perform(
-        _ write: PendingWrite, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] }, attempt: Attempt,
+        _ write: PendingWrite, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] }, attempt: Attempt,
         deadline: Deadline? = nil
     ) async -> Performed {
         await postgres.perform(
-            write.plan, joinedBy: others, attempt: attempt, deadline: deadline ?? write.deadline, trace: write.trace)
+            write.plan, joinedBy: joining, attempt: attempt, deadline: deadline ?? write.deadline, trace: write.trace)
     }
 
     /// Goes on from what came of the first attempt, and tells the write its end.

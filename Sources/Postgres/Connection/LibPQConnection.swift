@@ -155,7 +155,7 @@ import Glibc
             }
             let result = unsafe QueryResult(owning: pointer)
             if result.status == PGRES_PIPELINE_SYNC { return .synchronized }
-            if statements.take(result.answer) { return .result(result) }
+            if statements.take(result.kind) { return .result(result) }
         }
     }
 

@@ -122,23 +122,33 @@ extension QueryResult {
     /// Whether this is the answer of a statement that returns rows.
     var hasRows: Bool { status == PGRES_TUPLES_OK }
 
-    /// The error that the server gave for a statement; nil when it succeeded or was skipped after another's error.
-    /// Throws when it is the end of the connection rather than of the statement: then nothing is known of COMMIT.
-    func failure(statement: String) throws(LibPQConnection.Broken) -> ServerMessage? {
-        guard answer == .failure else { return nil }
-        let (message, isStatementError) = serverMessage(statement: statement)
-        guard isStatementError else { throw LibPQConnection.Broken(reason: message.description) }
-        return message
+    /// What it says of the statement with this name.
+    ///
+    /// - Throws: When it is the end of the connection rather than of the statement: nothing is known of COMMIT then.
+    func answer(to statement: @autoclosure () -> String) throws(LibPQConnection.Broken) -> ServerAnswer<QueryResult> {
+        switch kind {
+        case .success: return .done(self)
+        case .skipped: return .skipped
+        case .failure:
+            let (message, isStatementError) = serverMessage(statement: statement())
+            guard isStatementError else { throw LibPQConnection.Broken(reason: message.description) }
+            return .refused(message)
+        }
     }
 
-    /// Whether the statement was skipped because one before it in its unit failed.
-    var wasSkipped: Bool { answer == .skipped }
-
-    var answer: PreparedStatements.Answer {
+    var kind: PreparedStatements.Answer {
         switch status {
         case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE: .failure
         case PGRES_PIPELINE_ABORTED: .skipped
         default: .success
         }
     }
+}
+
+/// What the server answers to a statement in a pipeline.
+enum ServerAnswer<Rows> {
+    case done(Rows)
+    case refused(ServerMessage)
+    /// It has not run, as one before it in its unit was refused.
+    case skipped
 }

@@ -27,7 +27,7 @@ struct ReadPipeline: ConnectionDriver {
 
         /// The name of the statement that the next answer is about, for the log.
         var statement: String {
-            let index = answers.outcomes.count
+            let index = answers.toReads.count
             if answers.isLeading { return "offersd_pooled_reads" }
             return index < reads.count ? reads[index].job.bound.statement.name : ""
         }
@@ -66,7 +66,7 @@ struct ReadPipeline: ConnectionDriver {
         longestStatement = configuration.readDeadline + max(ReadPipeline.margin, configuration.readDeadline / 5)
     }
 
-    mutating func begin(_ read: WorkQueue<Read>.Taken) -> Bool {
+    mutating func sendNow(_ read: WorkQueue<Read>.Taken) -> Bool {
         unsent.append(read.item)
         do {
             try pushGroup(of: 1)
@@ -181,8 +181,8 @@ struct ReadPipeline: ConnectionDriver {
         }
         groups.removeFirst()
         var skipped: [WorkItem<Read>] = []
-        for (index, outcome) in group.answers.outcomes.enumerated() where !group.givenUp.contains(index) {
-            switch outcome {
+        for (index, answer) in group.answers.toReads.enumerated() where !group.givenUp.contains(index) {
+            switch answer {
             case .done(let rows): group.reads[index].end(.success(rows))
             case .refused(let message): group.reads[index].fail(message.isTimeLimit ? .timedOut : .refused(message))
             case .skipped: skipped.append(group.reads[index])
@@ -194,14 +194,12 @@ struct ReadPipeline: ConnectionDriver {
     /// A result of the oldest group.
     private mutating func take(_ result: QueryResult) throws(LibPQConnection.Broken) {
         let group = groups[0]
-        let failure = try result.failure(statement: group.statement)
-        if let failure {
-            if failure.closesConnection { farewell = failure }
-            if failure.isStalePreparation { isStale = true }
+        let answer = try result.answer(to: group.statement)
+        if case .refused(let message) = answer {
+            if message.closesConnection { farewell = message }
+            if message.isStalePreparation { isStale = true }
         }
-        guard group.answers.take(.init(failure: failure, wasSkipped: result.wasSkipped, rows: result)) else {
-            throw LibPQConnection.Broken(reason: "too many results")
-        }
+        guard group.answers.take(answer) else { throw LibPQConnection.Broken(reason: "too many results") }
     }
 
     /// Tells those whose time is over so. The answers of those that were sent are still to come.

@@ -218,10 +218,10 @@ enum UnitReader {
             case .timedOut:
                 throw LibPQConnection.Broken(reason: "the server does not answer")
             case .result(let result):
-                if let message = try result.failure(statement: statement.name) {
-                    failure = failure ?? message
-                } else if result.hasRows {
-                    rows = result
+                switch try result.answer(to: statement.name) {
+                case .done(let result): if result.hasRows { rows = result }
+                case .refused(let message): failure = failure ?? message
+                case .skipped: break
                 }
             case .synchronized:
                 if let failure { return .failed(failure) }

@@ -106,7 +106,7 @@ struct TransactionPipeline: ConnectionDriver {
         sharedTimeout = configuration.sharedTimeout
     }
 
-    mutating func begin(_ write: Taken) -> Bool {
+    mutating func sendNow(_ write: Taken) -> Bool {
         guard session.isFresh else {
             // To find out whether the server was replaced takes time, which only the connection's thread has.
             state = .unproven(write)
@@ -242,13 +242,12 @@ struct TransactionPipeline: ConnectionDriver {
             case .synchronized:
                 return
             case .result(let result):
-                let answer = TransactionAnswers.Answer(
-                    failure: try result.failure(statement: transaction.answering?.name ?? ""),
-                    wasSkipped: result.wasSkipped, tag: transaction.answers.expectsEnd ? result.commandTag : "",
-                    rows: result, unconfirmedCommits: connection.unconfirmedCommits)
-                guard transaction.answers.take(answer) else {
-                    throw LibPQConnection.Broken(reason: "more results than statements")
-                }
+                guard
+                    transaction.answers.take(
+                        try result.answer(to: transaction.answering?.name ?? ""),
+                        tag: transaction.answers.expectsEnd ? result.commandTag : "",
+                        unconfirmedCommits: connection.unconfirmedCommits)
+                else { throw LibPQConnection.Broken(reason: "more results than statements") }
             }
         }
     }
@@ -283,5 +282,5 @@ struct TransactionPipeline: ConnectionDriver {
 }
 
 extension WorkQueue<Write>.Taken {
-    fileprivate var parts: [[Int64?]] { [item.job.plan.part] + item.job.others().prefix(count - 1).map(\.part) }
+    fileprivate var parts: [[Int64?]] { [item.job.plan.part] + item.job.joining().prefix(count - 1).map(\.part) }
 }

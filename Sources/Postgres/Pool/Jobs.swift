@@ -28,7 +28,7 @@ extension WorkItem<Read> {
 struct Write: Sendable {
     let plan: TransactionPlan
     /// Those behind it. Asked when it is taken, and when it is sent.
-    let others: @Sendable () -> [TransactionPlan]
+    let joining: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
     /// The client that makes the attempt.
     let client: PostgresClient
@@ -42,8 +42,8 @@ extension WorkItem<Write> {
     /// - Parameters:
     ///   - own: Which rows of the result are theirs. Of an error only their number counts.
     ///   - separated: How many behind them are to be run each by itself, besides those that were rolled back.
-    func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated others: Int = 0) {
-        job.client.ended(self, Performed(result: result, own: own, separated: separated + others))
+    func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated count: Int = 0) {
+        job.client.ended(self, Performed(result: result, own: own, separated: separated + count))
     }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }

@@ -12,8 +12,8 @@ protocol ConnectionDriver<Job>: SendableMetatype {
     var session: Session { get }
 
     /// Sends work when nothing is under way, without waiting for anything: also on an event loop. `run` finishes it.
-    /// Returns false if there is something to do before the server answers.
-    mutating func begin(_ work: WorkQueue<Job>.Taken) -> Bool
+    /// Returns whether all of it has left; if not, `run` is to be called at once.
+    mutating func sendNow(_ work: WorkQueue<Job>.Taken) -> Bool
 
     /// Finishes what was begun, and runs a group. A driver that can run work beside the group may ask for more of it,
     /// as often as there is room.
@@ -98,13 +98,13 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
 
     /// Begins work on the connection, which is idle. Returns false if the connection is lost; the work has not begun.
     func begin(_ taken: Taken) -> Bool {
-        let isWaiting: Bool? = contents.withLock { contents in
+        let hasLeft: Bool? = contents.withLock { contents in
             guard contents.worker != nil else { return nil }
             contents.begun = taken
-            return contents.worker?.begin(taken)
+            return contents.worker?.sendNow(taken)
         }
-        if isWaiting != true { wake() }
-        return isWaiting != nil
+        if hasLeft == false { wake() }
+        return hasLeft != nil
     }
 
     // MARK: Its thread

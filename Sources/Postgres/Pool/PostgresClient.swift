@@ -245,7 +245,7 @@ package final class PostgresClient: Sendable {
         }
     }
 
-    /// Runs a transaction once. Of `others`, from the first on, those go along whose keys are free when a connection
+    /// Runs a transaction once. Of `joining`, from the first on, those go along whose keys are free when a connection
     /// takes it. They take effect in their order, or at the same moment.
     ///
     /// A first attempt may also share its transaction with those of other callers that wait at the same time. If `plan`
@@ -253,12 +253,12 @@ package final class PostgresClient: Sendable {
     /// what another one's statements met.
     ///
     /// - Parameters:
-    ///   - others: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
+    ///   - joining: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
     ///     returns is the same from then on. It must not wait.
     ///   - deadline: That of `plan`.
     ///   - end: Called once, on any thread, perhaps while this runs. It must not block: the connection waits for it.
     package func perform(
-        _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil, end: @escaping @Sendable (Performed) -> Void
     ) {
         guard admit(trace, .work) else {
@@ -266,19 +266,19 @@ package final class PostgresClient: Sendable {
         }
         writes.submit(
             WorkItem(
-                keys: plan.keys, others: { others().map(\.keys) },
+                keys: plan.keys, furtherKeys: { joining().map(\.keys) },
                 batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
-                job: Write(plan: plan, others: others, attempt: attempt, client: self, tell: end), trace: trace))
+                job: Write(plan: plan, joining: joining, attempt: attempt, client: self, tell: end), trace: trace))
         armTimer()
     }
 
     /// The same for a task, which waits for the end.
     package func perform(
-        _ plan: TransactionPlan, joinedBy others: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
         await withCheckedContinuation { caller in
-            perform(plan, joinedBy: others, attempt: attempt, deadline: deadline, trace: trace) {
+            perform(plan, joinedBy: joining, attempt: attempt, deadline: deadline, trace: trace) {
                 caller.resume(returning: $0)
             }
         }

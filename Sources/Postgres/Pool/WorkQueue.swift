@@ -6,9 +6,9 @@ package final class WorkItem<Job: Sendable>: Sendable {
     /// What must not run at the same time as other work with the same key: at most two keys. Those of the first part of
     /// the work, if it has several.
     package let keys: [ExclusionKey]
-    /// The keys of each other part, in their order. Asked once, when the work is taken: parts may join it until then.
+    /// The keys of each further part, in their order. Asked once, when the work is taken: parts may join it until then.
     /// It must not wait.
-    package let others: @Sendable () -> [[ExclusionKey]]
+    package let furtherKeys: @Sendable () -> [[ExclusionKey]]
     /// Work of the same batch key may be taken together; nil: it is taken by itself, and the first part alone.
     package let batchKey: String?
     /// When the first part is given up if it has not started by then.
@@ -21,11 +21,11 @@ package final class WorkItem<Job: Sendable>: Sendable {
     let trace: PoolTrace?
 
     package init(
-        keys: [ExclusionKey] = [], others: @escaping @Sendable () -> [[ExclusionKey]] = { [] },
+        keys: [ExclusionKey] = [], furtherKeys: @escaping @Sendable () -> [[ExclusionKey]] = { [] },
         batchKey: String? = "", deadline: Deadline, job: Job, separated: Int = 0, trace: PoolTrace? = nil
     ) {
         self.keys = keys
-        self.others = others
+        self.furtherKeys = furtherKeys
         self.batchKey = batchKey
         self.deadline = deadline
         self.job = job
@@ -34,8 +34,8 @@ package final class WorkItem<Job: Sendable>: Sendable {
     }
 
     /// The first part, not to be taken together with any other.
-    fileprivate func first(separating others: Int) -> WorkItem {
-        WorkItem(keys: keys, batchKey: nil, deadline: deadline, job: job, separated: others, trace: trace)
+    fileprivate func first(separating count: Int) -> WorkItem {
+        WorkItem(keys: keys, batchKey: nil, deadline: deadline, job: job, separated: count, trace: trace)
     }
 }
 
@@ -63,11 +63,11 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package struct Taken: Sendable {
         package let item: WorkItem<Job>
         /// The keys of the parts that were taken besides the first, from there on.
-        fileprivate var others: [[ExclusionKey]] = []
+        fileprivate var furtherKeys: [[ExclusionKey]] = []
         fileprivate let number: UInt64
 
         /// How many of its parts are to be done, from the first on.
-        package var count: Int { 1 + others.count }
+        package var count: Int { 1 + furtherKeys.count }
     }
 
     /// What could start now, in that order.
@@ -102,10 +102,10 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package mutating func next(atMost limit: Int = .max) -> Taken? {
         guard var taken = ready.popFirst() else { return nil }
         guard taken.item.batchKey != nil else { return taken }
-        for keys in taken.item.others() {
+        for keys in taken.item.furtherKeys() {
             guard taken.count < limit, keys.allSatisfy({ lines[$0] == nil }) else { break }
             for key in keys { lines[key] = [taken.number] }
-            taken.others.append(keys)
+            taken.furtherKeys.append(keys)
         }
         return taken
     }
@@ -119,7 +119,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// The work has ended: those behind it in its lines move up.
     package mutating func finished(_ taken: Taken) {
         leaveLines(taken.item.keys, taken.number)
-        for keys in taken.others { leaveLines(keys, taken.number) }
+        for keys in taken.furtherKeys { leaveLines(keys, taken.number) }
     }
 
     /// The work was not done: the first part of each is the next to start, each by itself, and keeps its place in its
@@ -128,7 +128,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// - Parameter rolledBack: Whether any part of it may be why. If not, the first one is.
     package mutating func putBack(_ taken: [Taken], rolledBack: Bool) {
         for taken in taken.reversed() {
-            for keys in taken.others { leaveLines(keys, taken.number) }
+            for keys in taken.furtherKeys { leaveLines(keys, taken.number) }
             let first = taken.item.first(separating: rolledBack ? taken.count - 1 : 0)
             ready.prepend(Taken(item: first, number: taken.number))
         }
