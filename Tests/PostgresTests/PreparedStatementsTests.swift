@@ -8,12 +8,10 @@ struct PreparedStatementsTests {
     private let one = Statement("one", sql: "SELECT 1")
     private let other = Statement("other", sql: "SELECT 2")
 
-    /// Sends statements as a connection does: what is not prepared is prepared before.
-    private func send(_ sent: [Statement], _ statements: inout PreparedStatements) {
-        for statement in sent {
-            let known = statements.name(of: statement)
-            statements.sent(statement, as: known ?? statement.name.utf8CString, prepares: known == nil)
-        }
+    /// Sends statements, and returns which of them are prepared before.
+    @discardableResult
+    private func send(_ sent: [Statement], _ statements: inout PreparedStatements) -> [Bool] {
+        sent.map { statements.send($0).isNew }
     }
 
     /// Which of the answers are passed on.
@@ -23,17 +21,22 @@ struct PreparedStatementsTests {
         answers.map { statements.take($0) }
     }
 
+    /// Which of the two statements need no preparation.
     private func areKnown(_ statements: PreparedStatements) -> [Bool] {
-        [one, other].map { statements.name(of: $0) != nil }
+        [one, other].map { statement in
+            var next = statements
+            return !next.send(statement).isNew
+        }
     }
 
     @Test("a statement is prepared once, and its name is kept")
     func once() {
         var statements = PreparedStatements()
-        #expect(statements.name(of: one) == nil)
-        send([one, one, other, one], &statements)
-        #expect(statements.name(of: one).map(Array.init) == Array("one".utf8CString))
-        #expect(statements.name(of: other).map(Array.init) == Array("other".utf8CString))
+        #expect(areKnown(statements) == [false, false])
+        #expect(send([one, one, other, one], &statements) == [true, false, true, false])
+        var next = statements
+        #expect(
+            [one, other].map { Array(next.send($0).name) } == [Array("one".utf8CString), Array("other".utf8CString)])
         #expect(statements.arePending)
         let passed = take([.success, .success, .success, .success, .success, .success], &statements)
         #expect(passed == [false, true, true, false, true, true])
@@ -63,9 +66,9 @@ struct PreparedStatementsTests {
     @Test("a preparation is pending until it is answered, and not longer")
     func pending() {
         var statements = PreparedStatements()
-        statements.sentUnprepared()
+        statements.sendUnprepared()
         send([one], &statements)
-        statements.sentUnprepared()
+        statements.sendUnprepared()
         #expect(take([.success], &statements) == [true])
         #expect(statements.arePending)
         #expect(take([.success], &statements) == [false])

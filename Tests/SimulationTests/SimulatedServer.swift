@@ -158,8 +158,11 @@ struct SimulatedServer {
     private func sent(_ prepares: [Bool]) -> PreparedStatements {
         var statements = PreparedStatements()
         for (index, prepares) in prepares.enumerated() {
-            let statement = Statement("\(index)", sql: "")
-            statements.sent(statement, as: statement.name.utf8CString, prepares: prepares)
+            if prepares {
+                _ = statements.send(Statement("\(index)", sql: ""))
+            } else {
+                statements.sendUnprepared()
+            }
         }
         return statements
     }

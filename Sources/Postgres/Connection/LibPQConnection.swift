@@ -74,16 +74,16 @@ import Glibc
     func send(_ bound: BoundStatement) throws(Broken) {
         let statement = bound.statement
         guard preparesStatements, bound.isPrepared else {
+            statements.sendUnprepared()
             let types = statement.parameterTypes.map(\.rawValue)
             let sent = unsafe ParameterEncoder.withEncoded(bound.parameters) { count, values, lengths, formats in
                 unsafe PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1)
             }
             guard sent == 1 else { throw broken() }
-            return statements.sentUnprepared()
+            return
         }
-        let known = statements.name(of: statement)
-        let name = known ?? statement.name.utf8CString
-        if known == nil {
+        let (name, isNew) = statements.send(statement)
+        if isNew {
             let types = statement.parameterTypes.map(\.rawValue)
             guard unsafe PQsendPrepare(connection, statement.name, statement.sql, Int32(types.count), types) == 1 else {
                 throw broken()
@@ -95,7 +95,6 @@ import Glibc
             }
         }
         guard sent == 1 else { throw broken() }
-        statements.sent(statement, as: name, prepares: known == nil)
     }
 
     /// Whether a preparation is not answered. If it fails, so does what was sent since and relies on it.

@@ -30,26 +30,22 @@ struct PreparedStatements {
     /// Whether a preparation is not answered. If it fails, the statement is not there for what was sent since.
     var arePending: Bool { !pending.isEmpty }
 
-    /// The name by which a statement is run; nil: it is to be prepared first.
-    func name(of statement: Statement) -> Name? {
-        if let latest, latest.statement === statement { return latest.name }
-        return names[statement]
-    }
-
-    /// A statement was sent by its name.
-    ///
-    /// - Parameter prepares: Whether its preparation was sent before it.
-    mutating func sent(_ statement: Statement, as name: Name, prepares: Bool) {
-        if prepares {
+    /// Notes that a statement is sent by its name. Returns the name, and whether its preparation is sent before it.
+    mutating func send(_ statement: Statement) -> (name: Name, isNew: Bool) {
+        defer { sentCount += 1 }
+        if let latest, latest.statement === statement { return (latest.name, false) }
+        let known = names[statement]
+        let name = known ?? statement.name.utf8CString
+        latest = (statement, name)
+        if known == nil {
             names[statement] = name
             pending.append((statement, sentCount))
         }
-        latest = (statement, name)
-        sentCount += 1
+        return (name, known == nil)
     }
 
-    /// A statement was sent as a text.
-    mutating func sentUnprepared() { sentCount += 1 }
+    /// Notes that a statement is sent as a text.
+    mutating func sendUnprepared() { sentCount += 1 }
 
     /// Takes the next answer. Returns whether it is to be passed on, as the one answer to a statement.
     mutating func take(_ answer: Answer) -> Bool {
