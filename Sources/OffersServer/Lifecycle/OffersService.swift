@@ -67,9 +67,8 @@ package struct OffersService: Service {
             postgres: postgres, distributionMetrics: distributionMetrics, sockets: listeners.map(\.name),
             droppedLogLines: droppedLogLines, health: { health.known })
         let methods = OffersMethods(
-            database: OffersDatabase(postgres: postgres, monitor: monitor, metrics: distributionMetrics),
-            writes: WriteExecutor(postgres: postgres, logger: logger, onRetry: { metrics.countRetry() }),
-            health: health, metrics: metrics, settings: settings, monitor: monitor, logger: logger)
+            postgres: postgres, monitor: monitor, distributionMetrics: distributionMetrics, health: health,
+            metrics: metrics, settings: settings, logger: logger)
         server = Server(
             listeners: listeners, methods: methods.table, limits: limits, eventLoops: settings.eventLoops,
             logger: logger,

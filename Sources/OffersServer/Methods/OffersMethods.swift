@@ -1,23 +1,32 @@
+import Deadlines
 import JSONRPC
 import Logging
 import Offers
 import Postgres
 
-/// The methods of the service: how params become a question to the database, and which socket may ask it.
-struct OffersMethods {
-    private let database: OffersDatabase
+/// The methods of the service: how params become a question to the database, what becomes of its answer, and which
+/// socket may ask it. It holds no answer longer than it takes to give it.
+///
+/// An object, because every call takes it along.
+final class OffersMethods: Sendable {
+    private let postgres: PostgresClient
+    private let monitor: DatabaseMonitor
+    private let distributionMetrics: DistributionMetrics
     private let writes: WriteExecutor
     private let health: HealthCheck
     private let metrics: ServiceMetrics
     private let settings: Settings
     private let shared: Operation.Shared
+    private let writesByOrder = WritesByOrder()
 
     init(
-        database: OffersDatabase, writes: WriteExecutor, health: HealthCheck, metrics: ServiceMetrics,
-        settings: Settings, monitor: DatabaseMonitor, logger: Logger
+        postgres: PostgresClient, monitor: DatabaseMonitor, distributionMetrics: DistributionMetrics,
+        health: HealthCheck, metrics: ServiceMetrics, settings: Settings, logger: Logger
     ) {
-        self.database = database
-        self.writes = writes
+        self.postgres = postgres
+        self.monitor = monitor
+        self.distributionMetrics = distributionMetrics
+        writes = WriteExecutor(postgres: postgres, logger: logger, onRetry: { metrics.countRetry() })
         self.health = health
         self.metrics = metrics
         self.settings = settings
@@ -27,19 +36,11 @@ struct OffersMethods {
     /// All methods, for the server.
     var table: [Method] {
         [
-            reading(Contract.listOffers, .listOffers, ListOffersParams.init) { [database] in
-                database.listOffers($0, $1)
-            },
-            reading(Contract.getOffer, .getOffer, OrderParams.init) { [database] in database.getOffer($0, $1) },
-            writing(Contract.acceptOffer, .acceptOffer, OrderParams.init) { [database] in
-                database.acceptOffer($0, $1)
-            },
-            writing(Contract.declineOffer, .declineOffer, OrderParams.init) { [database] in
-                database.declineOffer($0, $1)
-            },
-            reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init) { [database] in
-                database.explainOffer($0, $1)
-            },
+            reading(Contract.listOffers, .listOffers, ListOffersParams.init) { self.listOffers($0, $1) },
+            reading(Contract.getOffer, .getOffer, OrderParams.init, getOffer),
+            writing(Contract.acceptOffer, .acceptOffer, OrderParams.init, acceptOffer),
+            writing(Contract.declineOffer, .declineOffer, OrderParams.init, declineOffer),
+            reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init, explainOffer),
             reading(Contract.health, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline, trace: operation.trace) }
             },
@@ -52,6 +53,120 @@ struct OffersMethods {
             },
         ]
     }
+
+    // MARK: Reads
+
+    /// The master's list, which ends the operation: exactly one statement answers.
+    ///
+    /// - Parameter form: Of the statement; nil: the one that the database allows.
+    private func listOffers(
+        _ params: ListOffersParams, _ operation: Operation, form: ListOffersQuery.Form? = nil
+    ) {
+        let form = form ?? (monitor.hasUniqueOpenPairs ? .unique : .distinct)
+        let bound = ListOffersQuery.bound(params, form)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
+            if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
+                message.sqlState == .undefinedTable
+            {
+                monitor.uniqueOpenPairsAreGone()
+                return listOffers(params, operation, form: .distinct)
+            }
+            operation.end(result, of: bound) { rows throws(ResultMismatch) in
+                try ListOffersReply(rows, params).map { .success($0) } ?? .failure(.masterNotFound)
+            }
+        }
+    }
+
+    /// The card of one offer, which ends the operation.
+    private func getOffer(_ params: OrderParams, _ operation: Operation) {
+        let bound = GetOfferQuery.bound(params)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) {
+            operation.end($0, of: bound, GetOfferQuery.decode)
+        }
+    }
+
+    /// Why an order can or cannot be accepted, or why the list is as it is, which ends the operation: one statement, and
+    /// so of one moment.
+    private func explainOffer(_ params: ExplainOfferParams, _ operation: Operation) {
+        if let order = params.order {
+            let mayReadHistory = monitor.inspection?.canReadHistory ?? true
+            return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation)
+        }
+        let bound = ExplainListQuery.statement(params.master)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) {
+            operation.end($0, of: bound) { rows throws(ResultMismatch) in
+                .success(try ExplainListQuery.decode(rows, params))
+            }
+        }
+    }
+
+    private func explainOffer(
+        _ params: ExplainOfferParams, _ order: Int64?, _ form: ExplainOfferQuery.Form, _ operation: Operation
+    ) {
+        let bound = ExplainOfferQuery.bound(params.master, order, form)
+        postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
+            if form == .complete, case .failure(.refused(let message)) = result, message.isMissingObject {
+                // Perhaps it is only the history that cannot be read.
+                monitor.lookAgain()
+                return explainOffer(params, order, .withoutHistory, operation)
+            }
+            operation.end(result, of: bound) { rows throws(ResultMismatch) in
+                .success(try ExplainOfferQuery.decode(rows, params, hasHistory: form == .complete))
+            }
+        }
+    }
+
+    // MARK: Writes
+
+    /// An accept, which ends as its operation; a success means that the server has confirmed COMMIT.
+    private func acceptOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
+        writesByOrder.begin(params.order)
+        return PendingWrite(
+            AcceptOfferStatement.transaction(params), deadline: operation.deadline, trace: operation.trace,
+            fail: { [self] error in
+                writesByOrder.end(params.order)
+                operation.fail(error)
+            },
+            succeed: { [self] acceptance, unknownSince in
+                let result = accepted(acceptance, unknownSince)
+                writesByOrder.end(params.order, isTold: !result.alreadyAccepted)
+                operation.succeed(result, wrote: !result.alreadyAccepted)
+            })
+    }
+
+    private func accepted(_ acceptance: Acceptance, _ unknownSince: MonotonicTime?) -> AcceptOfferResult {
+        var result = acceptance.result
+        if let unknownSince, result.alreadyAccepted, isOwnDoing(acceptance, unknownSince) {
+            result = result.asAcceptedNow
+        }
+        if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
+            distributionMetrics.record(
+                order: result.orderId, master: result.masterId, at: acceptedAt.microseconds,
+                statusBefore: unknownSince == nil ? acceptance.statusBefore : nil)
+        }
+        return result
+    }
+
+    /// Whether an order that was found accepted was so by an attempt of the same write, which was sent at `unknownSince`
+    /// and not heard of: it was accepted since then, and no other write of this order has been told so.
+    ///
+    /// The database's clock was at `asOf` a moment ago, so this never denies what was our own doing. It may count as its
+    /// own what the same master did on another instance in the milliseconds that `asOf` took to get here.
+    private func isOwnDoing(_ acceptance: Acceptance, _ unknownSince: MonotonicTime) -> Bool {
+        guard let at = acceptance.result.acceptedAt else { return false }
+        let elapsed = unknownSince.duration(to: .now()).wholeMicroseconds
+        return at.microseconds >= acceptance.asOf - elapsed && writesByOrder.tellFirst(acceptance.result.orderId)
+    }
+
+    /// A decline of all open offers of the pair, which ends as its operation.
+    private func declineOffer(_ params: OrderParams, _ operation: Operation) -> PendingWrite {
+        PendingWrite(
+            DeclineOfferStatement.transaction(params), deadline: operation.deadline, trace: operation.trace,
+            fail: { operation.fail($0) },
+            succeed: { result, _ in operation.succeed(result, wrote: !result.alreadyDeclined) })
+    }
+
+    // MARK: How a method is made
 
     /// A method that parses its params once and starts an operation, which ends as the call.
     ///
@@ -101,5 +216,14 @@ struct OffersMethods {
             Operation(call, kind, nil, trace).refuse(error)
             return nil
         }
+    }
+}
+
+extension AcceptOfferResult {
+    /// The same, accepted by this very request.
+    fileprivate var asAcceptedNow: AcceptOfferResult {
+        AcceptOfferResult(
+            masterId: masterId, orderId: orderId, offerId: offerId, alreadyAccepted: false, acceptedAt: acceptedAt,
+            order: order)
     }
 }

@@ -197,13 +197,8 @@ package final class PostgresClient: Sendable {
 
     /// An attempt has ended; its caller is told if it was the last.
     func ended(_ read: WorkItem<Read>, _ result: Result<QueryResult, PostgresError>) {
-        switch result {
-        case .success:
-            leave(nil, read.trace, read.job.purpose)
-        case .failure(let error):
-            leave(error, read.trace, read.job.purpose)
-            if repeats(read, after: error) { return }
-        }
+        leave(result, read.trace, read.job.purpose)
+        if case .failure(let error) = result, repeats(read, after: error) { return }
         read.job.tell(result)
     }
 
@@ -286,10 +281,7 @@ package final class PostgresClient: Sendable {
 
     /// An attempt has ended.
     func ended(_ write: WorkItem<Write>, _ performed: Performed) {
-        switch performed.result {
-        case .success: leave(nil, write.trace, .work)
-        case .failure(let error): leave(error, write.trace, .work)
-        }
+        leave(performed.result, write.trace, .work)
         write.job.tell(performed)
     }
 
@@ -311,14 +303,14 @@ package final class PostgresClient: Sendable {
     }
 
     /// There is one less, which may have failed.
-    private func leave(_ error: PostgresError?, _ trace: PoolTrace?, _ purpose: Purpose) {
+    private func leave(_ result: Result<QueryResult, PostgresError>, _ trace: PoolTrace?, _ purpose: Purpose) {
         switch purpose {
         case .beat: return
         case .control: unlimitedRequests.subtract(1, ordering: .relaxed)
         case .work: requests.subtract(1, ordering: .relaxed)
         }
         trace?.ended()
-        if let kind = error?.kind {
+        if case .failure(let error) = result, let kind = error.kind {
             lastError.withLock { $0 = PoolStatus.LastError(kind: kind, at: .now()) }
         }
     }
