@@ -16,7 +16,7 @@ struct PreparedStatementsTests {
 
     /// Which of the answers are passed on.
     private func take(
-        _ answers: [PreparedStatements.Answer], _ statements: inout PreparedStatements
+        _ answers: [PreparedStatements.AnswerKind], _ statements: inout PreparedStatements
     ) -> [Bool] {
         answers.map { statements.take($0) }
     }

@@ -70,6 +70,13 @@ struct TransactionAnswersTests {
         }
     }
 
+    @Test("without the rows of the last step, COMMIT says nothing of the parts")
+    func noRows() {
+        var given = success()
+        given[3] = answer(wasSkipped: true)
+        #expect(text(answers(given).end) == "unknown")
+    }
+
     @Test("the first error decides, and is early before the steps", arguments: 0..<count)
     func errors(index: Int) {
         let expected = index < 2 ? "early: 23505" : "refused: 23505"

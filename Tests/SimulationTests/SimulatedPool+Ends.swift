@@ -98,7 +98,7 @@ extension SimulatedPool {
             let job = taken.item.job
             for key in taken.item.furtherKeys().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
             jobs[job]?.isRunning = false
-            jobs[job]?.others = { [] }
+            jobs[job]?.furtherKeys = { [] }
             jobs[job]?.batchKey = nil
             jobs[job]?.separated = rolledBack ? taken.count - 1 : 0
             // Before all that waits, what was put back before included; in their order.

@@ -167,7 +167,7 @@ struct SimulatedServer {
         return statements
     }
 
-    private static func kind<Rows>(_ answer: ServerAnswer<Rows>) -> PreparedStatements.Answer {
+    private static func kind<Rows>(_ answer: ServerAnswer<Rows>) -> PreparedStatements.AnswerKind {
         switch answer {
         case .done: .success
         case .refused: .failure

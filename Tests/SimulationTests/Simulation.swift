@@ -190,7 +190,7 @@ struct Simulation {
         jobs.append(number)
         let isTaken = pools[run.pool].submit(
             jobs.count - 1, keys: first.keys,
-            others: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
+            furtherKeys: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
             batchKey: batchKey, deadline: first.deadline, at: now)
         if !isTaken { finish([SimulatedPool.Ended(job: jobs.count - 1, count: 1, separated: 0, result: .final)]) }
     }

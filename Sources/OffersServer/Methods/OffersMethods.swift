@@ -58,7 +58,7 @@ final class OffersMethods: Sendable {
 
     /// The master's list, which ends the operation: exactly one statement answers.
     ///
-    /// - Parameter form: Of the statement; nil: the one that the database allows.
+    /// - Parameter form: The form of the statement. Nil takes the one that the database allows.
     private func listOffers(
         _ params: ListOffersParams, _ operation: Operation, form: ListOffersQuery.Form? = nil
     ) {
@@ -136,7 +136,7 @@ final class OffersMethods: Sendable {
 
     private func accepted(_ acceptance: Acceptance, _ unknownSince: MonotonicTime?) -> AcceptOfferResult {
         var result = acceptance.result
-        if let unknownSince, result.alreadyAccepted, isOwnDoing(acceptance, unknownSince) {
+        if let unknownSince, result.alreadyAccepted, claimAsOwn(acceptance, unknownSince) {
             result = result.asAcceptedNow
         }
         if !result.alreadyAccepted, let acceptedAt = result.acceptedAt {
@@ -147,12 +147,12 @@ final class OffersMethods: Sendable {
         return result
     }
 
-    /// Whether an order that was found accepted was so by an attempt of the same write, which was sent at `unknownSince`
-    /// and not heard of: it was accepted since then, and no other write of this order has been told so.
+    /// Claims an accepted order for a write whose attempt at `unknownSince` was not heard of. Returns true if the order
+    /// was accepted since then, and no other write was told so.
     ///
-    /// The database's clock was at `asOf` a moment ago, so this never denies what was our own doing. It may count as its
-    /// own what the same master did on another instance in the milliseconds that `asOf` took to get here.
-    private func isOwnDoing(_ acceptance: Acceptance, _ unknownSince: MonotonicTime) -> Bool {
+    /// The time never speaks against our own doing, as the database's clock was at `asOf` a moment ago. It may speak for
+    /// what the same master did on another instance in the milliseconds that `asOf` took to get here.
+    private func claimAsOwn(_ acceptance: Acceptance, _ unknownSince: MonotonicTime) -> Bool {
         guard let at = acceptance.result.acceptedAt else { return false }
         let elapsed = unknownSince.duration(to: .now()).wholeMicroseconds
         return at.microseconds >= acceptance.asOf - elapsed && writesByOrder.tellFirst(acceptance.result.orderId)

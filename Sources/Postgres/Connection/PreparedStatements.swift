@@ -10,7 +10,7 @@ struct PreparedStatements {
     typealias Name = ContiguousArray<CChar>
 
     /// What an answer says, as far as it matters here.
-    enum Answer {
+    enum AnswerKind {
         case success, failure
         /// Something before it in its unit failed.
         case skipped
@@ -30,7 +30,8 @@ struct PreparedStatements {
     /// Whether a preparation is not answered. If it fails, the statement is not there for what was sent since.
     var arePending: Bool { !pending.isEmpty }
 
-    /// Notes that a statement is sent by its name. Returns the name, and whether its preparation is sent before it.
+    /// Notes a statement that is about to be sent by its name. Returns the name, and whether its preparation must be sent
+    /// first. A connection that cannot send them is of no further use.
     mutating func send(_ statement: Statement) -> (name: Name, isNew: Bool) {
         defer { sentCount += 1 }
         if let latest, latest.statement === statement { return (latest.name, false) }
@@ -44,11 +45,11 @@ struct PreparedStatements {
         return (name, known == nil)
     }
 
-    /// Notes that a statement is sent as a text.
+    /// Notes a statement that is about to be sent as a text.
     mutating func sendUnprepared() { sentCount += 1 }
 
     /// Takes the next answer. Returns whether it is to be passed on, as the one answer to a statement.
-    mutating func take(_ answer: Answer) -> Bool {
+    mutating func take(_ answer: AnswerKind) -> Bool {
         if let next = pending.first, next.number == answeredCount {
             pending.removeFirst()
             if answer != .success {

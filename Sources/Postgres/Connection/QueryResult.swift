@@ -136,7 +136,8 @@ extension QueryResult {
         }
     }
 
-    var kind: PreparedStatements.Answer {
+    /// What it says, without its text.
+    var kind: PreparedStatements.AnswerKind {
         switch status {
         case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE: .failure
         case PGRES_PIPELINE_ABORTED: .skipped

@@ -12,7 +12,7 @@ struct ReadAnswers<Rows> {
     private(set) var lead: Rows?
     /// Why that failed.
     private(set) var leadFailure: ServerMessage?
-    /// Those to the reads, from the first one on.
+    /// The answers to the reads, in their order.
     private(set) var toReads: [ServerAnswer<Rows>] = []
 
     init(count: Int, leading: Int = 0, trailing: Int = 0) {
@@ -25,7 +25,7 @@ struct ReadAnswers<Rows> {
     /// Whether the next answer is none of a read's, but to what the group begins with.
     var isLeading: Bool { leading > 0 }
 
-    /// Whether each read has its answer, and one of them has run: a server that skips all of them does not get on.
+    /// Whether each read has its answer, and one of them has run. A server that skips all of them does not get on.
     var areComplete: Bool {
         toReads.count == count && toReads.contains { if case .skipped = $0 { false } else { true } }
     }
@@ -35,7 +35,7 @@ struct ReadAnswers<Rows> {
         if leading > 0 {
             leading -= 1
             switch answer {
-            case .done(let rows): lead = rows
+            case .done(let rows): if leading == 0 { lead = rows }
             case .refused(let message): leadFailure = leadFailure ?? message
             case .skipped: break
             }

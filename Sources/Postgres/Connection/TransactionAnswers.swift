@@ -46,7 +46,7 @@ struct TransactionAnswers<Rows> {
     /// Takes the next answer. Returns false if there is one too many: nothing on this connection can be believed.
     ///
     /// - Parameters:
-    ///   - tag: What the server says it did. It counts where the end is expected.
+    ///   - tag: What the server says it did. Only that of the last statement is used.
     ///   - unconfirmedCommits: How often the server has warned on this connection, by then, that a standby has not
     ///     confirmed a COMMIT.
     mutating func take(_ answer: ServerAnswer<Rows>, tag: String, unconfirmedCommits: Int) -> Bool {

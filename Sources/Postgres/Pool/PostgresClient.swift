@@ -61,23 +61,24 @@ package final class PostgresClient: Sendable {
         let (stalePreparations, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         (self.stalePreparations, self.staleness) = (stalePreparations, staleness)
         let onStale: @Sendable () -> Void = { staleness.yield() }
-        reads = ConnectionPool(
-            ConnectionPool.Role(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
-            connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
-            onStalePreparations: onStale)
-        control = ConnectionPool(
-            ConnectionPool.Role(name: "control", purpose: .init(workload: .mixed, needsPrimary: false), isLast: true),
-            connections: 1, maximumGroup: configuration.maximumPipeline,
-            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
-            onStalePreparations: onStale)
-        writes = ConnectionPool(
-            ConnectionPool.Role(
+        func pool<Worker>(
+            _ role: ConnectionPool<Worker>.Role, connections: Int, maximumGroup: Int
+        ) -> ConnectionPool<Worker> {
+            ConnectionPool(
+                role, connections: connections, maximumGroup: maximumGroup, configuration: configuration, watch: watch,
+                preparations: preparations, logger: logger, onChange: notify, onStalePreparations: onStale)
+        }
+        reads = pool(
+            .init(name: "reads", purpose: .init(workload: .lookups, needsPrimary: false)),
+            connections: configuration.readConnections, maximumGroup: configuration.maximumPipeline)
+        control = pool(
+            .init(name: "control", purpose: .init(workload: .mixed, needsPrimary: false), isLast: true),
+            connections: 1, maximumGroup: configuration.maximumPipeline)
+        writes = pool(
+            .init(
                 name: "writes", purpose: .init(workload: .lookups, needsPrimary: true),
                 parallelism: configuration.writeParallelism),
-            connections: configuration.writeConnections, maximumGroup: configuration.maximumGroup,
-            configuration: configuration, watch: watch, preparations: preparations, logger: logger, onChange: notify,
-            onStalePreparations: onStale)
+            connections: configuration.writeConnections, maximumGroup: configuration.maximumGroup)
     }
 
     /// Opens the connections and keeps them until `shutDown`, then returns when all are closed.
