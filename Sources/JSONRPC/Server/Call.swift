@@ -17,13 +17,13 @@ package final class Call: Sendable {
     private let id: ConnectionState.EntryID
     private let handler: NIOLoopBound<ConnectionHandler>
     private let completed: EventLoopInbox<CompletedEntry>
-    private let tasks: AsyncStream<CallTask>.Continuation
+    private let tasks: AsyncStream<@Sendable () async -> Void>.Continuation
     private let isAnswered = Atomic(false)
 
     init(
         request: Request, peer: Peer, deadlineStart: DeadlineStart, id: ConnectionState.EntryID,
         handler: NIOLoopBound<ConnectionHandler>, completed: EventLoopInbox<CompletedEntry>,
-        tasks: AsyncStream<CallTask>.Continuation
+        tasks: AsyncStream<@Sendable () async -> Void>.Continuation
     ) {
         self.request = request
         self.peer = peer
@@ -61,11 +61,6 @@ package final class Call: Sendable {
     /// gone. Returns false after that: `work` is not run.
     @discardableResult
     package func run(_ work: @escaping @Sendable () async -> Void) -> Bool {
-        if case .enqueued = tasks.yield(CallTask(work: work)) { true } else { false }
+        if case .enqueued = tasks.yield(work) { true } else { false }
     }
-}
-
-/// What a call does in a task.
-struct CallTask: Sendable {
-    let work: @Sendable () async -> Void
 }

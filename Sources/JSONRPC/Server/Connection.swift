@@ -21,14 +21,14 @@ struct Connection: Sendable {
     let taskExecutor: EventLoopTaskExecutor
     private let channel: any Channel
     private let handler: NIOLoopBound<ConnectionHandler>
-    private let tasks: AsyncStream<CallTask>
+    private let tasks: AsyncStream<@Sendable () async -> Void>
 
     /// Serves a channel, which has just been made; on its event loop.
     init(
         _ channel: any Channel, on loop: Loop, peer: Peer, role: ConnectionState.Role, methods: [String: Method],
         limits: Limits, onRefusal: @escaping @Sendable (RPCError) -> Void
     ) throws {
-        let (tasks, continuation) = AsyncStream<CallTask>.makeStream()
+        let (tasks, continuation) = AsyncStream<@Sendable () async -> Void>.makeStream()
         let handler = ConnectionHandler(
             channel, peer: peer, role: role, methods: methods, limits: limits, completed: loop.completed,
             tasks: continuation, onRefusal: onRefusal)
@@ -48,7 +48,7 @@ struct Connection: Sendable {
     func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
-                for await task in tasks { group.addImmediateTask { await task.work() } }
+                for await work in tasks { group.addImmediateTask { await work() } }
             }
             try? await channel.closeFuture.get()
         } onCancel: {

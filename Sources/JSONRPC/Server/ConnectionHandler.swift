@@ -14,14 +14,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let channel: any Channel
     private let peer: Peer
     private let completed: EventLoopInbox<CompletedEntry>
-    private let tasks: AsyncStream<CallTask>.Continuation
+    private let tasks: AsyncStream<@Sendable () async -> Void>.Continuation
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// The run of writes that is under way, if any. A write that follows may join it.
-    private var run: (any CallRun)?
-    /// The run waits for what was read with its first call.
-    private var runIsNew = false
+    /// The run of writes that waits for what was read with its first call.
+    private var newRun: (any CallRun)?
+    /// The run of writes that began last. A write that follows may join it. The handler does not keep it: calls that
+    /// nothing else keeps are answered.
+    private weak var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false
     private var hasUnflushed = false
@@ -35,7 +36,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     ///   - onRefusal: Called with each error that the connection gives by itself.
     init(
         _ channel: any Channel, peer: Peer, role: ConnectionState.Role, methods: [String: Method], limits: Limits,
-        completed: EventLoopInbox<CompletedEntry>, tasks: AsyncStream<CallTask>.Continuation,
+        completed: EventLoopInbox<CompletedEntry>, tasks: AsyncStream<@Sendable () async -> Void>.Continuation,
         onRefusal: @escaping @Sendable (RPCError) -> Void
     ) {
         self.channel = channel
@@ -101,8 +102,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         for entry in entries {
             let handler = entry.handler.value
             handler.state.finish(entry.id, entry.reply)
-            // It holds its calls, and they hold the handler.
-            if !handler.state.isRunning { handler.run = nil }
             handler.takeActions()
         }
         for entry in entries { entry.handler.value.flush() }
@@ -120,10 +119,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         isActing = true
         while let action = state.nextAction() { perform(action) }
         isActing = false
-        if runIsNew {
-            runIsNew = false
-            run?.begin()
-        }
+        newRun.take()?.begin()
     }
 
     private func perform(_ action: ConnectionState.Action) {
@@ -135,8 +131,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             // What only reads, for a client that is gone, would have others wait for nothing.
             if request.method.effect == .read, findsClientGone(isFirst: id == 0) { return call.drop() }
             // What starts is no part of a run that is under way: a read starts when there is none.
-            run = request.method.start(call)
-            runIsNew = run != nil
+            newRun = request.method.start(call)
+            run = newRun
         case .join(let id, let request):
             if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
         case .refused(let error):

@@ -72,9 +72,6 @@ struct ConnectionState {
         stall = StallDetector(timeout: TimeAmount(limits.stalledOutput))
     }
 
-    /// Whether a request is under way.
-    var isRunning: Bool { sequencer.isRunning }
-
     /// Whether all that was read has been answered, and there will be no more.
     var isDone: Bool { hasReadAll && sequencer.outstanding == 0 }
 }

@@ -34,9 +34,9 @@ package final class Method: Sendable {
 
 /// Calls of a method that writes, which follow one another on their connection. They take effect in their order, or at
 /// the same moment, and are answered in it.
-package protocol CallRun: Sendable {
+package protocol CallRun: AnyObject, Sendable {
     /// Begins. Called once, on the connection's event loop, when the calls that were read with the first have joined. It
-    /// must not block.
+    /// must not block. What it starts keeps the run: the connection does not.
     func begin()
 
     /// Takes the next call, unless the run takes no more: then `call` is not called, and it returns false. It is called

@@ -82,9 +82,6 @@ struct RequestSequencer<Work, Reply> {
     /// are among them, because their replies occupy memory.
     var outstanding: Int { entries.count }
 
-    /// Whether something runs: only then may a write join a run.
-    var isRunning: Bool { running > 0 }
-
     /// The number that the next entry gets.
     private var nextEntry: EntryID { first + entries.count }
 

@@ -37,11 +37,11 @@ struct ConnectionHandlerTests {
         let outlet = Outlet()
         let calls = Calls()
         let refusals = Refusals()
-        let tasks: AsyncStream<CallTask>
+        let tasks: AsyncStream<@Sendable () async -> Void>
         private(set) weak var handler: ConnectionHandler?
 
         init(_ limits: Limits = Limits(), role: ConnectionState.Role = .served) throws {
-            let (tasks, continuation) = AsyncStream<CallTask>.makeStream()
+            let (tasks, continuation) = AsyncStream<@Sendable () async -> Void>.makeStream()
             self.tasks = tasks
             let hold: @Sendable (Call) -> (any CallRun)? = { [calls] call in
                 calls.held.withLock { $0.append(call) }
@@ -58,6 +58,7 @@ struct ConnectionHandlerTests {
                     }
                 },
                 Method("forget", .read) { _ in nil },
+                Method("forgetWrite", .write) { call in ToyRun(call) { _ in } },
                 Method("stutter", .read) { call in
                     call.succeed(JSONResult(json: "1"))
                     call.succeed(JSONResult(json: "2"))
@@ -114,6 +115,8 @@ struct ConnectionHandlerTests {
     func answeredOnce() throws {
         let subject = try Subject()
         subject.receive(request(1, "forget"))
+        #expect(try reason(subject.sent()) == "INTERNAL_ERROR")
+        subject.receive(request(4, "forgetWrite"))
         #expect(try reason(subject.sent()) == "INTERNAL_ERROR")
         subject.receive(request(2, "stutter") + request(3, "stutter"))
         #expect(try subject.sent() == reply(2, "1") + "\n" + reply(3, "1") + "\n")
