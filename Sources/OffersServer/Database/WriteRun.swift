@@ -51,7 +51,7 @@ struct PendingWrite: Sendable {
 /// Writes of one connection and one method that follow one another, in their order. More may join until a database
 /// connection takes the first.
 final class WriteRun: CallRun {
-    let first: PendingWrite
+    private let first: PendingWrite
     private let call: Call
     private let executor: WriteExecutor
     private let contents: Mutex<(writes: [PendingWrite], isClosed: Bool)>
@@ -69,7 +69,19 @@ final class WriteRun: CallRun {
         self.next = next
     }
 
-    func begin() { executor.start(self, of: call) }
+    /// As many of them as can share a transaction. What that has left undone is run one by one, in a task.
+    func begin() {
+        executor.postgres.perform(
+            first.plan, joinedBy: { self.close().plansToShare }, attempt: .first, deadline: first.deadline,
+            trace: first.trace
+        ) { [self] performed in
+            let writes = close()
+            let ended = executor.endDecided(writes, by: performed)
+            if ended == writes.count { return }
+            let hasTask = call.run { [executor] in await executor.goOn(writes[...], after: performed, ended) }
+            if !hasTask { executor.abandon(writes[ended...], performed) }
+        }
+    }
 
     func join(_ call: () -> Call) -> Bool {
         contents.withLock { contents in
@@ -80,7 +92,7 @@ final class WriteRun: CallRun {
     }
 
     /// Has nothing join from here on, and returns all of them.
-    func close() -> [PendingWrite] {
+    private func close() -> [PendingWrite] {
         contents.withLock { contents in
             contents.isClosed = true
             return contents.writes

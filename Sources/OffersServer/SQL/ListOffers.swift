@@ -87,9 +87,7 @@ enum ListOffersQuery {
     }
 
     static func bound(_ params: ListOffersParams, _ form: Form) -> BoundStatement {
-        BoundStatement(
-            statement(of: form).form(for: params.master),
-            [.int8(params.master.number), .int8(Int64(params.offset) + Int64(params.limit))])
+        statement(of: form)(params.master, .int8(Int64(params.offset) + Int64(params.limit)))
     }
 }
 
