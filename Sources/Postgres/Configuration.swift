@@ -28,8 +28,8 @@ package struct PostgresConfiguration: Sendable {
     /// How long before its deadline a transaction whose COMMIT was sent and not answered is taken for lost: the time
     /// for asking on another connection what became of it.
     package var silenceMargin = Duration.milliseconds(250)
-    /// How long an answer waits, at least, for the proof that its server was not replaced. Before it is
-    /// sent, a transaction waits at most half as long.
+    /// How long the answer to a read waits for the proof that its server was not replaced. That to a transaction waits
+    /// almost to its deadline; before it is sent, a transaction waits at most half of this.
     package var proofTime = Duration.seconds(1)
 
     /// The defaults, with this database.

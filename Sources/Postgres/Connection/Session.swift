@@ -99,7 +99,7 @@ final class Session {
     ///
     /// - Parameter lead: The answer of the last statement of `readLead`, if there is one: libpq hears nothing of the
     ///   server's state through a pooler.
-    /// - Parameter limit: Until when that may be found out, where it may take longer than for a read.
+    /// - Parameter limit: Until when that may be found out; nil: for the time of a read's proof.
     /// - Parameter meanwhile: Called every few milliseconds while that is found out.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(

@@ -121,15 +121,25 @@ struct TransactionPipeline: ConnectionDriver {
     mutating func run(_ writes: [Taken], _ more: @Sendable () -> [Taken]) -> WorkEnd {
         defer { state = .idle }
         let waiting = if case .unproven(let write) = state { [write] } else { writes }
-        if !waiting.isEmpty {
+        if waiting.isEmpty { return finish() }
+        var late: Set<Int> = []
+        if !session.isFresh {
+            let now = MonotonicTime.now()
+            let deadlines = waiting.map { $0.item.deadline.instant(startedBy: now) }
+            let limit: MonotonicTime
+            (limit, late) = TransactionPipeline.proof(for: deadlines, at: now, within: proofTime)
+            for place in late { waiting[place].item.fail(.timedOut) }
+            if late.count == waiting.count { return WorkEnd() }
             do throws(LibPQConnection.Broken) {
-                try session.confirmBeforeSending(until: limit(ofProving: waiting))
+                try session.confirmBeforeSending(until: limit)
             } catch {
-                for write in waiting { write.item.fail(.connectionLost) }
+                for (place, write) in waiting.enumerated() where !late.contains(place) {
+                    write.item.fail(.connectionLost)
+                }
                 return WorkEnd(lost: error.reason)
             }
-            send(waiting)
         }
+        send(waiting, except: late)
         return finish()
     }
 
@@ -137,13 +147,19 @@ struct TransactionPipeline: ConnectionDriver {
 
     // MARK: Sending
 
-    /// Until when the server may be proven that `writes` are to be sent to: there must be time left for them.
-    private func limit(ofProving writes: [Taken]) -> MonotonicTime {
-        let now = MonotonicTime.now()
-        return writes.reduce(now.advanced(by: proofTime)) { limit, write in
-            let own = write.item.deadline.instant(startedBy: now)
-            return min(limit, own.advanced(by: -TransactionPipeline.leastAfterProof))
+    /// Until when the server may be proven that writes with these deadlines are to be sent to, so that there is time left
+    /// for them; and the places of those for which there is none.
+    ///
+    /// - Parameter proofTime: The most that it may take.
+    static func proof(
+        for deadlines: [MonotonicTime], at now: MonotonicTime, within proofTime: Duration
+    ) -> (limit: MonotonicTime, late: Set<Int>) {
+        var (limit, late) = (now.advanced(by: proofTime), Set<Int>())
+        for (place, deadline) in deadlines.enumerated() {
+            let latest = deadline.advanced(by: -leastAfterProof)
+            if latest > now { limit = min(limit, latest) } else { late.insert(place) }
         }
+        return (limit, late)
     }
 
     /// What is left for the transaction at least.
@@ -157,7 +173,9 @@ struct TransactionPipeline: ConnectionDriver {
     }
 
     /// Sends one transaction for those of `writes` whose time is not over, as far as that is possible without waiting.
-    private mutating func send(_ writes: [Taken]) {
+    ///
+    /// - Parameter late: The places of those that were told that it is.
+    private mutating func send(_ writes: [Taken], except late: Set<Int> = []) {
         state = .idle
         let now = MonotonicTime.now()
         // An outcome check shares its transaction with no other write.
@@ -165,13 +183,14 @@ struct TransactionPipeline: ConnectionDriver {
         var (timely, places): ([Taken], [Int]) = ([], [])
         var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
         var deadline = MonotonicTime(nanoseconds: .max)
-        for (place, write) in writes.enumerated() {
+        for (place, write) in writes.enumerated() where !late.contains(place) {
             let own = write.item.deadline.instant(startedBy: now)
             // The server counts whole milliseconds, and takes none for no limit.
             guard now.duration(to: own) >= margins.lock + .milliseconds(1) else {
                 write.item.fail(.timedOut)
                 continue
             }
+            write.item.trace?.taken()
             timely.append(write)
             places.append(place)
             if write.count == 1 {

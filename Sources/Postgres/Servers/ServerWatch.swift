@@ -133,7 +133,7 @@ final class ServerWatch: Sendable {
     ///
     /// - Parameters:
     ///   - needsProof: Whether the answer says anything of offers. Without that it belongs to the chain, and counts.
-    ///   - limit: Until when a search is waited for, where that is longer than for a read.
+    ///   - limit: Until when a search is waited for; nil: for the time of a read's proof.
     ///   - meanwhile: Called every few milliseconds while the search is waited for.
     /// - Throws: When it does not count; the connection is of no further use.
     func confirm(
@@ -154,8 +154,8 @@ final class ServerWatch: Sendable {
         case .unproven where !needsProof: return
         case .counts, .unproven:
             let since = isReadOnly || isOther ? now : state.withLock { $0.toBeProvenFrom }
-            let least = now.advanced(by: configuration.proofTime)
-            try prove(term: term, since: since, until: max(least, limit ?? least), meanwhile: meanwhile)
+            let limit = limit ?? now.advanced(by: configuration.proofTime)
+            try prove(term: term, since: since, until: limit, meanwhile: meanwhile)
             if isOther { throw ServerWatch.retired }
         }
     }
@@ -230,7 +230,8 @@ final class ServerWatch: Sendable {
         }
     }
 
-    private func conclude(_ outcome: ServerSearch.Outcome, _ onNewTerm: () -> Void) {
+    /// A search has told something.
+    func conclude(_ outcome: ServerSearch.Outcome, _ onNewTerm: () -> Void) {
         let (isNewTerm, chosen) = state.withLock {
             ($0.found(outcome.found, isComplete: outcome.isComplete, began: outcome.began, now: .now()), $0.chosen)
         }
