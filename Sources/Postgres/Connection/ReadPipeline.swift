@@ -104,7 +104,10 @@ struct ReadPipeline: ConnectionDriver {
         try flush()
         try sendGroup(of: unsent.count)
         while !groups.isEmpty {
-            guard try answersBegin() else { continue }
+            guard try session.connection.hasInput(until: .now().advanced(by: ReadPipeline.tick)) else {
+                try endureSilence()
+                continue
+            }
             if farewell == nil, groups.count == 1, !mustBeAnswered {
                 unsent.append(contentsOf: more().lazy.map(\.item))
                 try sendGroup(of: unsent.count)
@@ -137,19 +140,15 @@ struct ReadPipeline: ConnectionDriver {
         if groups.isEmpty { lastWord = now }
         let reads = Array(unsent.prefix(count))
         for statement in session.readLead { try session.connection.send(statement) }
-        for read in reads { try session.connection.send(read.job.bound) }
+        for read in reads {
+            read.trace?.taken()
+            try session.connection.send(read.job.bound)
+        }
         for statement in session.readTail { try session.connection.send(statement) }
         try session.connection.sync()
         unsent.removeFirst(count)
         groups.append(
             Group(reads: reads, sent: now, leading: session.readLead.count, trailing: session.readTail.count))
-    }
-
-    /// Whether the server says something before the next tick.
-    private mutating func answersBegin() throws(LibPQConnection.Broken) -> Bool {
-        if try session.connection.hasInput(until: .now().advanced(by: ReadPipeline.tick)) { return true }
-        try endureSilence()
-        return false
     }
 
     /// Reads the answers of the oldest group. Tells them when all have come, for only then is it known whether the

@@ -96,7 +96,6 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         switch state.withLock({ $0.submit(item, at: .now()) }) {
         case .queued(let index): if let index { connections[index].wake() }
         case .begin(let taken, let index):
-            taken.item.trace?.taken()
             if connections[index].begin(taken) { return }
             // Lost a moment before; the thread sleeps until it is told.
             Worker.refuse(taken.item, .connectionLost)
@@ -139,7 +138,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             case .pause(let until): connections[index].pause(until: until)
             case .sleep: sleep(index)
             case .work(let group):
-                work(group, on: index, noteTaken(group))
+                work(group, on: index)
             case .close:
                 connections[index].close()
                 onChange()
@@ -154,7 +153,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         case .woken: break
         case .begun(let taken):
             state.withLock { $0.resumed(index) }
-            work([taken], on: index, [])
+            work([taken], on: index, isBegun: true)
         case .lost(let reason):
             wake(state.withLock { $0.lost(index, at: .now()) })
             logger.debug("connection lost while idle", metadata: metadata(reason))
@@ -162,11 +161,9 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         }
     }
 
-    /// Runs what of the group has not begun, and finishes the rest.
-    private func work(_ group: [Taken], on index: Int, _ new: [Taken]) {
-        let end = connections[index].run(new) {
-            noteTaken(state.withLock { $0.more(for: index, at: .now()) })
-        }
+    /// Runs a group, or finishes it if it was begun.
+    private func work(_ group: [Taken], on index: Int, isBegun: Bool = false) {
+        let end = connections[index].run(isBegun ? [] : group) { state.withLock { $0.more(for: index, at: .now()) } }
         let (refused, asleep) = state.withLock {
             $0.finished(
                 index, group, undone: end.undone, rolledBack: end.isRolledBack, separated: end.separated,
@@ -179,11 +176,6 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             logger.notice("\(Preparations.mismatch): all connections are opened anew")
             onStalePreparations()
         }
-    }
-
-    private func noteTaken(_ group: [Taken]) -> [Taken] {
-        for taken in group { taken.item.trace?.taken() }
-        return group
     }
 
     /// Connections but the first wait until `allHaveOne`, which must not wait; that of a last pool does, too.

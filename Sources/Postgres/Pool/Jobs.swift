@@ -1,8 +1,6 @@
 /// An attempt to run a query that writes nothing. The connection that runs it calls `end` of its item, once.
 struct Read: Sendable {
     let bound: BoundStatement
-    /// Where it runs.
-    let pool: ConnectionPool<ReadPipeline>
     let purpose: PostgresClient.Purpose
     /// The client that makes the attempt, and which it is: 1, 2…
     let client: PostgresClient
@@ -30,8 +28,6 @@ struct Write: Sendable {
     /// Those behind it. Asked when it is taken, and when it is sent.
     let joining: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
-    /// The client that makes the attempt.
-    let client: PostgresClient
     /// Called with the end, once.
     let tell: @Sendable (Performed) -> Void
 }
@@ -43,7 +39,7 @@ extension WorkItem<Write> {
     ///   - own: Which rows of the result are theirs. Of an error only their number counts.
     ///   - separated: How many behind them are to be run each by itself, besides those that were rolled back.
     func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated count: Int = 0) {
-        job.client.ended(self, Performed(result: result, own: own, separated: separated + count))
+        job.tell(Performed(result: result, own: own, separated: separated + count))
     }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }

@@ -136,8 +136,7 @@ package final class PostgresClient: Sendable {
     /// Hears of the server, if it lives.
     private func beat() {
         let read = Read(
-            bound: BoundStatement(PostgresClient.beat), pool: pool(for: .beat), purpose: .beat, client: self,
-            tell: { _ in })
+            bound: BoundStatement(PostgresClient.beat), purpose: .beat, client: self, tell: { _ in })
         start(WorkItem(deadline: Deadline(in: .seconds(2)), job: read))
     }
 
@@ -166,8 +165,7 @@ package final class PostgresClient: Sendable {
         _ bound: BoundStatement, for purpose: Purpose = .work, deadline: Deadline, trace: PoolTrace? = nil,
         end: @escaping @Sendable (Result<QueryResult, PostgresError>) -> Void
     ) {
-        let read = Read(
-            bound: bound, pool: pool(for: purpose), purpose: purpose, client: self, tell: end)
+        let read = Read(bound: bound, purpose: purpose, client: self, tell: end)
         start(WorkItem(deadline: deadline, job: read, trace: trace))
     }
 
@@ -192,7 +190,7 @@ package final class PostgresClient: Sendable {
 
     private func start(_ read: WorkItem<Read>) {
         guard admit(read.trace, read.job.purpose) else { return read.job.tell(.failure(.overloaded)) }
-        read.job.pool.submit(read)
+        pool(for: read.job.purpose).submit(read)
         armTimer()
     }
 
@@ -264,7 +262,12 @@ package final class PostgresClient: Sendable {
             WorkItem(
                 keys: plan.keys, furtherKeys: { joining().map(\.keys) },
                 batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
-                job: Write(plan: plan, joining: joining, attempt: attempt, client: self, tell: end), trace: trace))
+                job: Write(
+                    plan: plan, joining: joining, attempt: attempt,
+                    tell: { [self] performed in
+                        leave(performed.result, trace, .work)
+                        end(performed)
+                    }), trace: trace))
         armTimer()
     }
 
@@ -278,12 +281,6 @@ package final class PostgresClient: Sendable {
                 caller.resume(returning: $0)
             }
         }
-    }
-
-    /// An attempt has ended.
-    func ended(_ write: WorkItem<Write>, _ performed: Performed) {
-        leave(performed.result, write.trace, .work)
-        write.job.tell(performed)
     }
 
     // MARK: All requests
