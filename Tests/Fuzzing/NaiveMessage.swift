@@ -74,21 +74,21 @@ package enum NaiveMessage {
     }
 
     private static func reply(to entry: Message.Item) -> ByteBuffer? {
-        var writer = JSONWriter()
+        let line: ByteBuffer
         switch entry {
         case .invalid(let id, let error):
-            writer.reply(to: id, error: error)
+            line = ReplyLine.failure(id, error)
         case .request(let request):
             guard let id = request.id else { return nil }
             switch request.params {
             case _ where request.method != "echo":
-                writer.reply(to: id, error: .methodNotFound)
+                line = ReplyLine.failure(id, .methodNotFound)
             case .positional(let values) where !values.isEmpty:
-                writer.reply(to: id, result: values[0])
+                line = ReplyLine.success(id, values[0])
             default:
-                writer.reply(to: id, error: .invalidParams(path: "value", message: "value is missing"))
+                line = ReplyLine.failure(id, .invalidParams(path: "value", message: "value is missing"))
             }
         }
-        return writer.buffer
+        return ByteBuffer(bytes: line.readableBytesView.dropLast())
     }
 }

@@ -1,18 +1,24 @@
-import NIOCore
+package import NIOCore
 
-/// The lines that a server sends: reply objects, or arrays of them for a batch, each with its line feed.
-enum ReplyLine {
+/// The lines that a server sends (JSON-RPC 2.0, section 5): reply objects, or arrays of them for a batch, each with its
+/// line feed.
+package enum ReplyLine {
     /// The reply to a request that succeeded.
-    static func success(_ id: RequestID, _ result: some JSONEncodable) -> ByteBuffer {
-        var writer = JSONWriter()
-        writer.reply(to: id, result: result)
-        return writer.line()
+    package static func success(_ id: RequestID, _ result: some JSONEncodable) -> ByteBuffer {
+        reply(to: id, "result", result)
     }
 
     /// The reply to a request that was refused or failed.
-    static func failure(_ id: RequestID, _ error: RPCError) -> ByteBuffer {
+    package static func failure(_ id: RequestID, _ error: RPCError) -> ByteBuffer { reply(to: id, "error", error) }
+
+    private static func reply(to id: RequestID, _ name: StaticString, _ value: some JSONEncodable) -> ByteBuffer {
         var writer = JSONWriter()
-        writer.reply(to: id, error: error)
+        writer.beginObject()
+        writer.member("jsonrpc", "2.0")
+        writer.key("id")
+        writer.raw(id.json)
+        writer.member(name, value)
+        writer.endObject()
         return writer.line()
     }
 
@@ -27,29 +33,5 @@ enum ReplyLine {
         }
         line.writeMultipleIntegers(UInt8(ascii: "]"), UInt8(ascii: "\n"))
         return line
-    }
-}
-
-/// Replies (JSON-RPC 2.0, section 5), which are written and never kept as values.
-extension JSONWriter {
-    /// Writes the reply to a request that succeeded.
-    package mutating func reply(to id: RequestID, result: some JSONEncodable) {
-        self.beginReply(to: id)
-        self.member("result", result)
-        self.endObject()
-    }
-
-    /// Writes the reply to a request that failed.
-    package mutating func reply(to id: RequestID, error: RPCError) {
-        self.beginReply(to: id)
-        self.member("error", error)
-        self.endObject()
-    }
-
-    private mutating func beginReply(to id: RequestID) {
-        self.beginObject()
-        self.member("jsonrpc", "2.0")
-        self.key("id")
-        self.raw(id.json)
     }
 }

@@ -45,10 +45,9 @@ struct MessageTests {
         ])
     func identifiers(_ id: String) throws {
         let request = try #require(read("{\"jsonrpc\":\"2.0\", \"id\" : \(id) ,\"method\":\"m\"}"))
-        var writer = JSONWriter()
-        writer.reply(to: try #require(request.id), result: JSONValue.null)
+        let line = ReplyLine.success(try #require(request.id), JSONValue.null)
         #expect(
-            String(buffer: writer.buffer).utf8.elementsEqual("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":null}".utf8))
+            String(buffer: line).utf8.elementsEqual("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":null}\n".utf8))
     }
 
     @Test("Ids are equal only when their bytes are")

@@ -42,12 +42,11 @@ struct RPCErrorTests {
 
     @Test("A reply has its id and its error")
     func reply() {
-        var writer = JSONWriter()
-        writer.reply(to: RequestID(7), error: .invalidParams(path: "masterId", message: "It is missing."))
+        let line = ReplyLine.failure(RequestID(7), .invalidParams(path: "masterId", message: "It is missing."))
         #expect(
-            String(buffer: writer.buffer)
+            String(buffer: line)
                 == #"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"It is missing.","#
-                + #""data":{"reason":"INVALID_PARAMS","retryable":false,"path":"masterId"}}}"#)
+                + #""data":{"reason":"INVALID_PARAMS","retryable":false,"path":"masterId"}}}"# + "\n")
     }
 
     @Test("Errors of other servers are read as far as they go")
