@@ -154,7 +154,7 @@ struct PoolStateMachineTests: PoolTesting {
     @Test("the parts of an item go along beyond the share, up to the maximum; put back, its first part is alone")
     func parts() {
         var pool = idlePool(connections: 2, maximumGroup: 4)
-        let five = WorkItem(furtherKeys: { Array(repeating: [], count: 4) }, deadline: forever, job: 1)
+        let five = WorkItem(further: { workParts(Array(repeating: [], count: 4)) }, deadline: forever, job: 1)
         guard case .begin(let taken, on: 0) = pool.submit(five, at: start) else {
             Issue.record("another step was expected")
             return
@@ -164,13 +164,13 @@ struct PoolStateMachineTests: PoolTesting {
         #expect(pool.needsLookingAfter, "it may be put back to wait")
         _ = pool.finished(0, [taken], undone: [0], usable: true, at: start)
         #expect(pool.batchSplits == 4)
-        _ = pool.submit(WorkItem(furtherKeys: { [[], []] }, deadline: forever, job: 2), at: start)
+        _ = pool.submit(WorkItem(further: { workParts([[], []]) }, deadline: forever, job: 2), at: start)
         guard case .work(let alone) = pool.step(of: 0, at: start) else {
             Issue.record("another step was expected")
             return
         }
         #expect(alone.map(\.item.job) == [1] && alone.map(\.count) == [1])
-        for _ in 3...4 { _ = pool.submit(WorkItem(furtherKeys: { [[]] }, deadline: forever, job: 3), at: start) }
+        for _ in 3...4 { _ = pool.submit(WorkItem(further: { workParts([[]]) }, deadline: forever, job: 3), at: start) }
         guard case .work(let group) = pool.step(of: 1, at: start) else {
             Issue.record("another step was expected")
             return

@@ -53,3 +53,6 @@ extension PoolTesting {
         return pool
     }
 }
+
+/// Parts with these keys.
+func workParts(_ keys: [[ExclusionKey]]) -> [WorkPart] { keys.map { WorkPart(keys: $0) } }

@@ -112,7 +112,7 @@ struct SharedTransactionTests {
         _ run: [Transaction<Written>], attempt: Attempt = .first, on pool: PostgresClient
     ) async -> (outcomes: [Outcome], separated: Int) {
         let performed = await pool.perform(
-            run[0].plan, joinedBy: { run.dropFirst().map(\.plan) }, attempt: attempt,
+            run[0].plan, joinedBy: { run.dropFirst().map(\.plan.part) }, attempt: attempt,
             deadline: Deadline(in: .seconds(60)))
         let outcomes = performed.own.map { row in
             performed.result.flatMap { rows in

@@ -87,17 +87,17 @@ struct WorkQueueTests {
         var queue = WorkQueue<Int>()
         let (five, hot) = (ExclusionKey(space: 2, value: 5), hot)
         queue.append(
-            WorkItem(keys: [master], furtherKeys: { [[hot], [], [five], [hot], []] }, deadline: forever, job: 1))
+            WorkItem(keys: [master], further: { workParts([[hot], [], [five], [hot], []]) }, deadline: forever, job: 1))
         let first = queue.next()
         #expect(first?.count == 4, "the fifth has the key of the second")
         queue.append(WorkItem(keys: [five], deadline: forever, job: 2))
-        queue.append(WorkItem(furtherKeys: { [[five], []] }, deadline: forever, job: 3))
+        queue.append(WorkItem(further: { workParts([[five], []]) }, deadline: forever, job: 3))
         let third = queue.next()
         #expect(third?.item.job == 3 && third?.count == 1, "a key that is in use")
         #expect(queue.next() == nil)
         queue.finished(try #require(first))
         #expect(queue.nextJob() == 2)
-        queue.append(WorkItem(furtherKeys: { [[], []] }, deadline: forever, job: 4))
+        queue.append(WorkItem(further: { workParts([[], []]) }, deadline: forever, job: 4))
         #expect(queue.next(atMost: 2)?.count == 2)
     }
 
@@ -106,7 +106,7 @@ struct WorkQueueTests {
         var queue = WorkQueue<Int>()
         queue.append(WorkItem(keys: [hot], deadline: forever, job: 1))
         let first = queue.next()
-        queue.append(WorkItem(keys: [hot], furtherKeys: { [[master]] }, deadline: forever, job: 2))
+        queue.append(WorkItem(keys: [hot], further: { workParts([[master]]) }, deadline: forever, job: 2))
         queue.append(WorkItem(keys: [master], deadline: forever, job: 3))
         let third = queue.next()
         #expect(third?.item.job == 3)
@@ -121,9 +121,9 @@ struct WorkQueueTests {
     @Test("items are taken together by their batch keys; without one it is a single part")
     func batches() throws {
         var queue = WorkQueue<Int>()
-        queue.append(WorkItem(furtherKeys: { [[]] }, batchKey: "a", deadline: forever, job: 1))
+        queue.append(WorkItem(further: { workParts([[]]) }, batchKey: "a", deadline: forever, job: 1))
         queue.append(WorkItem(batchKey: "a", deadline: forever, job: 2))
-        queue.append(WorkItem(furtherKeys: { [[]] }, batchKey: nil, deadline: forever, job: 3))
+        queue.append(WorkItem(further: { workParts([[]]) }, batchKey: nil, deadline: forever, job: 3))
         let first = queue.next()
         let second = queue.next(with: try #require(first))
         #expect(first?.count == 2 && second?.item.job == 2)
@@ -137,7 +137,7 @@ struct WorkQueueTests {
     func joined() throws {
         var queue = WorkQueue<Int>()
         let others = Mutex<[[ExclusionKey]]>([])
-        queue.append(WorkItem(furtherKeys: { others.withLock { $0 } }, deadline: forever, job: 1))
+        queue.append(WorkItem(further: { workParts(others.withLock { $0 }) }, deadline: forever, job: 1))
         others.withLock { $0 = [[hot], []] }
         let taken = queue.next()
         #expect(taken?.count == 3)
@@ -148,7 +148,7 @@ struct WorkQueueTests {
     @Test("the first part of what is put back is next, by itself, with its place in its lines; the others have none")
     func putBack() throws {
         var queue = WorkQueue<Int>()
-        queue.append(WorkItem(keys: [hot], furtherKeys: { [[master]] }, deadline: forever, job: 1))
+        queue.append(WorkItem(keys: [hot], further: { workParts([[master]]) }, deadline: forever, job: 1))
         queue.append(WorkItem(keys: [ExclusionKey(space: 2, value: 2)], deadline: forever, job: 2))
         let first = queue.next()
         let second = queue.next(with: try #require(first))

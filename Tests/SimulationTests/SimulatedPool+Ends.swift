@@ -96,9 +96,9 @@ extension SimulatedPool {
         if !refused.isEmpty { report("\(refused) were refused before the shutdown") }
         for taken in undone {
             let job = taken.item.job
-            for key in taken.item.furtherKeys().prefix(taken.count - 1).joined() { lines[key]?.removeAll { $0 == job } }
+            for key in taken.further.flatMap(\.keys) { lines[key]?.removeAll { $0 == job } }
             jobs[job]?.isRunning = false
-            jobs[job]?.furtherKeys = { [] }
+            jobs[job]?.further = { [] }
             jobs[job]?.batchKey = nil
             jobs[job]?.separated = rolledBack ? taken.count - 1 : 0
             // Before all that waits, what was put back before included; in their order.

@@ -23,8 +23,8 @@ struct SimulatedPool {
     struct Job {
         /// The keys of the first part.
         let keys: [ExclusionKey]
-        /// Those of each further part, which are settled when it has been taken.
-        var furtherKeys: @Sendable () -> [[ExclusionKey]]
+        /// The further parts, which are settled when it has been taken.
+        var further: @Sendable () -> [WorkPart]
         var batchKey: String?
         let deadline: Deadline
         /// The moment, counted in calls, at which nothing before it in its lines was left.
@@ -103,12 +103,12 @@ struct SimulatedPool {
 
     /// Hands work over. Returns whether it was taken; if not, it has ended.
     mutating func submit(
-        _ job: Int, keys: [ExclusionKey], furtherKeys: @escaping @Sendable () -> [[ExclusionKey]], batchKey: String?,
+        _ job: Int, keys: [ExclusionKey], further: @escaping @Sendable () -> [WorkPart], batchKey: String?,
         deadline: Deadline, at now: MonotonicTime
     ) -> Bool {
         calls += 1
         defer { isTimerArmed = true }
-        let item = WorkItem(keys: keys, furtherKeys: furtherKeys, batchKey: batchKey, deadline: deadline, job: job)
+        let item = WorkItem(keys: keys, further: further, batchKey: batchKey, deadline: deadline, job: job)
         switch state.submit(item, at: now) {
         case .queued(let index):
             register(item)
@@ -134,7 +134,7 @@ struct SimulatedPool {
         if isShutDown { report("work was taken after the shutdown") }
         if jobs[item.job] != nil { report("job \(item.job) was handed over twice") }
         jobs[item.job] = Job(
-            keys: item.keys, furtherKeys: item.furtherKeys, batchKey: item.batchKey, deadline: item.deadline)
+            keys: item.keys, further: item.further, batchKey: item.batchKey, deadline: item.deadline)
         for key in item.keys { lines[key, default: []].append(item.job) }
         markReady([item.job])
     }
@@ -290,7 +290,7 @@ struct SimulatedPool {
                 continue
             }
             for key in known.keys where lines[key]?.first != job { report("job \(job) started out of its line") }
-            for key in known.furtherKeys().prefix(taken.count - 1).joined() {
+            for key in known.further().prefix(taken.count - 1).flatMap(\.keys) {
                 if lines[key]?.isEmpty == false { report("job \(job) took a key") }
                 lines[key, default: []].append(job)
             }
@@ -300,7 +300,8 @@ struct SimulatedPool {
             jobs[job]?.isRunning = true
         }
         if let last = group.last, count < maximumGroup, last.item.batchKey != nil,
-            last.item.furtherKeys().dropFirst(last.count - 1).first?.allSatisfy({ lines[$0]?.isEmpty != false }) == true
+            last.item.further().dropFirst(last.count - 1).first?.keys.allSatisfy({ lines[$0]?.isEmpty != false })
+                == true
         {
             report("job \(last.item.job) could have taken more along")
         }

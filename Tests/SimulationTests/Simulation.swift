@@ -54,11 +54,11 @@ struct Simulation {
             }
         }
 
-        /// The keys of those that may share a transaction with the first, of this batch key.
-        func close(_ batchKey: String?) -> [[ExclusionKey]] {
+        /// Those that may share a transaction with the first, of this batch key.
+        func close(_ batchKey: String?) -> [WorkPart] {
             contents.withLock { contents in
                 contents.isClosed = true
-                return contents.requests.prefix { $0.batchKey == batchKey }.map(\.keys)
+                return contents.requests.prefix { $0.batchKey == batchKey }.map { WorkPart(keys: $0.keys) }
             }
         }
     }
@@ -186,11 +186,13 @@ struct Simulation {
         let run = runs[number]
         let first = run.requests[0]
         let batchKey = first.attempt == .first ? first.batchKey : nil
-        let fixed = run.requests.prefix { $0.attempt == .first && $0.batchKey == batchKey }.dropFirst().map(\.keys)
+        let fixed = run.requests.prefix { $0.attempt == .first && $0.batchKey == batchKey }.dropFirst().map {
+            WorkPart(keys: $0.keys)
+        }
         jobs.append(number)
         let isTaken = pools[run.pool].submit(
             jobs.count - 1, keys: first.keys,
-            furtherKeys: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
+            further: { [isNew = run.isNew, others = run.others] in isNew ? others.close(batchKey) : fixed },
             batchKey: batchKey, deadline: first.deadline, at: now)
         if !isTaken { finish([SimulatedPool.Ended(job: jobs.count - 1, count: 1, separated: 0, result: .final)]) }
     }

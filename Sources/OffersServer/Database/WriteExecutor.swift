@@ -107,12 +107,12 @@ extension WriteExecutor {
             performed =
                 separated > 0
                 ? await perform(next, attempt: .another)
-                : await perform(next, joinedBy: { [rest] in rest.plansToShare }, attempt: .first)
+                : await perform(next, joinedBy: { [rest] in rest.partsToShare }, attempt: .first)
         }
     }
 
     private func perform(
-        _ write: PendingWrite, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] }, attempt: Attempt,
+        _ write: PendingWrite, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] }, attempt: Attempt,
         deadline: Deadline? = nil
     ) async -> Performed {
         await postgres.perform(

@@ -72,7 +72,7 @@ final class WriteRun: CallRun {
     /// As many of them as can share a transaction. What that has left undone is run one by one, in a task.
     func begin() {
         executor.postgres.perform(
-            first.plan, joinedBy: { self.close().plansToShare }, attempt: .first, deadline: first.deadline,
+            first.plan, joinedBy: { self.close().partsToShare }, attempt: .first, deadline: first.deadline,
             trace: first.trace
         ) { [self] performed in
             let writes = close()
@@ -101,9 +101,9 @@ final class WriteRun: CallRun {
 }
 
 extension Collection<PendingWrite> {
-    /// The plans behind the first, as far as they may share its transaction.
-    var plansToShare: [TransactionPlan] {
+    /// The parts behind the first, as far as they may share its transaction.
+    var partsToShare: [WorkPart] {
         guard let batchKey = first?.plan.batchKey else { return [] }
-        return dropFirst().prefix { $0.plan.batchKey == batchKey }.map(\.plan)
+        return dropFirst().prefix { $0.plan.batchKey == batchKey }.map(\.plan.part)
     }
 }

@@ -193,13 +193,9 @@ struct TransactionPipeline: ConnectionDriver {
             write.item.trace?.taken()
             timely.append(write)
             places.append(place)
-            if write.count == 1 {
-                parts.append(write.item.job.plan.part)
-                callers.append(Int64(place))
-            } else {
-                parts += write.parts
-                callers += repeatElement(Int64(place), count: write.count)
-            }
+            parts.append(write.item.job.plan.part.parameters)
+            for part in write.further { parts.append(part.parameters) }
+            for _ in 0..<write.count { callers.append(Int64(place)) }
             deadline = min(deadline, own)
         }
         guard let first = timely.first?.item.job.plan else { return }
@@ -298,8 +294,4 @@ struct TransactionPipeline: ConnectionDriver {
         let outcome = transaction.outcome(of: end, backend: session.backend)
         return transaction.tell(outcome, lost: lost, isStale: isStale)
     }
-}
-
-extension WorkQueue<Write>.Taken {
-    fileprivate var parts: [[Int64?]] { [item.job.plan.part] + item.job.joining().prefix(count - 1).map(\.part) }
 }

@@ -24,9 +24,8 @@ extension WorkItem<Read> {
 
 /// Writes of one caller, in their order. The first ones may share a transaction.
 struct Write: Sendable {
+    /// The first of them.
     let plan: TransactionPlan
-    /// Those behind it. Asked when it is taken, and when it is sent.
-    let joining: @Sendable () -> [TransactionPlan]
     let attempt: Attempt
     /// Called with the end, once.
     let tell: @Sendable (Performed) -> Void

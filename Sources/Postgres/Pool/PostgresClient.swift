@@ -252,7 +252,7 @@ package final class PostgresClient: Sendable {
     ///   - deadline: That of `plan`.
     ///   - end: Called once, on any thread, perhaps while this runs. It must not block: the connection waits for it.
     package func perform(
-        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil, end: @escaping @Sendable (Performed) -> Void
     ) {
         guard admit(trace, .work) else {
@@ -260,10 +260,10 @@ package final class PostgresClient: Sendable {
         }
         writes.submit(
             WorkItem(
-                keys: plan.keys, furtherKeys: { joining().map(\.keys) },
+                keys: plan.part.keys, further: joining,
                 batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
                 job: Write(
-                    plan: plan, joining: joining, attempt: attempt,
+                    plan: plan, attempt: attempt,
                     tell: { [self] performed in
                         leave(performed.result, trace, .work)
                         end(performed)
@@ -273,7 +273,7 @@ package final class PostgresClient: Sendable {
 
     /// The same for a task, which waits for the end.
     package func perform(
-        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [TransactionPlan] = { [] },
+        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
         await withCheckedContinuation { caller in

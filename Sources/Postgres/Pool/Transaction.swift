@@ -50,10 +50,8 @@ package final class TransactionPlan: Sendable {
     /// Transactions of the same batch key that wait at the same time may become parts of one; nil: it is never shared.
     /// Their steps are alike, and carry out all parts; the last one returns a row for each, in their order.
     package let batchKey: String?
-    /// The caller's parameters.
-    package let part: [Int64?]
-    /// At most one transaction of the pool runs for each of them at a time; others wait in order.
-    package let keys: [ExclusionKey]
+    /// The caller's part. At most one transaction of the pool runs for each of its keys at a time; others wait in order.
+    package let part: WorkPart
     package let steps: Steps
     /// Whether a row of a shared transaction says that its part was left out: it had no effect, nor had those of the
     /// same caller behind it. It is to be run by itself.
@@ -61,13 +59,12 @@ package final class TransactionPlan: Sendable {
     package let ending: Ending
 
     fileprivate init(
-        name: String, batchKey: String?, part: [Int64?], keys: [ExclusionKey], steps: @escaping Steps,
+        name: String, batchKey: String?, part: WorkPart, steps: @escaping Steps,
         isLeftOut: @escaping @Sendable (QueryResult, _ row: Int) -> Bool, ending: Ending
     ) {
         self.name = name
         self.batchKey = batchKey
         self.part = part
-        self.keys = keys
         self.steps = steps
         self.isLeftOut = isLeftOut
         self.ending = ending
@@ -87,7 +84,8 @@ package struct Transaction<Value: Sendable>: Sendable {
         decode: @escaping @Sendable (QueryResult, _ row: Int) throws(ResultMismatch) -> Value
     ) {
         plan = TransactionPlan(
-            name: name, batchKey: batchKey, part: part, keys: keys, steps: steps, isLeftOut: isLeftOut, ending: .commit)
+            name: name, batchKey: batchKey, part: WorkPart(keys: keys, parameters: part), steps: steps,
+            isLeftOut: isLeftOut, ending: .commit)
         self.decode = decode
     }
 
@@ -97,7 +95,7 @@ package struct Transaction<Value: Sendable>: Sendable {
         steps: @escaping @Sendable (Duration) -> [BoundStatement], decode: @escaping RowDecoder<Value>
     ) {
         plan = TransactionPlan(
-            name: name, batchKey: nil, part: [], keys: keys, steps: { _, limit in steps(limit) },
+            name: name, batchKey: nil, part: WorkPart(keys: keys), steps: { _, limit in steps(limit) },
             isLeftOut: { _, _ in false }, ending: ending)
         self.decode = { rows, _ throws(ResultMismatch) in try decode(rows) }
     }

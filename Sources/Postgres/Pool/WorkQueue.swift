@@ -6,9 +6,9 @@ package final class WorkItem<Job: Sendable>: Sendable {
     /// What must not run at the same time as other work with the same key: at most two keys. Those of the first part of
     /// the work, if it has several.
     package let keys: [ExclusionKey]
-    /// The keys of each further part, in their order. Asked once, when the work is taken: parts may join it until then.
-    /// It must not wait.
-    package let furtherKeys: @Sendable () -> [[ExclusionKey]]
+    /// Its further parts, in their order. Asked once, when the work is taken: parts may join it until then. It must not
+    /// wait.
+    package let further: @Sendable () -> [WorkPart]
     /// Work of the same batch key may be taken together; nil: it is taken by itself, and the first part alone.
     package let batchKey: String?
     /// When the first part is given up if it has not started by then.
@@ -21,11 +21,11 @@ package final class WorkItem<Job: Sendable>: Sendable {
     let trace: PoolTrace?
 
     package init(
-        keys: [ExclusionKey] = [], furtherKeys: @escaping @Sendable () -> [[ExclusionKey]] = { [] },
+        keys: [ExclusionKey] = [], further: @escaping @Sendable () -> [WorkPart] = { [] },
         batchKey: String? = "", deadline: Deadline, job: Job, separated: Int = 0, trace: PoolTrace? = nil
     ) {
         self.keys = keys
-        self.furtherKeys = furtherKeys
+        self.further = further
         self.batchKey = batchKey
         self.deadline = deadline
         self.job = job
@@ -36,6 +36,19 @@ package final class WorkItem<Job: Sendable>: Sendable {
     /// The first part, not to be taken together with any other.
     fileprivate func first(separating count: Int) -> WorkItem {
         WorkItem(keys: keys, batchKey: nil, deadline: deadline, job: job, separated: count, trace: trace)
+    }
+}
+
+/// A part of work that can have several.
+package struct WorkPart: Sendable {
+    /// What must not run at the same time as other work with the same key: at most two keys.
+    package let keys: [ExclusionKey]
+    /// What it adds to the statements of the work.
+    package let parameters: [Int64?]
+
+    package init(keys: [ExclusionKey], parameters: [Int64?] = []) {
+        self.keys = keys
+        self.parameters = parameters
     }
 }
 
@@ -62,12 +75,12 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// Work taken out by `next`; handed back to `finished` so that its successors may start.
     package struct Taken: Sendable {
         package let item: WorkItem<Job>
-        /// The keys of the parts that were taken besides the first, from there on.
-        fileprivate var furtherKeys: [[ExclusionKey]] = []
+        /// The parts that were taken besides the first, in their order.
+        package fileprivate(set) var further: [WorkPart] = []
         fileprivate let number: UInt64
 
         /// How many of its parts are to be done, from the first on.
-        package var count: Int { 1 + furtherKeys.count }
+        package var count: Int { 1 + further.count }
     }
 
     /// What could start now, in that order.
@@ -102,10 +115,10 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package mutating func next(atMost limit: Int = .max) -> Taken? {
         guard var taken = ready.popFirst() else { return nil }
         guard taken.item.batchKey != nil else { return taken }
-        for keys in taken.item.furtherKeys() {
-            guard taken.count < limit, keys.allSatisfy({ lines[$0] == nil }) else { break }
-            for key in keys { lines[key] = [taken.number] }
-            taken.furtherKeys.append(keys)
+        for part in taken.item.further() {
+            guard taken.count < limit, part.keys.allSatisfy({ lines[$0] == nil }) else { break }
+            for key in part.keys { lines[key] = [taken.number] }
+            taken.further.append(part)
         }
         return taken
     }
@@ -119,7 +132,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// The work has ended: those behind it in its lines move up.
     package mutating func finished(_ taken: Taken) {
         leaveLines(taken.item.keys, taken.number)
-        for keys in taken.furtherKeys { leaveLines(keys, taken.number) }
+        for part in taken.further { leaveLines(part.keys, taken.number) }
     }
 
     /// The work was not done: the first part of each is the next to start, each by itself, and keeps its place in its
@@ -128,7 +141,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     /// - Parameter rolledBack: Whether any part of it may be why. If not, the first one is.
     package mutating func putBack(_ taken: [Taken], rolledBack: Bool) {
         for taken in taken.reversed() {
-            for keys in taken.furtherKeys { leaveLines(keys, taken.number) }
+            for part in taken.further { leaveLines(part.keys, taken.number) }
             let first = taken.item.first(separating: rolledBack ? taken.count - 1 : 0)
             ready.prepend(Taken(item: first, number: taken.number))
         }
