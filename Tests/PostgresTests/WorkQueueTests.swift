@@ -136,13 +136,20 @@ struct WorkQueueTests {
     @Test("parts may join until the item is taken, and not after it was put back")
     func joined() throws {
         var queue = WorkQueue<Int>()
-        let others = Mutex<[[ExclusionKey]]>([])
-        queue.append(WorkItem(further: { workParts(others.withLock { $0 }) }, deadline: forever, job: 1))
-        others.withLock { $0 = [[hot], []] }
+        let joined = Mutex<(keys: [[ExclusionKey]], asked: Int)>(([], 0))
+        let further: @Sendable () -> [WorkPart] = {
+            joined.withLock { joined in
+                joined.asked += 1
+                return workParts(joined.keys)
+            }
+        }
+        queue.append(WorkItem(further: further, deadline: forever, job: 1))
+        joined.withLock { $0.keys = [[hot], []] }
         let taken = queue.next()
-        #expect(taken?.count == 3)
+        #expect(taken?.count == 3 && taken?.further.map(\.keys) == [[hot], []])
         queue.putBack([try #require(taken)], rolledBack: false)
         #expect(queue.next()?.count == 1)
+        #expect(joined.withLock { $0.asked } == 1)
     }
 
     @Test("the first part of what is put back is next, by itself, with its place in its lines; the others have none")

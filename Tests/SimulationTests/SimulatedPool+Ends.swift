@@ -96,7 +96,8 @@ extension SimulatedPool {
         if !refused.isEmpty { report("\(refused) were refused before the shutdown") }
         for taken in undone {
             let job = taken.item.job
-            for key in taken.further.flatMap(\.keys) { lines[key]?.removeAll { $0 == job } }
+            let further = jobs[job]?.further().prefix(taken.count - 1) ?? []
+            for key in further.flatMap(\.keys) { lines[key]?.removeAll { $0 == job } }
             jobs[job]?.isRunning = false
             jobs[job]?.further = { [] }
             jobs[job]?.batchKey = nil

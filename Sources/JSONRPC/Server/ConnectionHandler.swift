@@ -18,10 +18,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let limits: Limits
     private let onRefusal: @Sendable (RPCError) -> Void
 
-    /// The run of writes that waits for what was read with its first call.
+    /// The run of writes that begins when what was read with its first call has joined.
     private var newRun: (any CallRun)?
-    /// The run of writes that began last. A write that follows may join it. The handler does not keep it: calls that
-    /// nothing else keeps are answered.
+    /// The run of writes that a write may join. The handler does not keep it, so that `Call.deinit` answers what nothing
+    /// else keeps.
     private weak var run: (any CallRun)?
     /// `nextAction` is being asked: what happens meanwhile is found by the next question.
     private var isActing = false

@@ -19,7 +19,8 @@ package final class Method: Sendable {
     let start: @Sendable (Call) -> (any CallRun)?
 
     /// - Parameter start: It is called on the connection's event loop and must not block there. The call is answered
-    ///   later, within the request's deadline: nothing cancels it. A write may return the run that its call has begun.
+    ///   later, within the request's deadline: nothing cancels it. A write may return the run of its call, which begins
+    ///   next.
     ///   Other calls of the method may join it. Nothing else of the connection runs before all of them are answered.
     package init(
         _ name: String, _ effect: Effect, allowed: @escaping @Sendable (Peer) -> Bool = { _ in true },

@@ -1,5 +1,4 @@
 import Deadlines
-import JSONRPC
 import Logging
 import Offers
 import Postgres

@@ -49,7 +49,7 @@ struct PendingWrite: Sendable {
 }
 
 /// Writes of one connection and one method that follow one another, in their order. More may join until a database
-/// connection takes the first.
+/// connection takes those that share a transaction, or the first has ended.
 final class WriteRun: CallRun {
     private let first: PendingWrite
     private let call: Call
@@ -69,7 +69,7 @@ final class WriteRun: CallRun {
         self.next = next
     }
 
-    /// As many of them as can share a transaction. What that has left undone is run one by one, in a task.
+    /// Runs as many of them as can share a transaction. What that has left undone goes on in a task.
     func begin() {
         executor.postgres.perform(
             first.plan, joinedBy: { self.close().partsToShare }, attempt: .first, deadline: first.deadline,

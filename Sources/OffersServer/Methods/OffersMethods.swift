@@ -10,12 +10,9 @@ import Postgres
 /// An object, because every call takes it along.
 final class OffersMethods: Sendable {
     private let postgres: PostgresClient
-    private let monitor: DatabaseMonitor
     private let distributionMetrics: DistributionMetrics
     private let writes: WriteExecutor
     private let health: HealthCheck
-    private let metrics: ServiceMetrics
-    private let settings: Settings
     private let shared: Operation.Shared
     private let writesByOrder = WritesByOrder()
 
@@ -24,12 +21,9 @@ final class OffersMethods: Sendable {
         health: HealthCheck, metrics: ServiceMetrics, settings: Settings, logger: Logger
     ) {
         self.postgres = postgres
-        self.monitor = monitor
         self.distributionMetrics = distributionMetrics
         writes = WriteExecutor(postgres: postgres, logger: logger, onRetry: { metrics.countRetry() })
         self.health = health
-        self.metrics = metrics
-        self.settings = settings
         shared = Operation.Shared(metrics: metrics, settings: settings, monitor: monitor, logger: logger)
     }
 
@@ -44,7 +38,7 @@ final class OffersMethods: Sendable {
             reading(Contract.health, nil, NoParams.init) { [health] _, operation in
                 operation.run { await health.check(deadline: operation.deadline, trace: operation.trace) }
             },
-            reading(Contract.metrics, nil, MetricsParams.init) { [metrics] params, operation in
+            reading(Contract.metrics, nil, MetricsParams.init) { [metrics = shared.metrics] params, operation in
                 let report = metrics.report(params.format)
                 operation.succeed(report)
             },
@@ -62,13 +56,13 @@ final class OffersMethods: Sendable {
     private func listOffers(
         _ params: ListOffersParams, _ operation: Operation, form: ListOffersQuery.Form? = nil
     ) {
-        let form = form ?? (monitor.hasUniqueOpenPairs ? .unique : .distinct)
+        let form = form ?? (shared.monitor.hasUniqueOpenPairs ? .unique : .distinct)
         let bound = ListOffersQuery.bound(params, form)
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .unique, case .failure(.refused(let message)) = result, message.isMissingObject,
                 message.sqlState == .undefinedTable
             {
-                monitor.uniqueOpenPairsAreGone()
+                shared.monitor.uniqueOpenPairsAreGone()
                 return listOffers(params, operation, form: .distinct)
             }
             operation.end(result, of: bound) { rows throws(ResultMismatch) in
@@ -89,7 +83,7 @@ final class OffersMethods: Sendable {
     /// so of one moment.
     private func explainOffer(_ params: ExplainOfferParams, _ operation: Operation) {
         if let order = params.order {
-            let mayReadHistory = monitor.inspection?.canReadHistory ?? true
+            let mayReadHistory = shared.monitor.inspection?.canReadHistory ?? true
             return explainOffer(params, order, mayReadHistory ? .complete : .withoutHistory, operation)
         }
         let bound = ExplainListQuery.statement(params.master)
@@ -107,7 +101,7 @@ final class OffersMethods: Sendable {
         postgres.read(bound, deadline: operation.deadline, trace: operation.trace) { [self] result in
             if form == .complete, case .failure(.refused(let message)) = result, message.isMissingObject {
                 // Perhaps it is only the history that cannot be read.
-                monitor.lookAgain()
+                shared.monitor.lookAgain()
                 return explainOffer(params, order, .withoutHistory, operation)
             }
             operation.end(result, of: bound) { rows throws(ResultMismatch) in
@@ -190,7 +184,7 @@ final class OffersMethods: Sendable {
         _ write: @escaping @Sendable (Value, Operation) -> PendingWrite
     ) -> Method {
         let kind = Operation.Kind(description, .write, work, shared)
-        let opsMayWrite = settings.opsWrites
+        let opsMayWrite = shared.settings.opsWrites
         return Method(
             description.name, kind.effect, allowed: { $0.socket != Settings.opsSocketName || opsMayWrite },
             start: { [writes] call in

@@ -141,7 +141,7 @@ struct ReadPipeline: ConnectionDriver {
         let reads = Array(unsent.prefix(count))
         for statement in session.readLead { try session.connection.send(statement) }
         for read in reads {
-            read.trace?.taken()
+            read.trace?.sent()
             try session.connection.send(read.job.bound)
         }
         for statement in session.readTail { try session.connection.send(statement) }

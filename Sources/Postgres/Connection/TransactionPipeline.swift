@@ -127,7 +127,8 @@ struct TransactionPipeline: ConnectionDriver {
             let now = MonotonicTime.now()
             let deadlines = waiting.map { $0.item.deadline.instant(startedBy: now) }
             let limit: MonotonicTime
-            (limit, late) = TransactionPipeline.proof(for: deadlines, at: now, within: proofTime)
+            (limit, late) = TransactionPipeline.proof(
+                for: deadlines, at: now, within: proofTime, reserve: margins(of: waiting).lock)
             for place in late { waiting[place].item.fail(.timedOut) }
             if late.count == waiting.count { return WorkEnd() }
             do throws(LibPQConnection.Broken) {
@@ -147,23 +148,28 @@ struct TransactionPipeline: ConnectionDriver {
 
     // MARK: Sending
 
-    /// Until when the server may be proven that writes with these deadlines are to be sent to, so that there is time left
-    /// for them; and the places of those for which there is none.
-    ///
-    /// - Parameter proofTime: The most that it may take.
-    static func proof(
-        for deadlines: [MonotonicTime], at now: MonotonicTime, within proofTime: Duration
-    ) -> (limit: MonotonicTime, late: Set<Int>) {
-        var (limit, late) = (now.advanced(by: proofTime), Set<Int>())
-        for (place, deadline) in deadlines.enumerated() {
-            let latest = deadline.advanced(by: -leastAfterProof)
-            if latest > now { limit = min(limit, latest) } else { late.insert(place) }
-        }
-        return (limit, late)
+    private func margins(of writes: [Taken]) -> Margins {
+        // An outcome check shares its transaction with no other write.
+        writes.first?.item.job.attempt == .outcomeCheck ? .outcomeCheck : usual
     }
 
-    /// What is left for the transaction at least.
-    private static let leastAfterProof = Duration.milliseconds(750)
+    /// Until when the server may be proven that writes with these deadlines are to be sent to, and the places of those
+    /// that are too late for that. The write with the most time sets the limit: `send` tells the others in time, as the
+    /// proof takes no longer than is reserved.
+    ///
+    /// - Parameters:
+    ///   - proofTime: The most that it may take.
+    ///   - reserve: What a write must have left to be begun.
+    static func proof(
+        for deadlines: [MonotonicTime], at now: MonotonicTime, within proofTime: Duration, reserve: Duration
+    ) -> (limit: MonotonicTime, late: Set<Int>) {
+        var (latest, late) = (now, Set<Int>())
+        for (place, deadline) in deadlines.enumerated() {
+            let own = deadline.advanced(by: -reserve)
+            if own > now { latest = max(latest, own) } else { late.insert(place) }
+        }
+        return (min(latest, now.advanced(by: proofTime)), late)
+    }
 
     /// How long the statements of a transaction may take, of what is left of the nearest deadline.
     ///
@@ -174,12 +180,11 @@ struct TransactionPipeline: ConnectionDriver {
 
     /// Sends one transaction for those of `writes` whose time is not over, as far as that is possible without waiting.
     ///
-    /// - Parameter late: The places of those that were told that it is.
+    /// - Parameter late: The places of those that were told `timedOut`.
     private mutating func send(_ writes: [Taken], except late: Set<Int> = []) {
         state = .idle
         let now = MonotonicTime.now()
-        // An outcome check shares its transaction with no other write.
-        let margins = writes.first?.item.job.attempt == .outcomeCheck ? Margins.outcomeCheck : usual
+        let margins = margins(of: writes)
         var (timely, places): ([Taken], [Int]) = ([], [])
         var (parts, callers): ([[Int64?]], [Int64]) = ([], [])
         var deadline = MonotonicTime(nanoseconds: .max)
@@ -190,7 +195,7 @@ struct TransactionPipeline: ConnectionDriver {
                 write.item.fail(.timedOut)
                 continue
             }
-            write.item.trace?.taken()
+            write.item.trace?.sent()
             timely.append(write)
             places.append(place)
             parts.append(write.item.job.plan.part.parameters)
@@ -277,7 +282,9 @@ struct TransactionPipeline: ConnectionDriver {
         switch end {
         case .done:
             do throws(LibPQConnection.Broken) {
-                try session.confirm(sent: transaction.at, until: transaction.limit)
+                // Nothing is left to be asked elsewhere: the answer is there.
+                let limit = transaction.deadline.advanced(by: -Margins.outcomeCheck.silence)
+                try session.confirm(sent: transaction.at, until: limit)
             } catch {
                 // The server's word does not count if another was chosen: it may have woken up since.
                 (end, lost) = (.unknown, error.reason)

@@ -22,7 +22,7 @@ extension WorkItem<Read> {
     func fail(_ error: PostgresError) { end(.failure(error)) }
 }
 
-/// Writes of one caller, in their order. The first ones may share a transaction.
+/// An attempt to run the first of a caller's writes, with those that its connection takes along.
 struct Write: Sendable {
     /// The first of them.
     let plan: TransactionPlan

@@ -8,7 +8,7 @@ package final class PoolTrace: Sendable {
     package struct Times: Sendable, Equatable {
         /// Reads and transactions that were handed over, repeated ones included.
         package var calls = 0
-        /// Nanoseconds until a connection took them.
+        /// Nanoseconds until they were sent, for the last time if they were skipped.
         package var waiting: UInt64 = 0
         /// Nanoseconds from then until they ended.
         package var working: UInt64 = 0
@@ -17,7 +17,7 @@ package final class PoolTrace: Sendable {
     private struct State {
         var times = Times()
         var since: UInt64 = 0
-        var isTaken = false
+        var isSent = false
     }
 
     private let state = Mutex(State())
@@ -32,18 +32,18 @@ package final class PoolTrace: Sendable {
     func handedOver() {
         state.withLock { state in
             state.times.calls += 1
-            state.isTaken = false
+            state.isSent = false
             state.since = MonotonicTime.now().nanoseconds
         }
     }
 
-    /// A connection begins with it.
-    func taken() {
+    /// It is sent.
+    func sent() {
         state.withLock { state in
             let now = MonotonicTime.now().nanoseconds
             state.times.waiting += now - state.since
             state.since = now
-            state.isTaken = true
+            state.isSent = true
         }
     }
 
@@ -51,7 +51,7 @@ package final class PoolTrace: Sendable {
     func ended() {
         state.withLock { state in
             let passed = MonotonicTime.now().nanoseconds - state.since
-            if state.isTaken { state.times.working += passed } else { state.times.waiting += passed }
+            if state.isSent { state.times.working += passed } else { state.times.waiting += passed }
         }
     }
 }

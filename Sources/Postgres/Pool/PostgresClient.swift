@@ -247,8 +247,8 @@ package final class PostgresClient: Sendable {
     /// what another one's statements met.
     ///
     /// - Parameters:
-    ///   - joining: Transactions of the same caller and batch key, in their order. Asked when `plan` is taken; what it
-    ///     returns is the same from then on. It must not wait.
+    ///   - joining: Parts of transactions of the same caller and batch key, in their order. Asked at most once, when
+    ///     `plan` is taken. It must not wait.
     ///   - deadline: That of `plan`.
     ///   - end: Called once, on any thread, perhaps while this runs. It must not block: the connection waits for it.
     package func perform(
