@@ -109,7 +109,10 @@ struct RequestSequencer<Work, Reply> {
 
     /// The next entry that may start now. It counts as started.
     mutating func nextStart() -> Start? {
-        guard let kind = nextKind() else { return nil }
+        // What needs no execution is passed over.
+        while startFrontier < nextEntry, entries[startFrontier - first].work == nil { startFrontier += 1 }
+        guard startFrontier < nextEntry else { return nil }
+        let kind = entries[startFrontier - first].kind
         var joins = false
         if running > 0 {
             guard kind == runningKind else { return nil }
@@ -130,16 +133,6 @@ struct RequestSequencer<Work, Reply> {
         running -= 1
         entries[startFrontier - first].work = work
         isRunOpen = false
-    }
-
-    /// The kind of the first entry that has not started; what needs no execution is passed over.
-    private mutating func nextKind() -> Kind? {
-        while startFrontier < nextEntry {
-            let index = startFrontier - first
-            if entries[index].work != nil { return entries[index].kind }
-            startFrontier += 1
-        }
-        return nil
     }
 
     /// The entry whose turn began since the last question, if it is still unfinished.
