@@ -11,7 +11,7 @@ package struct PostgresConfiguration: Sendable {
     /// How many of the connections for transactions work at the same time, besides those that have been at it for 50
     /// ms, as they wait for a lock. The fewer, the more callers share a transaction.
     package var writeParallelism = 2
-    /// The most callers that share one transaction; 1: no transaction is shared.
+    /// The most parts that share one transaction; 1: no transaction is shared.
     package var maximumGroup = 16
     /// How long a statement of a shared transaction may take: what one of the parts waits for keeps the others waiting,
     /// too. COMMIT's wait for a standby is not part of its statement, and lasts until the nearest deadline.

@@ -176,7 +176,7 @@ struct PoolStateMachineTests: PoolTesting {
             return
         }
         #expect(group.map(\.count) == [3, 1], "a share of two items, and no more than four parts")
-        _ = pool.finished(1, group, separated: 2, usable: true, at: start)
+        _ = pool.finished(1, group, leftOut: 2, usable: true, at: start)
         #expect(pool.batchSplits == 6)
     }
 

@@ -21,7 +21,7 @@ struct ServerWatchTests {
 
     /// An answer of a server that says it takes no writes: another one may take them, which only a search can tell.
     private func confirm(_ watch: ServerWatch, until limit: MonotonicTime?) throws(LibPQConnection.Broken) {
-        try watch.confirm(
+        try watch.confirmServer(
             term: 1, isInRecovery: false, isReadOnly: true, timeline: nil, sent: .now(), needsProof: true,
             until: limit, meanwhile: {})
     }

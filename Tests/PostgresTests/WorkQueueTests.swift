@@ -167,7 +167,7 @@ struct WorkQueueTests {
         var order: [Int] = []
         while let taken = queue.next() {
             #expect(taken.count == 1)
-            if taken.item.job == 1 { #expect(taken.item.separated == 1) }
+            if taken.item.job == 1 { #expect(taken.item.rolledBackBehind == 1) }
             if order.count < 2 { #expect(queue.next(with: taken) == nil, "each by itself") }
             order.append(taken.item.job)
             queue.finished(taken)

@@ -33,7 +33,7 @@ extension SimulatedPool {
         }
         let transaction = server.transaction(for: works, breaks: breaks)
         if let problem = transaction.problem { report(problem) }
-        var (ended, undone, separated, isRolledBack) = ([Ended](), [Int](), 0, false)
+        var (ended, undone, leftOut, isRolledBack) = ([Ended](), [Int](), 0, false)
         switch transaction.outcome {
         case .failed(let error):
             if let problem = problem(telling: error, of: transaction, isShared: works.joined().count > 1, breaks) {
@@ -56,7 +56,7 @@ extension SimulatedPool {
                 if done.isEmpty {
                     undone.append(place)
                 } else {
-                    separated += taken.count - done.count
+                    leftOut += taken.count - done.count
                     // The first that is left out is run by itself; those behind it may share again.
                     ended += end(
                         running: [taken], count: done.count, separated: done.count < taken.count ? 1 : 0, .final)
@@ -64,7 +64,7 @@ extension SimulatedPool {
             }
         }
         let (refused, woken) = state.finished(
-            index, group, undone: undone, rolledBack: isRolledBack, separated: separated, usable: transaction.isUsable,
+            index, group, undone: undone, rolledBack: isRolledBack, leftOut: leftOut, usable: transaction.isUsable,
             at: now)
         threads[index] = .asking
         isConnected[index] = transaction.isUsable

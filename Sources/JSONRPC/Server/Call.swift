@@ -60,7 +60,7 @@ package final class Call: Sendable {
     /// connection's event loop. It is cancelled only when a shutdown runs out of time, never because the client has
     /// gone. Returns false after that: `work` is not run.
     @discardableResult
-    package func run(_ work: @escaping @Sendable () async -> Void) -> Bool {
+    package func runInTask(_ work: @escaping @Sendable () async -> Void) -> Bool {
         if case .enqueued = tasks.yield(work) { true } else { false }
     }
 }

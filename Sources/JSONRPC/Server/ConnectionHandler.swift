@@ -135,7 +135,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             run = newRun
         case .join(let id, let request):
             if run?.join({ call(id, request) }) != true { state.didNotJoin(id, request) }
-        case .refused(let error):
+        case .count(let error):
             onRefusal(error)
         case .send(let line):
             hasUnflushed = true

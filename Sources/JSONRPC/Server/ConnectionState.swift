@@ -33,7 +33,7 @@ struct ConnectionState {
         /// Have a write join the run that is under way; if that takes no more, `didNotJoin` is told.
         case join(EntryID, ReadyRequest)
         /// Count an error that the connection gives by itself.
-        case refused(RPCError)
+        case count(RPCError)
         /// Send a line. It is flushed when there is nothing else to do.
         case send(ByteBuffer)
         /// Read what the client sends.
@@ -121,7 +121,7 @@ extension ConnectionState {
     /// The next thing to do; nil until the next event.
     mutating func nextAction() -> Action? {
         while true {
-            if let error = refusals.popFirst() { return .refused(error) }
+            if let error = refusals.popFirst() { return .count(error) }
             if let deadlineStart = sequencer.nextDeadlineStart() { return .startDeadline(deadlineStart) }
             if let (id, request, joins) = sequencer.nextStart() {
                 return joins ? .join(id, request) : .start(id, request)

@@ -111,11 +111,11 @@ extension WriteExecutor {
     }
 
     private func perform(
-        _ write: PendingWrite, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] }, attempt: Attempt,
+        _ write: PendingWrite, joinedBy further: @escaping @Sendable () -> [WorkPart] = { [] }, attempt: Attempt,
         deadline: Deadline? = nil
     ) async -> Performed {
         await postgres.perform(
-            write.plan, joinedBy: joining, attempt: attempt, deadline: deadline ?? write.deadline, trace: write.trace)
+            write.plan, joinedBy: further, attempt: attempt, deadline: deadline ?? write.deadline, trace: write.trace)
     }
 
     /// Goes on from what came of the first attempt, and tells the write its end.

@@ -78,7 +78,7 @@ final class WriteRun: CallRun {
             let writes = close()
             let ended = executor.endDecided(writes, by: performed)
             if ended == writes.count { return }
-            let hasTask = call.run { [executor] in await executor.goOn(writes[...], after: performed, ended) }
+            let hasTask = call.runInTask { [executor] in await executor.goOn(writes[...], after: performed, ended) }
             if !hasTask { executor.abandon(writes[ended...], performed) }
         }
     }

@@ -36,7 +36,7 @@ final class OffersMethods: Sendable {
             writing(Contract.declineOffer, .declineOffer, OrderParams.init, declineOffer),
             reading(Contract.explainOffer, .explainOffer, ExplainOfferParams.init, explainOffer),
             reading(Contract.health, nil, NoParams.init) { [health] _, operation in
-                operation.run { await health.check(deadline: operation.deadline, trace: operation.trace) }
+                operation.runInTask { await health.check(deadline: operation.deadline, trace: operation.trace) }
             },
             reading(Contract.metrics, nil, MetricsParams.init) { [metrics = shared.metrics] params, operation in
                 let report = metrics.report(params.format)
@@ -207,7 +207,7 @@ final class OffersMethods: Sendable {
             let params = try parse(call.request.params, kind.description)
             return (params, Operation(call, kind, params.subject, trace))
         } catch {
-            Operation(call, kind, nil, trace).refuse(error)
+            Operation(call, kind, nil, trace).fail(with: error)
             return nil
         }
     }

@@ -70,8 +70,8 @@ final class Operation: Sendable {
     // MARK: The end
 
     /// Works in a task of the connection, and ends with what comes of it.
-    func run(_ body: @escaping @Sendable () async -> some JSONEncodable) {
-        call.run { [self] in succeed(await body()) }
+    func runInTask(_ body: @escaping @Sendable () async -> some JSONEncodable) {
+        call.runInTask { [self] in succeed(await body()) }
     }
 
     /// Ends with what came of a read: the rows as the contract's result or error, or why there are none.
@@ -108,7 +108,7 @@ final class Operation: Sendable {
     }
 
     /// Ends with an error of the request itself.
-    func refuse(_ error: RPCError) {
+    func fail(with error: RPCError) {
         note(outcome: error.reason)
         call.fail(error)
     }
@@ -116,7 +116,7 @@ final class Operation: Sendable {
     /// Ends with what has failed.
     func fail(_ failure: MethodError) {
         if let work = kind.work { noteFailure(of: work, failure) }
-        refuse(answer(to: failure))
+        fail(with: answer(to: failure))
     }
 
     /// The error as it goes over the wire. What the database said goes to the log, never to the client.

@@ -96,7 +96,7 @@ struct ReadPipeline: ConnectionDriver {
         }
     }
 
-    static func refuse(_ read: WorkItem<Read>, _ error: PostgresError) { read.fail(error) }
+    static func fail(_ read: WorkItem<Read>, _ error: PostgresError) { read.fail(error) }
 
     /// Sends what is to be sent and takes the answers, until there is neither.
     private mutating func exchange(_ more: @Sendable () -> [WorkQueue<Read>.Taken]) throws(LibPQConnection.Broken) {
@@ -175,7 +175,7 @@ struct ReadPipeline: ConnectionDriver {
         }
         // What looks after the service waits for no proof: that would break the chain of exchanges by its own silence.
         let isWork = group.reads.contains { $0.job.purpose == .work }
-        try session.confirm(sent: group.sent, lead: group.answers.lead, needsProof: isWork) {
+        try session.confirmServer(sent: group.sent, lead: group.answers.lead, needsProof: isWork) {
             giveUpOverdue(at: .now())
         }
         groups.removeFirst()

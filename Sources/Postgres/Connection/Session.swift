@@ -90,9 +90,9 @@ final class Session {
     /// Whether a transaction may be sent at once.
     var isFresh: Bool { watch.isFresh(term: term) }
 
-    /// Returns when a transaction may be sent, by `limit`. See ``ServerWatch/confirmBeforeSending(term:until:)``.
-    func confirmBeforeSending(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
-        try watch.confirmBeforeSending(term: term, until: limit)
+    /// Returns when a transaction may be sent, by `limit`. See ``ServerWatch/confirmServerBeforeSending(term:until:)``.
+    func confirmServerBeforeSending(until limit: MonotonicTime) throws(LibPQConnection.Broken) {
+        try watch.confirmServerBeforeSending(term: term, until: limit)
     }
 
     /// Returns if what was asked at `sent`, and has just been answered, counts.
@@ -102,7 +102,7 @@ final class Session {
     /// - Parameter limit: Until when that may be found out; nil: for the time of a read's proof.
     /// - Parameter meanwhile: Called every few milliseconds while that is found out.
     /// - Throws: When it does not count; the connection is of no further use.
-    func confirm(
+    func confirmServer(
         sent: MonotonicTime, lead: QueryResult? = nil, needsProof: Bool = true, until limit: MonotonicTime? = nil,
         meanwhile: () -> Void = {}
     ) throws(LibPQConnection.Broken) {
@@ -113,7 +113,7 @@ final class Session {
             isReadOnly = lead.text(row: 0, column: 1) == "on"
             timeline = lead.text(row: 0, column: 2).flatMap(ServerQuestion.timeline(ofWALFile:))
         }
-        try watch.confirm(
+        try watch.confirmServer(
             term: term, isInRecovery: isInRecovery, isReadOnly: isReadOnly && !hasForeignDefault, timeline: timeline,
             sent: sent, needsProof: needsProof, until: limit, meanwhile: meanwhile)
     }

@@ -67,7 +67,7 @@ struct TransactionPipeline: ConnectionDriver {
                     if shares[index].isEmpty {
                         end.undone.append(places[index])
                     } else {
-                        end.separated += write.count - shares[index].count
+                        end.leftOut += write.count - shares[index].count
                         // The one behind them was left out, if there is one.
                         write.item.end(
                             .success(rows), own: shares[index], separated: shares[index].count < write.count ? 1 : 0)
@@ -132,7 +132,7 @@ struct TransactionPipeline: ConnectionDriver {
             for place in late { waiting[place].item.fail(.timedOut) }
             if late.count == waiting.count { return WorkEnd() }
             do throws(LibPQConnection.Broken) {
-                try session.confirmBeforeSending(until: limit)
+                try session.confirmServerBeforeSending(until: limit)
             } catch {
                 for (place, write) in waiting.enumerated() where !late.contains(place) {
                     write.item.fail(.connectionLost)
@@ -144,7 +144,7 @@ struct TransactionPipeline: ConnectionDriver {
         return finish()
     }
 
-    static func refuse(_ write: WorkItem<Write>, _ error: PostgresError) { write.fail(error) }
+    static func fail(_ write: WorkItem<Write>, _ error: PostgresError) { write.fail(error) }
 
     // MARK: Sending
 
@@ -284,7 +284,7 @@ struct TransactionPipeline: ConnectionDriver {
             do throws(LibPQConnection.Broken) {
                 // Nothing is left to be asked elsewhere: the answer is there.
                 let limit = transaction.deadline.advanced(by: -Margins.outcomeCheck.silence)
-                try session.confirm(sent: transaction.at, until: limit)
+                try session.confirmServer(sent: transaction.at, until: limit)
             } catch {
                 // The server's word does not count if another was chosen: it may have woken up since.
                 (end, lost) = (.unknown, error.reason)

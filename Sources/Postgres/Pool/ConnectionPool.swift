@@ -4,9 +4,9 @@ import Synchronization
 
 /// The connections of one kind: a thread each, which does what `PoolStateMachine` says. I/O around a pure value, no
 /// more.
-final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
-    typealias Item = WorkItem<Worker.Job>
-    private typealias Taken = WorkQueue<Worker.Job>.Taken
+final class ConnectionPool<Driver: ConnectionDriver>: Sendable {
+    typealias Item = WorkItem<Driver.Job>
+    private typealias Taken = WorkQueue<Driver.Job>.Taken
 
     /// What the pool is for.
     struct Role: Sendable {
@@ -29,8 +29,8 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         init(_ allHaveOne: @escaping @Sendable () -> Bool) { self.allHaveOne = allHaveOne }
     }
 
-    private let state: Mutex<PoolStateMachine<Worker.Job>>
-    private let connections: [PooledConnection<Worker>]
+    private let state: Mutex<PoolStateMachine<Driver.Job>>
+    private let connections: [PooledConnection<Driver>]
     private let role: Role
     private let configuration: PostgresConfiguration
     private let watch: ServerWatch
@@ -71,7 +71,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         for index in connections.indices where !BlockingThread.start({ self.run(index) }) {
             logger.error("no thread for a database connection", metadata: ["pool": "\(role.name)"])
             let refused = state.withLock { $0.abandoned(index) }
-            for item in refused { Worker.refuse(item, .unavailable) }
+            for item in refused { Driver.fail(item, .unavailable) }
             onChange()
         }
     }
@@ -98,11 +98,11 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         case .begin(let taken, let index):
             if connections[index].begin(taken) { return }
             // Lost a moment before; the thread sleeps until it is told.
-            Worker.refuse(taken.item, .connectionLost)
+            Driver.fail(taken.item, .connectionLost)
             wake(state.withLock { $0.finished(index, [taken], usable: false, at: .now()) }.wake + [index])
             onChange()
-        case .unavailable: Worker.refuse(item, .unavailable)
-        case .shuttingDown: Worker.refuse(item, .shuttingDown)
+        case .unavailable: Driver.fail(item, .unavailable)
+        case .shuttingDown: Driver.fail(item, .shuttingDown)
         }
     }
 
@@ -110,14 +110,14 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
     func expire() -> Bool {
         let (overdue, isNeeded) = state.withLock { state in (state.expire(at: .now()), state.needsLookingAfter) }
         wake(overdue.wake)
-        for item in overdue.expired { Worker.refuse(item, .timedOut) }
+        for item in overdue.expired { Driver.fail(item, .timedOut) }
         return isNeeded
     }
 
     /// Refuses what waits and everything new; connections close as soon as they have finished what they do.
     func shutDown() {
         let (refused, asleep) = state.withLock { $0.shutDown() }
-        for item in refused { Worker.refuse(item, .shuttingDown) }
+        for item in refused { Driver.fail(item, .shuttingDown) }
         wake(asleep)
         onChange()
     }
@@ -166,11 +166,11 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
         let end = connections[index].run(isBegun ? [] : group) { state.withLock { $0.more(for: index, at: .now()) } }
         let (refused, asleep) = state.withLock {
             $0.finished(
-                index, group, undone: end.undone, rolledBack: end.isRolledBack, separated: end.separated,
+                index, group, undone: end.undone, rolledBack: end.isRolledBack, leftOut: end.leftOut,
                 usable: end.lost == nil, at: .now())
         }
         if let reason = end.lost { logger.debug("connection lost at work", metadata: metadata(reason)) }
-        for item in refused { Worker.refuse(item, .shuttingDown) }
+        for item in refused { Driver.fail(item, .shuttingDown) }
         wake(asleep)
         if end.isStale {
             logger.notice("\(Preparations.mismatch): all connections are opened anew")
@@ -215,7 +215,7 @@ final class ConnectionPool<Worker: ConnectionDriver>: Sendable {
             let metadata = metadata(error.reason)
             lastFailure.withLock { $0 = metadata["reason"]?.description }
             let refused = state.withLock { $0.connectFailed(index, at: .now()) }
-            for item in refused { Worker.refuse(item, .unavailable) }
+            for item in refused { Driver.fail(item, .unavailable) }
             logger.trace("connection attempt failed", metadata: metadata)
         }
         onChange()

@@ -38,7 +38,7 @@ extension WorkItem<Write> {
     ///   - own: Which rows of the result are theirs. Of an error only their number counts.
     ///   - separated: How many behind them are to be run each by itself, besides those that were rolled back.
     func end(_ result: Result<QueryResult, PostgresError>, own: Range<Int> = 0..<1, separated count: Int = 0) {
-        job.tell(Performed(result: result, own: own, separated: separated + count))
+        job.tell(Performed(result: result, own: own, separated: rolledBackBehind + count))
     }
 
     func fail(_ error: PostgresError) { end(.failure(error)) }

@@ -94,7 +94,7 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     /// `expire` looks after the deadline of what was begun for it.
     private let stuckThreshold = Duration.milliseconds(50)
 
-    /// A pool of `connections` connections, each of which takes at most `maximumGroup` items at once and
+    /// A pool of `connections` connections, each of which takes at most `maximumGroup` parts at once and
     /// waits `pause` after a failed attempt to connect. `parallelism` of them work at the same time,
     /// besides those that are stuck: what waits for them makes larger groups. Nil: all.
     package init(
@@ -266,18 +266,18 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
     }
 
     /// Connection `index` has done its work, but for those of the group at the places `undone`, which are to be done by
-    /// themselves (all of their parts if they were `rolledBack`), and for `separated` other parts. `usable` is false
+    /// themselves (all of their parts if they were `rolledBack`), and for `leftOut` other parts. `usable` is false
     /// when it must be closed and opened anew.
     /// Returns the work that will not be done, as the pool is ending; and the connections to wake because work became
     /// ready.
     package mutating func finished(
         _ index: Int, _ group: [WorkQueue<Job>.Taken], undone: [Int] = [], rolledBack: Bool = false,
-        separated: Int = 0, usable: Bool, at now: MonotonicTime
+        leftOut: Int = 0, usable: Bool, at now: MonotonicTime
     ) -> (refused: [WorkItem<Job>], wake: [Int]) {
         for (place, taken) in group.enumerated() where !undone.contains(place) { queue.finished(taken) }
         let putBack = undone.map { group[$0] }
         queue.putBack(putBack, rolledBack: rolledBack)
-        batchSplits += putBack.partCount() + separated
+        batchSplits += putBack.partCount() + leftOut
         connections[index] = usable ? .woken : .disconnected
         let refused = isShuttingDown ? queue.removeAll() : []
         return (refused, wakeForReadyWork(at: now) + (usable ? [] : hastened))
@@ -324,9 +324,9 @@ package struct PoolStateMachine<Job: Sendable>: Sendable {
         var count = 0
         while group.count < share, count < maximumGroup {
             let rest = maximumGroup - count
-            guard let taken = group.last.map({ queue.next(with: $0, atMost: rest) }) ?? queue.next(atMost: rest) else {
-                break
-            }
+            let taken =
+                if let last = group.last { queue.next(with: last, atMost: rest) } else { queue.next(atMost: rest) }
+            guard let taken else { break }
             group.append(taken)
             count += taken.count
         }

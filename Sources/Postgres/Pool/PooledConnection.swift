@@ -20,7 +20,7 @@ protocol ConnectionDriver<Job>: SendableMetatype {
     mutating func run(_ group: [WorkQueue<Job>.Taken], _ more: @Sendable () -> [WorkQueue<Job>.Taken]) -> WorkEnd
 
     /// Tells work that it will not run.
-    static func refuse(_ item: WorkItem<Job>, _ error: PostgresError)
+    static func fail(_ item: WorkItem<Job>, _ error: PostgresError)
 }
 
 /// How the work of a connection ended.
@@ -32,8 +32,8 @@ struct WorkEnd {
     var undone: [Int] = []
     /// Whether any part of that may be why it was not done.
     var isRolledBack = false
-    /// The parts of other work that were not done, which has been told so.
-    var separated = 0
+    /// The number of parts of other work that were left out, which has been told so.
+    var leftOut = 0
     /// Whether the server said that what was prepared does not hold.
     var isStale = false
 }
@@ -58,12 +58,12 @@ final class Preparations: Sendable {
 /// One connection of a pool as its thread and the callers of its pool share it.
 ///
 /// `PoolStateMachine` says whose turn it is, so that the lock is contended for moments only.
-final class PooledConnection<Worker: ConnectionDriver>: Sendable {
-    typealias Taken = WorkQueue<Worker.Job>.Taken
+final class PooledConnection<Driver: ConnectionDriver>: Sendable {
+    typealias Taken = WorkQueue<Driver.Job>.Taken
 
     private struct Contents {
         /// Nil while there is no connection.
-        var worker: Worker?
+        var driver: Driver?
         /// What was begun and has not come to the thread.
         var begun: Taken?
         /// The number of the preparations of the connection.
@@ -99,9 +99,9 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
     /// Begins work on the connection, which is idle. Returns false if the connection is lost; the work has not begun.
     func begin(_ taken: Taken) -> Bool {
         let hasLeft: Bool? = contents.withLock { contents in
-            guard contents.worker != nil else { return nil }
+            guard contents.driver != nil else { return nil }
             contents.begun = taken
-            return contents.worker?.sendNow(taken)
+            return contents.driver?.sendNow(taken)
         }
         if hasLeft == false { wake() }
         return hasLeft != nil
@@ -114,12 +114,12 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
     ) throws(LibPQConnection.Broken) {
         try contents.withLock { contents throws(LibPQConnection.Broken) in
             contents.preparations = preparations.number
-            contents.worker = Worker(try watch.open(purpose), configuration)
+            contents.driver = Driver(try watch.open(purpose), configuration)
         }
     }
 
     func close() {
-        contents.withLock { $0.worker = nil }
+        contents.withLock { $0.driver = nil }
     }
 
     /// Sleeps until then or a call of `wake`.
@@ -129,7 +129,7 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
 
     /// Sleeps until a call of `wake`, or until the server says something or is gone.
     func sleep() -> Awakening {
-        let descriptor = contents.withLock { $0.worker?.session.connection.descriptor }
+        let descriptor = contents.withLock { $0.driver?.session.connection.descriptor }
         let hasInput = pipe.sleep(orInputOn: descriptor)
         return contents.withLock { contents in
             if let taken = contents.begun {
@@ -137,14 +137,14 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
                 return .begun(taken)
             }
             do throws(LibPQConnection.Broken) {
-                if hasInput { try contents.worker?.session.connection.consumeInput() }
-                if contents.worker?.session.isCurrent == false { throw ServerWatch.retired }
-                if contents.worker != nil, contents.preparations != preparations.number {
+                if hasInput { try contents.driver?.session.connection.consumeInput() }
+                if contents.driver?.session.isCurrent == false { throw ServerWatch.retired }
+                if contents.driver != nil, contents.preparations != preparations.number {
                     throw LibPQConnection.Broken(reason: Preparations.mismatch)
                 }
                 return .woken
             } catch {
-                contents.worker = nil
+                contents.driver = nil
                 return .lost(error.reason)
             }
         }
@@ -155,10 +155,10 @@ final class PooledConnection<Worker: ConnectionDriver>: Sendable {
         _ group: [Taken], _ more: @Sendable () -> [Taken]
     ) -> WorkEnd {
         contents.withLock { contents in
-            var end = contents.worker?.run(group, more) ?? WorkEnd(lost: "there is none")
+            var end = contents.driver?.run(group, more) ?? WorkEnd(lost: "there is none")
             if end.isStale { end.isStale = preparations.retire(contents.preparations) }
             if contents.preparations != preparations.number { end.lost = end.lost ?? Preparations.mismatch }
-            if end.lost != nil { contents.worker = nil }
+            if end.lost != nil { contents.driver = nil }
             return end
         }
     }

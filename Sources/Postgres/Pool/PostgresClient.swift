@@ -61,9 +61,9 @@ package final class PostgresClient: Sendable {
         let (stalePreparations, staleness) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         (self.stalePreparations, self.staleness) = (stalePreparations, staleness)
         let onStale: @Sendable () -> Void = { staleness.yield() }
-        func pool<Worker>(
-            _ role: ConnectionPool<Worker>.Role, connections: Int, maximumGroup: Int
-        ) -> ConnectionPool<Worker> {
+        func pool<Driver>(
+            _ role: ConnectionPool<Driver>.Role, connections: Int, maximumGroup: Int
+        ) -> ConnectionPool<Driver> {
             ConnectionPool(
                 role, connections: connections, maximumGroup: maximumGroup, configuration: configuration, watch: watch,
                 preparations: preparations, logger: logger, onChange: notify, onStalePreparations: onStale)
@@ -239,7 +239,7 @@ package final class PostgresClient: Sendable {
         }
     }
 
-    /// Runs a transaction once. Of `joining`, from the first on, those go along whose keys are free when a connection
+    /// Runs a transaction once. Of `further`, from the first on, those go along whose keys are free when a connection
     /// takes it. They take effect in their order, or at the same moment.
     ///
     /// A first attempt may also share its transaction with those of other callers that wait at the same time. If `plan`
@@ -247,12 +247,12 @@ package final class PostgresClient: Sendable {
     /// what another one's statements met.
     ///
     /// - Parameters:
-    ///   - joining: Parts of transactions of the same caller and batch key, in their order. Asked at most once, when
+    ///   - further: Parts of transactions of the same caller and batch key, in their order. Asked at most once, when
     ///     `plan` is taken. It must not wait.
     ///   - deadline: That of `plan`.
     ///   - end: Called once, on any thread, perhaps while this runs. It must not block: the connection waits for it.
     package func perform(
-        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] },
+        _ plan: TransactionPlan, joinedBy further: @escaping @Sendable () -> [WorkPart] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil, end: @escaping @Sendable (Performed) -> Void
     ) {
         guard admit(trace, .work) else {
@@ -260,7 +260,7 @@ package final class PostgresClient: Sendable {
         }
         writes.submit(
             WorkItem(
-                keys: plan.part.keys, further: joining,
+                keys: plan.part.keys, further: further,
                 batchKey: attempt == .first ? plan.batchKey : nil, deadline: deadline,
                 job: Write(
                     plan: plan, attempt: attempt,
@@ -273,11 +273,11 @@ package final class PostgresClient: Sendable {
 
     /// The same for a task, which waits for the end.
     package func perform(
-        _ plan: TransactionPlan, joinedBy joining: @escaping @Sendable () -> [WorkPart] = { [] },
+        _ plan: TransactionPlan, joinedBy further: @escaping @Sendable () -> [WorkPart] = { [] },
         attempt: Attempt, deadline: Deadline, trace: PoolTrace? = nil
     ) async -> Performed {
         await withCheckedContinuation { caller in
-            perform(plan, joinedBy: joining, attempt: attempt, deadline: deadline, trace: trace) {
+            perform(plan, joinedBy: further, attempt: attempt, deadline: deadline, trace: trace) {
                 caller.resume(returning: $0)
             }
         }

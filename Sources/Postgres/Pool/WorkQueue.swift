@@ -16,26 +16,26 @@ package final class WorkItem<Job: Sendable>: Sendable {
     /// What the connection is to do.
     package let job: Job
     /// How many parts behind the first were rolled back with it.
-    let separated: Int
+    let rolledBackBehind: Int
     /// Measures how long it waits; nil: it is not measured.
     let trace: PoolTrace?
 
     package init(
         keys: [ExclusionKey] = [], further: @escaping @Sendable () -> [WorkPart] = { [] },
-        batchKey: String? = "", deadline: Deadline, job: Job, separated: Int = 0, trace: PoolTrace? = nil
+        batchKey: String? = "", deadline: Deadline, job: Job, rolledBackBehind: Int = 0, trace: PoolTrace? = nil
     ) {
         self.keys = keys
         self.further = further
         self.batchKey = batchKey
         self.deadline = deadline
         self.job = job
-        self.separated = separated
+        self.rolledBackBehind = rolledBackBehind
         self.trace = trace
     }
 
     /// The first part, not to be taken together with any other.
-    fileprivate func first(separating count: Int) -> WorkItem {
-        WorkItem(keys: keys, batchKey: nil, deadline: deadline, job: job, separated: count, trace: trace)
+    fileprivate func first(rolledBackBehind count: Int) -> WorkItem {
+        WorkItem(keys: keys, batchKey: nil, deadline: deadline, job: job, rolledBackBehind: count, trace: trace)
     }
 }
 
@@ -142,7 +142,7 @@ package struct WorkQueue<Job: Sendable>: Sendable {
     package mutating func putBack(_ taken: [Taken], rolledBack: Bool) {
         for taken in taken.reversed() {
             for part in taken.further { leaveLines(part.keys, taken.number) }
-            let first = taken.item.first(separating: rolledBack ? taken.count - 1 : 0)
+            let first = taken.item.first(rolledBackBehind: rolledBack ? taken.count - 1 : 0)
             ready.prepend(Taken(item: first, number: taken.number))
         }
     }

@@ -136,7 +136,7 @@ final class ServerWatch: Sendable {
     ///   - limit: Until when a search is waited for; nil: for the time of a read's proof.
     ///   - meanwhile: Called every few milliseconds while the search is waited for.
     /// - Throws: When it does not count; the connection is of no further use.
-    func confirm(
+    func confirmServer(
         term: UInt64, isInRecovery: Bool, isReadOnly: Bool, timeline: UInt32?, sent: MonotonicTime,
         needsProof: Bool, until limit: MonotonicTime?, meanwhile: () -> Void
     ) throws(LibPQConnection.Broken) {
@@ -180,13 +180,13 @@ final class ServerWatch: Sendable {
     /// other is found.
     ///
     /// - Throws: Also when that is not known by `limit`.
-    func confirmBeforeSending(term: UInt64, until limit: MonotonicTime) throws(LibPQConnection.Broken) {
+    func confirmServerBeforeSending(term: UInt64, until limit: MonotonicTime) throws(LibPQConnection.Broken) {
         let now = MonotonicTime.now()
         if !state.withLock({ $0.isFresh(at: now) }) { try prove(term: term, since: now, until: limit) }
         guard isCurrent(term) else { throw ServerWatch.retired }
     }
 
-    /// Whether `confirmBeforeSending` returns at once.
+    /// Whether `confirmServerBeforeSending` returns at once.
     func isFresh(term: UInt64) -> Bool {
         let now = MonotonicTime.now()
         return state.withLock { $0.term == term && $0.isFresh(at: now) }
@@ -260,7 +260,7 @@ final class ServerWatch: Sendable {
     /// Starts the thread that keeps the state true.
     ///
     /// - Parameters:
-    ///   - ask: Has the server asked something; its answer is told by `confirm`. It must not wait.
+    ///   - ask: Has the server asked something; its answer is told by `confirmServer`. It must not wait.
     ///   - onNewTerm: Called when another server has been chosen; connections to others are to be closed. It must not
     ///     wait.
     func start(ask: @escaping @Sendable () -> Void, onNewTerm: @escaping @Sendable () -> Void) {

@@ -148,10 +148,10 @@ struct ConnectionHandlerTests {
         let subject = try Subject()
         subject.receive(request(1, "hold"))
         let call = try #require(subject.calls.held.withLock { $0.first })
-        #expect(call.run {})
+        #expect(call.runInTask {})
         subject.calls.answer(0)
         subject.endInput()
-        #expect(!call.run {})
+        #expect(!call.runInTask {})
     }
 
     @Test("Replies that become ready together leave with one flush, in the order of their requests")

@@ -62,7 +62,7 @@ extension Method {
         run: @escaping @Sendable (Call) async throws(RPCError) -> any JSONEncodable
     ) {
         self.init(name, effect, allowed: allowed) { call in
-            call.run {
+            call.runInTask {
                 do throws(RPCError) { call.succeed(try await run(call)) } catch { call.fail(error) }
             }
             return nil
@@ -123,7 +123,7 @@ func toyMethods(_ state: ToyState) -> [Method] {
         // Begins a run, which takes more until the gate opens; then notes it, and answers with nothing.
         Method("note", .write) { call in
             ToyRun(call) { run in
-                call.run {
+                call.runInTask {
                     await state.gate.pass()
                     let calls = run.close()
                     state.noted.withLock { $0.append(calls.map(\.request.id)) }
