@@ -197,6 +197,28 @@ struct PoolTests: ServedPoolTesting {
         }
     }
 
+    @Test("a question of control whose connection is lost for good is repeated with the work")
+    func controlGoesWithTheWork() async throws {
+        try await withPool { (pool, database) async throws in
+            try await prepareHeld(database)
+            while pool.status.control.connected == 0 || pool.status.reads.connected == 0 { await Task.yield() }
+            async let held = pool.read(
+                BoundStatement(PoolStatements.held), for: .control, deadline: Deadline(in: .seconds(100))
+            ) { $0.rowCount }
+            try await untilHeld(database)
+            // No new connection can be had from here on; the others go on.
+            try await database.sql(
+                """
+                WITH closed AS (UPDATE pg_database SET datallowconn = false WHERE datname = current_database())
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND query = 'SELECT held()';
+                INSERT INTO released DEFAULT VALUES
+                """)
+            #expect(try await held == 1)
+            #expect(pool.status.control.connected == 0)
+        }
+    }
+
     @Test("one request more than the limit is refused at once, and when they are done there is room again")
     func overload() async throws {
         try await withPool({
