@@ -36,6 +36,7 @@ struct WriteExecutor: Sendable {
         return ended
     }
 
+    /// Ends the write if `outcome` decides it, and returns whether that is so.
     private func end(_ write: PendingWrite, _ outcome: Outcome) -> Bool {
         switch outcome {
         case .success(.done(let succeed)): succeed(nil)

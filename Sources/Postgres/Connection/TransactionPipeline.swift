@@ -122,26 +122,12 @@ struct TransactionPipeline: ConnectionDriver {
         defer { state = .idle }
         let waiting = if case .unproven(let write) = state { [write] } else { writes }
         if waiting.isEmpty { return finish() }
-        var late: Set<Int> = []
-        if !session.isFresh {
-            let now = MonotonicTime.now()
-            let deadlines = waiting.map { $0.item.deadline.instant(startedBy: now) }
-            let limit: MonotonicTime
-            (limit, late) = TransactionPipeline.proof(
-                for: deadlines, at: now, within: proofTime, reserve: margins(of: waiting).lock)
-            for place in late { waiting[place].item.fail(.timedOut) }
-            if late.count == waiting.count { return WorkEnd() }
-            do throws(LibPQConnection.Broken) {
-                try session.confirmServerBeforeSending(until: limit)
-            } catch {
-                for (place, write) in waiting.enumerated() where !late.contains(place) {
-                    write.item.fail(.connectionLost)
-                }
-                return WorkEnd(lost: error.reason)
-            }
+        do throws(LibPQConnection.Broken) {
+            send(waiting, except: try prove(for: waiting))
+            return finish()
+        } catch {
+            return WorkEnd(lost: error.reason)
         }
-        send(waiting, except: late)
-        return finish()
     }
 
     static func fail(_ write: WorkItem<Write>, _ error: PostgresError) { write.fail(error) }
@@ -151,6 +137,27 @@ struct TransactionPipeline: ConnectionDriver {
     private func margins(of writes: [Taken]) -> Margins {
         // An outcome check shares its transaction with no other write.
         writes.first?.item.job.attempt == .outcomeCheck ? .outcomeCheck : usual
+    }
+
+    /// Returns when the server is proven to be still the one in use, with the places of the writes that were told
+    /// `timedOut`: they are too late for that.
+    ///
+    /// - Throws: If it is not proven in time. All writes have been told then.
+    private func prove(for writes: [Taken]) throws(LibPQConnection.Broken) -> Set<Int> {
+        if session.isFresh { return [] }
+        let now = MonotonicTime.now()
+        let deadlines = writes.map { $0.item.deadline.instant(startedBy: now) }
+        let (limit, late) = TransactionPipeline.proof(
+            for: deadlines, at: now, within: proofTime, reserve: margins(of: writes).lock)
+        for place in late { writes[place].item.fail(.timedOut) }
+        if late.count == writes.count { return late }
+        do throws(LibPQConnection.Broken) {
+            try session.confirmServerBeforeSending(until: limit)
+        } catch {
+            for (place, write) in writes.enumerated() where !late.contains(place) { write.item.fail(.connectionLost) }
+            throw error
+        }
+        return late
     }
 
     /// Until when the server may be proven that writes with these deadlines are to be sent to, and the places of those
